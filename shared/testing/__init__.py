@@ -1,0 +1,1 @@
+"""What tests, the demo and the sandbox share: given/when/then, fakes, the clock, synthetic people and their papers."""
