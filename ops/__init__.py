@@ -1,0 +1,1 @@
+"""What runs Zikao on one machine: the commands behind `./zikao`, and the stack they bring up."""

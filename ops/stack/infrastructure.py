@@ -1,0 +1,122 @@
+"""PostgreSQL and RabbitMQ for a stack or a test run: those named in the environment, else our own.
+
+`./zikao up`, `demo` and `test` and `tests/conftest.py` all come through here. (The way over a Docker engine, when it
+comes, is a third pair beside these two; nothing else needs to know.)
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ops.stack.children import Identity
+from ops.stack.places import Place, Unserviceable, make_private, place_of
+from ops.stack.ports import Ports
+from ops.stack.postgres import Postgres
+from ops.stack.rabbitmq import RabbitMQ
+
+POSTGRES_VARIABLE = "ZIKAO_POSTGRES_ADMIN_URL"
+AMQP_VARIABLE = "ZIKAO_AMQP_URL"
+
+
+class Infrastructure:
+    """Each server starts when its address is first asked for, and stops when the `with` block ends.
+
+    Blocking: in async code call it through `asyncio.to_thread`.
+    """
+
+    def __init__(self, place: Place) -> None:
+        place.make()
+        self.place = place
+        self.ports = Ports(place.data / "ports.json")
+        self._given_postgres = os.environ.get(POSTGRES_VARIABLE)
+        self._given_amqp = os.environ.get(AMQP_VARIABLE)
+        self._own_postgres = Postgres(place, self.ports)
+        self._own_rabbitmq = RabbitMQ(place, self.ports)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._own_rabbitmq.stop()
+        self._own_postgres.stop()
+
+    @cached_property
+    def postgres_admin_url(self) -> str:
+        """An address that may create databases and roles."""
+        if self._given_postgres:
+            return self._given_postgres
+        self._own_postgres.start()
+        return self._own_postgres.admin_url
+
+    @cached_property
+    def amqp_url(self) -> str:
+        """The broker's main vhost."""
+        if self._given_amqp:
+            return self._given_amqp
+        self._own_rabbitmq.start()
+        return self._own_rabbitmq.url()
+
+    def new_vhost(self, name: str) -> str:
+        """An empty vhost on our own node. A broker given by its URL is used as it is: its one vhost is shared."""
+        return self.amqp_url if self._given_amqp else self.rabbitmq.new_vhost(name)
+
+    def drop_vhost(self, name: str) -> None:
+        if not self._given_amqp:
+            self.rabbitmq.drop_vhost(name)
+
+    @property
+    def rabbitmq(self) -> RabbitMQ:
+        """Our own node, running, for tests that stop it or kill it."""
+        if self._given_amqp:
+            raise Unserviceable(f"The broker named by {AMQP_VARIABLE} is not ours to stop; unset it for this.")
+        _ = self.amqp_url
+        return self._own_rabbitmq
+
+    @property
+    def postgres(self) -> Postgres:
+        """Our own server, running, for tests that stop it or kill it."""
+        if self._given_postgres:
+            raise Unserviceable(f"The server named by {POSTGRES_VARIABLE} is not ours to stop; unset it for this.")
+        _ = self.postgres_admin_url
+        return self._own_postgres
+
+
+@contextmanager
+def temporary_place() -> Iterator[Place]:
+    """Data folders for one test run, removed when it ends; those of runs that were killed are removed too."""
+    place = place_of()
+    runs = place.home / "runs"
+    for folder in (place.home, runs):
+        make_private(folder, place.user)
+    sweep(runs)
+    mine = Identity.of(os.getpid())
+    assert mine is not None  # we are alive
+    place = replace(place, data=runs / str(mine.pid))
+    place.make()
+    mine.write(place.data / "owner.pid")
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place.data)
+
+
+def sweep(runs: Path) -> None:
+    """Remove what killed runs left. Their servers are ending by themselves; here we make sure of it."""
+    for run in runs.iterdir():
+        if Identity.read(run / "owner.pid"):
+            continue
+        for name, gently in (("rabbitmq", signal.SIGTERM), ("postgres", signal.SIGINT)):
+            if left := Identity.read(run / f"{name}.pid"):
+                left.end(gently=gently, within=30.0)
+        shutil.rmtree(run)
