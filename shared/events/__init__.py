@@ -1,0 +1,50 @@
+"""Every fact there is, by its wire name, and who follows whom. Pure.
+
+A service's facts are the `Event` classes of its module here. `FOLLOWS` is the topology of the bus: a publisher
+declares its followers' queues before its first message, so nothing it says is ever unroutable.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from shared.kernel.messages import Event
+
+SERVICES = ("identity", "exemption", "notification")
+
+FOLLOWS: Mapping[str, tuple[str, ...]] = {
+    "exemption": ("identity",),
+    "notification": ("identity", "exemption"),
+}
+"""Service -> the services whose facts it reacts to."""
+
+
+@dataclass(frozen=True)
+class Upcaster:
+    """Turns the body of a retired version into that of the version `to`; pure."""
+
+    to: str
+    body: Callable[[dict[str, Any]], dict[str, Any]]
+
+
+UPCASTERS: Mapping[str, Upcaster] = {}
+"""Retired wire name -> its upcaster."""
+
+
+def _collected() -> dict[str, type[Event]]:
+    found: dict[str, type[Event]] = {}
+    for service in SERVICES:
+        for kind in vars(import_module(f"{__name__}.{service}")).values():
+            if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event:
+                if not kind.name.startswith(f"{service}.") or found.setdefault(kind.name, kind) is not kind:
+                    raise TypeError(f"{kind.__qualname__}: {kind.name} is not a free name of {service}")
+    return found
+
+
+EVENTS: Mapping[str, type[Event]] = _collected()
+"""Wire name -> class."""
+
+
+def followers(source: str) -> tuple[str, ...]:
+    return tuple(service for service, sources in FOLLOWS.items() if source in sources)

@@ -1,0 +1,1 @@
+"""All IO: event store, sequencer, bus, consumer, projections, keyring, blobs, audit, the HTTP edge, telemetry."""

@@ -1,0 +1,271 @@
+"""The event store: load a stream, append to it, and the transaction in which both happen.
+
+`Work` is what a handler gets; `Tx` is the part of it that projections may use. Law 3 of the house: one write path.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import uuid5
+
+import asyncpg
+import msgspec
+
+from shared.kernel.decider import Decider
+from shared.kernel.errors import Refused
+from shared.kernel.messages import ERASED, Command, Event, Fact, Meta, Receipt, stream_name
+from shared.runtime.keyring import Keyring
+from shared.runtime.records import GENESIS, SELECT, Record, fact_of, record_all
+
+Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+
+C = TypeVar("C", bound=Command)
+S = TypeVar("S")
+E = TypeVar("E", bound=Event)
+X = TypeVar("X")
+
+_APPEND = "select append($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19)"
+_LOAD = f"select {SELECT} from events where stream = $1 order by version"  # noqa: S608 - columns of ours
+
+
+class Conflict(Exception):
+    """Another transaction moved the stream first; the command is decided again on the new state."""
+
+
+class Recorded(Exception):
+    """This command id is in the store already."""
+
+
+Project = Callable[["Tx", Fact[Any]], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class View:
+    """A read model: its tables, and how each event of this service changes them."""
+
+    name: str
+    tables: tuple[str, ...]
+    on: Mapping[type[Event], Project]
+
+
+KEPT_BY_THE_RUNTIME = ("claims", "timers")
+"""Tables that projections fill through `Tx`; rebuilt and compared like read models."""
+
+
+class Projector:
+    """All read models of a service, by event type."""
+
+    def __init__(self, views: Iterable[View]) -> None:
+        self.views = tuple(views)
+        self._by_type: dict[type[Event], list[Project]] = {}
+        for view in self.views:
+            for event, project in view.on.items():
+                self._by_type.setdefault(event, []).append(project)
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        return (*(table for view in self.views for table in view.tables), *KEPT_BY_THE_RUNTIME)
+
+    async def project(self, tx: "Tx", facts: Iterable[Fact[Any]]) -> None:
+        for fact in facts:
+            for project in self._by_type.get(type(fact.event), ()):
+                await project(tx, fact)
+
+
+class Tx:
+    """One open transaction; `connection` looks first in the service's own schema."""
+
+    def __init__(self, connection: Connection, keyring: Keyring) -> None:
+        self.connection = connection
+        self._keyring = keyring
+
+    def hashed(self, kind: str, value: str) -> bytes:
+        return self._keyring.hashed(kind, value)
+
+    async def claim(self, kind: str, value: str, stream: str) -> None:
+        """Hold `value` for `stream`, or refuse with `claim.taken`. An erased value claims nothing."""
+        if value == ERASED:
+            return
+        key = self.hashed(kind, value)
+        await self.connection.execute(
+            "insert into claims (kind, key, stream) values ($1, $2, $3) on conflict do nothing", kind, key, stream
+        )
+        holder = await self.connection.fetchval("select stream from claims where kind = $1 and key = $2", kind, key)
+        if holder != stream:
+            raise Refused("claim.taken", kind=kind)
+
+    async def release(self, kind: str, value: str, stream: str) -> None:
+        await self.connection.execute(
+            "delete from claims where kind = $1 and key = $2 and stream = $3", kind, self.hashed(kind, value), stream
+        )
+
+    async def release_all(self, stream: str) -> None:
+        await self.connection.execute("delete from claims where stream = $1", stream)
+
+    async def schedule(self, kind: str, stream: str, due_at: datetime, key: str = "") -> None:
+        """A timer: `kind` is the name of its handler; the same (kind, stream, key) again moves it."""
+        await self.connection.execute(
+            "insert into timers (kind, stream, key, due_at) values ($1, $2, $3, $4) "
+            "on conflict (kind, stream, key) do update set due_at = excluded.due_at, leased_until = '-infinity'",
+            kind,
+            stream,
+            key,
+            due_at,
+        )
+
+    async def unschedule(self, kind: str, stream: str, key: str = "") -> None:
+        await self.connection.execute(
+            "delete from timers where kind = $1 and stream = $2 and key = $3", kind, stream, key
+        )
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    state: Any
+    version: int
+    hash: bytes
+
+
+class Work:
+    """One command being carried out: load, decide, append and project in one transaction."""
+
+    def __init__(self, tx: Tx, source: str, keyring: Keyring, projector: Projector, meta: Meta, digest: bytes) -> None:
+        self.tx = tx
+        self.meta = meta
+        self.receipt: Receipt | None = None
+        self._source = source
+        self._keyring = keyring
+        self._projector = projector
+        self._digest = digest
+        self._loaded: dict[str, _Loaded] = {}
+        self._executed = 0
+
+    @property
+    def wrote(self) -> bool:
+        return self._executed > 0
+
+    def new_id(self, label: str = "") -> str:
+        """The same command always makes the same new thing, so a retried request makes it once."""
+        return str(uuid5(self.meta.command_id, f"new/{label}"))
+
+    async def load(self, decider: Decider[C, S, E, X], subject: str) -> tuple[S, int]:
+        """The state of a stream and its version; the initial state and 0 if there is none."""
+        loaded = await self._load(decider, stream_name(decider.kind, subject))
+        return loaded.state, loaded.version
+
+    async def _load(self, decider: Decider[Any, Any, Any, Any], stream: str) -> _Loaded:
+        if stream not in self._loaded:
+            records = await records_of(self.tx.connection, stream)
+            facts = await decoded(self._source, records, self._keyring)
+            state = decider.replay(fact.event for fact in facts)
+            self._loaded[stream] = _Loaded(state, len(records), records[-1].hash if records else GENESIS)
+        return self._loaded[stream]
+
+    async def execute(
+        self,
+        decider: Decider[C, S, E, X],
+        subject: str,
+        command: C,
+        context: X,
+        *,
+        case: str | None = None,
+        person: str | None = None,
+        expected: int | None = None,
+    ) -> Receipt:
+        """Decide and append. The first call of a handler is the command itself: its receipt is the caller's answer.
+
+        Raises `Refused` (also `request.changed_meanwhile` when `expected` is not the stream's version).
+        """
+        stream = stream_name(decider.kind, subject)
+        loaded = await self._load(decider, stream)
+        if expected is not None and expected != loaded.version:
+            raise Refused("request.changed_meanwhile", version=loaded.version)
+        events = list(decider.decide(command, loaded.state, context))
+        meta = replace(
+            self.meta,
+            command_id=uuid5(self.meta.command_id, str(self._executed)) if self._executed else self.meta.command_id,
+            case=case,
+            person=person,
+        )
+        receipt = Receipt(
+            stream=stream, version=loaded.version + len(events), events=tuple(event.name for event in events)
+        )
+        self._executed += 1
+        cipher = await self._keyring.cipher(person) if person else None
+        records = record_all(events, stream, loaded.version, loaded.hash, meta, cipher)
+        await self._append(stream, loaded.version, records, meta, receipt)
+        state = loaded.state
+        for event in events:
+            state = decider.evolve(state, event)
+        self._loaded[stream] = _Loaded(state, receipt.version, records[-1].hash if records else loaded.hash)
+        self.receipt = self.receipt or receipt
+        await self._projector.project(
+            self.tx,
+            (
+                Fact(source=self._source, stream=stream, version=r.version, event=e, id=r.event_id, meta=meta)
+                for e, r in zip(events, records, strict=True)
+            ),
+        )
+        return receipt
+
+    async def _append(self, stream: str, version: int, records: Sequence[Record], meta: Meta, receipt: Receipt) -> None:
+        connection = self.tx.connection
+        text = msgspec.json.encode(receipt).decode()
+        try:
+            if not records:
+                await connection.execute(
+                    "insert into commands values ($1, $2, $3, $4)", meta.command_id, self._digest, text, meta.at
+                )
+                return
+            await connection.execute(
+                _APPEND,
+                meta.command_id,
+                self._digest,
+                text,
+                meta.at,
+                stream,
+                version,
+                records[-1].hash,
+                [r.version for r in records],
+                [r.type for r in records],
+                [r.event_id for r in records],
+                [r.body for r in records],
+                [r.previous_hash for r in records],
+                [r.hash for r in records],
+                meta.case,
+                meta.person,
+                meta.actor,
+                meta.causation,
+                meta.correlation,
+                meta.traceparent,
+            )
+        except asyncpg.UniqueViolationError as error:
+            raise Recorded(str(meta.command_id)) from error
+        except asyncpg.PostgresError as error:
+            match error.sqlstate:
+                case "ZK002":
+                    raise Recorded(str(meta.command_id)) from error
+                case "ZK003":
+                    raise Conflict(stream) from error
+            raise
+
+
+async def records_of(connection: Connection, stream: str) -> list[Record]:
+    return [Record(*row) for row in await connection.fetch(_LOAD, stream)]
+
+
+async def decoded(source: str, records: Sequence[Record], keyring: Keyring) -> list[Fact[Any]]:
+    """Decode and unseal; each person's key is asked for once."""
+    ciphers = await keyring.ciphers({record.person for record in records if record.person})
+    return [fact_of(source, record, ciphers) for record in records]
+
+
+async def receipt_of(connection: Connection, command: Any, digest: bytes) -> Receipt | None:
+    """The receipt of a command that is in the store; the same id with another content is refused."""
+    row = await connection.fetchrow("select digest, receipt from commands where command_id = $1", command)
+    if row is None:
+        return None
+    if row["digest"] != digest:
+        raise Refused("request.key_reused")
+    return msgspec.json.decode(row["receipt"], type=Receipt)

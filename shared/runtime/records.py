@@ -1,0 +1,185 @@
+"""Records: an event as it stands in the store, and the way between that and a `Fact`.
+
+Sealing, upcasting and the hash chain happen here and only here. Pure but for the ciphers it is handed.
+"""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
+from hashlib import sha256
+from typing import Any
+from uuid import UUID, uuid5
+
+import msgspec
+
+from shared import events as registry
+from shared.kernel.messages import Event, Fact, Meta, erased_value, personal_fields
+from shared.kernel.time import microseconds
+from shared.runtime.keyring import Cipher
+
+Ciphers = Mapping[str, Cipher | None]
+GENESIS = bytes(32)
+_SEALED = "sealed:"
+
+
+class UnknownType(Exception):
+    """An event type that this code does not know: a projection stops, it never skips."""
+
+
+class Undecodable(Exception):
+    """An event whose body does not fit its type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row of `events`, without its sequence number. `body` is the exact stored text."""
+
+    stream: str
+    version: int
+    type: str
+    event_id: UUID
+    command_id: UUID
+    case_id: str | None
+    person: str | None
+    actor: str
+    causation: UUID | None
+    correlation: UUID | None
+    traceparent: str | None
+    recorded_at: datetime
+    body: str
+    previous_hash: bytes
+    hash: bytes
+
+
+COLUMNS = tuple(Record.__dataclass_fields__)
+SELECT = ", ".join(COLUMNS)
+
+
+def chained(record: Record) -> bytes:
+    """sha256 over the previous hash and every column in fixed order, each with its length before it.
+
+    A null has the length 2^32 - 1; a time is its whole microseconds since 1970 UTC in decimal.
+    """
+    digest = sha256(record.previous_hash)
+    for value in (
+        record.stream,
+        record.version,
+        record.type,
+        record.event_id,
+        record.command_id,
+        record.case_id,
+        record.person,
+        record.actor,
+        record.causation,
+        record.correlation,
+        record.traceparent,
+        microseconds(record.recorded_at),
+        record.body,
+    ):
+        if value is None:
+            digest.update(b"\xff\xff\xff\xff")
+        else:
+            text = str(value).encode()
+            digest.update(len(text).to_bytes(4, "big") + text)
+    return digest.digest()
+
+
+def record_all(
+    new: Sequence[Event], stream: str, version: int, previous: bytes, meta: Meta, cipher: Cipher | None
+) -> list[Record]:
+    """The records that continue `stream` after `version`, whose last hash is `previous`."""
+    records = []
+    for number, event in enumerate(new, start=version + 1):
+        unchained = Record(
+            stream=stream,
+            version=number,
+            type=event.name,
+            event_id=uuid5(meta.command_id, f"{stream}/{number}"),
+            command_id=meta.command_id,
+            case_id=meta.case,
+            person=meta.person,
+            actor=meta.actor,
+            causation=meta.causation,
+            correlation=meta.correlation,
+            traceparent=meta.traceparent,
+            recorded_at=meta.at,
+            body=_encode(event, stream, number, cipher),
+            previous_hash=previous,
+            hash=b"",
+        )
+        previous = chained(unchained)
+        records.append(replace(unchained, hash=previous))
+    return records
+
+
+def _encode(event: Event, stream: str, version: int, cipher: Cipher | None) -> str:
+    sealed = personal_fields(type(event))
+    if not sealed:
+        return msgspec.json.encode(event).decode()
+    if cipher is None:
+        raise TypeError(f"{event.name} has personal fields: its command needs a person")
+    plain = msgspec.to_builtins(event)
+    for field in sealed:
+        text = cipher.seal(msgspec.json.encode(plain[field]), _place(stream, version, field))
+        plain[field] = _SEALED + base64.b64encode(text).decode()
+    return msgspec.json.encode(plain).decode()
+
+
+def _place(stream: str, version: int, field: str) -> bytes:
+    return f"{stream}|{version}|{field}".encode()
+
+
+def fact_of(source: str, record: Record, ciphers: Ciphers, position: int | None = None) -> Fact[Any]:
+    """Decode, upcast and unseal one record."""
+    return Fact(
+        source=source,
+        stream=record.stream,
+        version=record.version,
+        event=_decode(record, ciphers),
+        id=record.event_id,
+        meta=Meta(
+            command_id=record.command_id,
+            actor=record.actor,
+            at=record.recorded_at,
+            case=record.case_id,
+            person=record.person,
+            causation=record.causation,
+            correlation=record.correlation,
+            traceparent=record.traceparent,
+        ),
+        position=position,
+    )
+
+
+@cache
+def _decoder(event: type[Event]) -> msgspec.json.Decoder[Event]:
+    return msgspec.json.Decoder(event)
+
+
+def _decode(record: Record, ciphers: Ciphers) -> Event:
+    upcast = registry.UPCASTERS.get(record.type)
+    name = upcast.to if upcast else record.type
+    kind = registry.EVENTS.get(name)
+    if kind is None:
+        raise UnknownType(name)
+    sealed = personal_fields(kind)
+    try:
+        if upcast is None and not sealed:
+            return _decoder(kind).decode(record.body)
+        body = msgspec.json.decode(record.body)
+        cipher = ciphers[record.person] if record.person else None
+        for field, value in body.items():
+            if isinstance(value, str) and value.startswith(_SEALED):
+                body[field] = _unsealed(value, record, field, cipher, sealed.get(field, str))
+        return msgspec.convert(upcast.body(body) if upcast else body, kind)
+    except msgspec.MsgspecError as error:
+        raise Undecodable(f"{record.type}: {type(error).__name__}") from error
+
+
+def _unsealed(value: str, record: Record, field: str, cipher: Cipher | None, kind: Any) -> Any:
+    if cipher is None:
+        return erased_value(kind)
+    sealed = base64.b64decode(value.removeprefix(_SEALED))
+    return msgspec.json.decode(cipher.open(sealed, _place(record.stream, record.version, field)))

@@ -1,0 +1,226 @@
+-- The event store of one service. Applied with search_path set to the service's schema, by the owner.
+-- The service's own role gets exactly the grants at the end: it can add to history, never change it.
+
+create table streams (
+    stream text primary key,
+    version integer not null check (version > 0),
+    hash bytea not null
+);
+comment on table streams is 'Head of each stream: the compare-and-set target of an append.';
+
+create table events (
+    seq bigint generated always as identity,
+    stream text not null,
+    version integer not null check (version > 0),
+    type text not null,
+    event_id uuid not null,
+    command_id uuid not null,
+    case_id text,
+    person text,
+    actor text not null,
+    causation uuid,
+    correlation uuid,
+    traceparent text,
+    recorded_at timestamptz not null,
+    body json not null,
+    previous_hash bytea not null,
+    hash bytea not null,
+    primary key (stream, version),
+    unique (seq)
+);
+comment on table events is 'Append-only. body is json, not jsonb: its exact text is what the hash covers.';
+create index events_by_case on events (case_id) where case_id is not null;
+create index events_by_person on events (person) where person is not null;
+
+create table log (
+    position bigint primary key,
+    seq bigint not null unique references events (seq)
+);
+comment on table log is 'Dense positions 1, 2, 3..., given after commit by the sequencer.';
+
+create table commands (
+    command_id uuid primary key,
+    digest bytea not null,
+    receipt json not null,
+    recorded_at timestamptz not null
+);
+comment on table commands is 'Idempotency for ever: the same id again gets the same receipt.';
+
+create table sequencer (
+    only_row boolean primary key default true check (only_row),
+    leader uuid,
+    epoch bigint not null default 0,
+    lease_until timestamptz not null default '-infinity',
+    seen bigint not null default 0,
+    published bigint not null default 0
+);
+insert into sequencer default values;
+
+create table gaps (
+    seq bigint primary key,
+    horizon xid8
+);
+comment on table gaps is
+'Sequence numbers not seen although a later one was. Given up once every transaction alive at horizon has ended.';
+
+create table claims (
+    kind text not null,
+    key bytea not null,
+    stream text not null,
+    primary key (kind, key)
+);
+comment on table claims is 'Uniqueness across streams. key is a keyed hash, never the plain value.';
+
+create table timers (
+    kind text not null,
+    stream text not null,
+    key text not null default '',
+    due_at timestamptz not null,
+    leased_until timestamptz not null default '-infinity',
+    primary key (kind, stream, key)
+);
+create index timers_by_due on timers (due_at);
+
+create table sources (
+    source text primary key,
+    position bigint not null default 0,
+    deployed_at bigint
+);
+comment on table sources is
+'How far each source has been followed without a hole; deployed_at: its position when this service first followed it.';
+
+create table inbox (
+    source text not null,
+    stream text not null,
+    version integer not null,
+    primary key (source, stream)
+);
+comment on table inbox is 'Last version handled of each foreign stream: lower is a duplicate, higher waits.';
+
+create table reactions (
+    source text not null,
+    stream text not null,
+    version integer not null,
+    outcome text not null,
+    recorded_at timestamptz not null,
+    primary key (source, stream, version)
+);
+comment on table reactions is 'Reactions that our own rules refused, with the code.';
+
+create table parked (
+    source text not null,
+    stream text not null,
+    version integer not null,
+    reason text not null,
+    detail text not null,
+    attempts integer not null default 1,
+    retry_at timestamptz,
+    parked_at timestamptz not null,
+    primary key (source, stream)
+);
+comment on table parked is
+'Foreign streams that wait: retry_at set = not yet (tried again then), null = poison (a person decides).';
+
+create function refuse_change() returns trigger language plpgsql as $$
+begin
+    raise exception 'events are append-only' using errcode = 'ZK001';
+end $$;
+
+create trigger events_append_only before update or delete on events
+for each row execute function refuse_change();
+create trigger events_no_truncate before truncate on events
+for each statement execute function refuse_change();
+create trigger log_append_only before update or delete on log
+for each row execute function refuse_change();
+create trigger log_no_truncate before truncate on log
+for each statement execute function refuse_change();
+
+-- One append, one round trip. Order matters: the command id first (its insert also gives the transaction its id),
+-- then the compare-and-set, then the sequence numbers, so a loser burns none and no number is older than its owner.
+create function append(
+    command uuid, digest bytea, receipt json, at timestamptz,
+    to_stream text, expected integer, head bytea,
+    versions integer [], types text [], event_ids uuid [], bodies text [],
+    previous bytea [], hashes bytea [],
+    of_case text, of_person text, by_actor text, causation uuid, correlation uuid, traceparent text
+) returns void language plpgsql as $$
+declare
+    new_version integer := expected + cardinality(versions);
+begin
+    insert into commands values (command, digest, receipt, at) on conflict do nothing;
+    if not found then
+        raise exception 'command % is recorded already', command using errcode = 'ZK002';
+    end if;
+    if expected = 0 then
+        insert into streams values (to_stream, new_version, head) on conflict do nothing;
+    else
+        update streams as s set version = new_version, hash = head
+        where s.stream = to_stream and s.version = expected;
+    end if;
+    if not found then
+        raise exception 'stream % is not at version %', to_stream, expected using errcode = 'ZK003';
+    end if;
+    insert into events (
+        stream, version, type, event_id, command_id, case_id, person, actor, causation, correlation, traceparent,
+        recorded_at, body, previous_hash, hash
+    )
+    select
+        to_stream, e.version, e.type, e.event_id, command, of_case, of_person, by_actor,
+        append.causation, append.correlation, append.traceparent, at, e.body::json, e.previous, e.hash
+    from unnest(versions, types, event_ids, bodies, previous, hashes)
+        as e (version, type, event_id, body, previous, hash)
+    order by e.version;
+end $$;
+
+-- Leadership is a lease by the database's clock: a frozen leader loses it, and its epoch with it.
+create function lead(candidate uuid, lease interval) returns bigint language sql as $$
+    update sequencer set
+        epoch = case when leader = candidate and lease_until > clock_timestamp() then epoch else epoch + 1 end,
+        leader = candidate, lease_until = clock_timestamp() + lease
+    where leader = candidate or lease_until < clock_timestamp()
+    returning epoch
+$$;
+
+-- Give dense positions to committed events, at most `most` at once; null if the epoch is over.
+-- Numbers missing below the highest one seen become gaps. A gap's horizon is the id of a *later* sequencer
+-- transaction, so every transaction that may own the number is older than its horizon.
+create function give_positions(own_epoch bigint, most integer) returns bigint language plpgsql as $$
+declare
+    leading sequencer;
+    alive_from xid8;
+    placed bigint;
+begin
+    select s.* into leading from sequencer as s for update;
+    if leading.epoch <> own_epoch then
+        return null;
+    end if;
+    update gaps set horizon = pg_current_xact_id() where horizon is null;
+    alive_from := pg_snapshot_xmin(pg_current_snapshot());
+    -- one statement, so one snapshot: what it reads and what it calls missing belong together
+    with batch as materialized (
+        select e.seq from gaps as g join events as e on e.seq = g.seq
+        union all
+        (select e.seq from events as e where e.seq > leading.seen order by e.seq limit most)
+    ),
+    numbered as (
+        insert into log
+        select
+            (select coalesce(max(l.position), 0) from log as l) + row_number() over (order by b.seq),
+            b.seq
+        from batch as b
+        returning 1
+    ),
+    newest as (select greatest(leading.seen, max(b.seq)) as seq from batch as b),
+    filled as (
+        delete from gaps as g
+        where g.horizon < alive_from or exists (select from batch as b where b.seq = g.seq)
+    ),
+    missed as (
+        insert into gaps (seq)
+        select n from newest, generate_series(leading.seen + 1, newest.seq) as n
+        where not exists (select from batch as b where b.seq = n)
+    ),
+    moved as (update sequencer set seen = newest.seq from newest where seen <> newest.seq)
+    select count(*) into placed from numbered;
+    return placed;
+end $$;
