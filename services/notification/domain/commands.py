@@ -1,0 +1,61 @@
+"""What notification can be asked: by reactions, by its timers, by the API."""
+
+from datetime import datetime
+from typing import Any
+
+from services.notification.domain.answers import Absent, Accepted, Declined, InDoubt, Receipt
+from shared.kernel.messages import Command
+
+
+class LearnContact(Command):
+    """A person gave a number; with an application also the case and its book."""
+
+    mobile: str
+    given_at: datetime
+    origin: str
+    case: str | None = None
+    scheme: str | None = None
+
+
+class RequestMessage(Command):
+    """Tell the person of the fact. `mobile` is None where the number they gave last is meant."""
+
+    moment: str
+    facts: dict[str, Any]
+    mobile: str | None = None
+    expires_at: datetime | None = None
+
+
+class BeginAttempt(Command):
+    """The time has come to try; `due_at` is the instant the timer was set for, so a stale timer does nothing."""
+
+    message: str
+    due_at: datetime
+
+
+class RecordAnswer(Command):
+    """What the provider said to the call, or (`asked`) when asked about it later."""
+
+    message: str
+    attempt: int
+    answer: Accepted | Declined | InDoubt | Absent
+    took_ms: int | None = None
+    asked: bool = False
+
+
+class RecordReceipt(Command):
+    message: str
+    attempt: int
+    receipt: Receipt
+
+
+class ResendMessage(Command):
+    message: str
+
+
+class ReadMessage(Command):
+    message: str
+
+
+ContactCommand = LearnContact
+MessageCommand = RequestMessage | BeginAttempt | RecordAnswer | RecordReceipt | ResendMessage | ReadMessage

@@ -1,0 +1,46 @@
+"""联系方式 how a person is reached: the number they gave last, and the book of each of their cases.
+
+Fed by reactions; `handlers.py` reads it when a message is requested or sent again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import assert_never
+
+from services.notification.domain.commands import ContactCommand, LearnContact
+from shared.events.notification import CaseLearned, ContactEvent, ContactLearned
+from shared.kernel.decider import Decider
+from shared.kernel.messages import ERASED
+
+
+@dataclass(frozen=True)
+class Contact:
+    mobile: str | None = None
+    given_at: datetime | None = None
+    schemes: Mapping[str, str] = field(default_factory=dict)
+    """Case -> the scheme it is judged by for ever, e.g. "swust/1x@1"."""
+
+
+def decide(command: ContactCommand, state: Contact, _: None) -> list[ContactEvent]:
+    """Facts of two services may arrive in any order: the number given last counts, not the one heard of last."""
+    events: list[ContactEvent] = []
+    later = state.given_at is None or command.given_at > state.given_at
+    if command.mobile and command.mobile != ERASED and later:
+        events.append(ContactLearned(mobile=command.mobile, given_at=command.given_at, origin=command.origin))
+    if command.case and command.scheme and command.case not in state.schemes:
+        events.append(CaseLearned(case=command.case, scheme=command.scheme))
+    return events
+
+
+def evolve(state: Contact, event: ContactEvent) -> Contact:
+    match event:
+        case ContactLearned():
+            return replace(state, mobile=event.mobile, given_at=event.given_at)
+        case CaseLearned():
+            return replace(state, schemes={**state.schemes, event.case: event.scheme})
+        case _:
+            assert_never(event)
+
+
+CONTACT: Decider[LearnContact, Contact, ContactEvent, None] = Decider("contact", Contact(), decide, evolve)
