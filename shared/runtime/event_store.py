@@ -6,7 +6,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid5
 
 import asyncpg
@@ -17,6 +17,9 @@ from shared.kernel.errors import Refused
 from shared.kernel.messages import ERASED, Command, Event, Fact, Meta, Receipt, stream_name
 from shared.runtime.keyring import Keyring
 from shared.runtime.records import GENESIS, SELECT, Record, fact_of, record_all
+
+if TYPE_CHECKING:
+    from shared.runtime.access import Caller
 
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
@@ -35,6 +38,17 @@ class Conflict(Exception):
 
 class Recorded(Exception):
     """This command id is in the store already."""
+
+
+OUTAGE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InterfaceError,
+    OSError,
+    TimeoutError,
+)
+"""The database is away, full or shutting down: the world's fault, tried again for ever by the background loops."""
 
 
 Project = Callable[["Tx", Fact[Any]], Awaitable[None]]
@@ -130,9 +144,19 @@ class _Loaded:
 class Work:
     """One command being carried out: load, decide, append and project in one transaction."""
 
-    def __init__(self, tx: Tx, source: str, keyring: Keyring, projector: Projector, meta: Meta, digest: bytes) -> None:
+    def __init__(
+        self,
+        tx: Tx,
+        source: str,
+        keyring: Keyring,
+        projector: Projector,
+        meta: Meta,
+        digest: bytes,
+        caller: "Caller | None",
+    ) -> None:
         self.tx = tx
         self.meta = meta
+        self.caller = caller
         self.receipt: Receipt | None = None
         self._source = source
         self._keyring = keyring
@@ -243,11 +267,10 @@ class Work:
         except asyncpg.UniqueViolationError as error:
             raise Recorded(str(meta.command_id)) from error
         except asyncpg.PostgresError as error:
-            match error.sqlstate:
-                case "ZK002":
-                    raise Recorded(str(meta.command_id)) from error
-                case "ZK003":
-                    raise Conflict(stream) from error
+            if error.sqlstate == "ZK002":
+                raise Recorded(str(meta.command_id)) from error
+            if error.sqlstate == "ZK003":
+                raise Conflict(stream) from error
             raise
 
 

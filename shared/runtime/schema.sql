@@ -173,7 +173,7 @@ begin
 end $$;
 
 -- Leadership is a lease by the database's clock: a frozen leader loses it, and its epoch with it.
-create function lead(candidate uuid, lease interval) returns bigint language sql as $$
+create function take_lead(candidate uuid, lease interval) returns bigint language sql as $$
     update sequencer set
         epoch = case when leader = candidate and lease_until > clock_timestamp() then epoch else epoch + 1 end,
         leader = candidate, lease_until = clock_timestamp() + lease
@@ -186,12 +186,12 @@ $$;
 -- transaction, so every transaction that may own the number is older than its horizon.
 create function give_positions(own_epoch bigint, most integer) returns bigint language plpgsql as $$
 declare
-    leading sequencer;
+    mark sequencer;
     alive_from xid8;
     placed bigint;
 begin
-    select s.* into leading from sequencer as s for update;
-    if leading.epoch <> own_epoch then
+    select s.* into mark from sequencer as s for update;
+    if mark.epoch <> own_epoch then
         return null;
     end if;
     update gaps set horizon = pg_current_xact_id() where horizon is null;
@@ -200,7 +200,7 @@ begin
     with batch as materialized (
         select e.seq from gaps as g join events as e on e.seq = g.seq
         union all
-        (select e.seq from events as e where e.seq > leading.seen order by e.seq limit most)
+        (select e.seq from events as e where e.seq > mark.seen order by e.seq limit most)
     ),
     numbered as (
         insert into log
@@ -210,14 +210,14 @@ begin
         from batch as b
         returning 1
     ),
-    newest as (select greatest(leading.seen, max(b.seq)) as seq from batch as b),
+    newest as (select greatest(mark.seen, max(b.seq)) as seq from batch as b),
     filled as (
         delete from gaps as g
         where g.horizon < alive_from or exists (select from batch as b where b.seq = g.seq)
     ),
     missed as (
         insert into gaps (seq)
-        select n from newest, generate_series(leading.seen + 1, newest.seq) as n
+        select n from newest, generate_series(mark.seen + 1, newest.seq) as n
         where not exists (select from batch as b where b.seq = n)
     ),
     moved as (update sequencer set seen = newest.seq from newest where seen <> newest.seq)

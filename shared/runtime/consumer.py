@@ -1,0 +1,336 @@
+"""The consumer: other services' facts, each stream in order and each fact once, turned into commands of our own.
+
+RabbitMQ brings envelopes quickly, the feed brings whatever it did not; both end in `take`, one transaction a batch.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal
+
+import structlog
+
+from shared import events
+from shared.kernel.errors import NotYet, Refused
+from shared.kernel.messages import Fact, Meta, command_id
+from shared.runtime.event_store import OUTAGE, Connection
+from shared.runtime.feed import Envelope, Feed
+from shared.runtime.records import fact_of
+from shared.runtime.service import AGAIN, Reaction, Service
+
+_PAGE = 500
+_POLL_SECONDS = 30.0
+_NOT_YET = (timedelta(seconds=1), timedelta(seconds=60))
+"""First and longest pause before a reaction that was too early is tried again."""
+
+log = structlog.get_logger(__name__)
+
+
+Key = tuple[str, str]
+"""(source, stream)"""
+Place = Literal["next", "duplicate", "hole", "parked"]
+
+
+@dataclass
+class _Batch:
+    """What one transaction knows and does."""
+
+    connection: Connection
+    last: dict[Key, int]
+    parked: set[Key]
+    deployed_at: dict[str, int]
+    holes: set[Key] = field(default_factory=set)
+
+
+class Consumer:
+    """One a replica. `feed` is how the sources' logs are read."""
+
+    def __init__(self, service: Service, feed: Feed) -> None:
+        self._service = service
+        self._feed = feed
+        self._sources = events.FOLLOWS.get(service.name, ())
+        self._reactions: dict[str, list[Reaction]] = {}
+        for reaction in service.definition.reactions:
+            self._reactions.setdefault(reaction.event.name, []).append(reaction)
+        self._look = asyncio.Event()
+        self.lag: dict[str, int] = {}
+
+    def suspect(self) -> None:
+        """Something was lost or unreadable: read the feeds now."""
+        self._look.set()
+
+    async def begin(self) -> None:
+        """Learn, once for ever, where each source stood when we first followed it. Waits until they answer."""
+        for source in self._sources:
+            while not await self._service.pool.fetchval(
+                "select exists (select from sources where source = $1)", source
+            ):
+                try:
+                    head = await self._feed.head(source)
+                except (Refused, *OUTAGE) as error:
+                    log.warning("consumer.waits_for_source", source=source, error=type(error).__name__)
+                    await asyncio.sleep(1.0)
+                    continue
+                await self._service.pool.execute(
+                    "insert into sources (source, deployed_at) values ($1, $2) on conflict do nothing", source, head
+                )
+
+    async def run(self) -> None:
+        """Follow the feeds: at the start, every 30 s, and when something is suspected; and try the parked again."""
+        next_poll = 0.0
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                if self._look.is_set() or loop.time() >= next_poll:
+                    self._look.clear()
+                    for source in self._sources:
+                        await self.catch_up(source)
+                    next_poll = loop.time() + _POLL_SECONDS
+                await self.retry_not_yet()
+            except (Refused, *OUTAGE) as error:
+                log.warning("consumer.outage", error=type(error).__name__)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._look.wait(), 1.0)
+
+    async def catch_up(self, source: str) -> int:
+        """Handle what the source's log holds beyond our complete position; how many events were read."""
+        read = 0
+        while True:
+            position = await self._service.pool.fetchval("select position from sources where source = $1", source)
+            self.lag[source] = max(0, await self._feed.head(source) - position)
+            page = await self._feed.after(source, position, _PAGE)
+            if not page:
+                return read
+            await self.take(page)
+            await self._service.pool.execute(
+                "update sources set position = greatest(position, $2) where source = $1", source, page[-1].position
+            )
+            read += len(page)
+
+    async def take(self, envelopes: Sequence[Envelope]) -> None:
+        """Handle a batch; returns when all of it is committed: done, known already, parked, or its hole filled."""
+        for source, stream in await self._attempt(envelopes) if envelopes else ():
+            await self._fill(source, stream)
+        self._service.sequencer.wake()
+
+    async def retry_not_yet(self) -> int:
+        """Try the streams again whose reaction was too early; how many were tried."""
+        due = await self._service.pool.fetch(
+            "select source, stream from parked where retry_at <= $1 order by retry_at limit 100", self._service.clock()
+        )
+        for row in due:
+            await self._fill(row["source"], row["stream"], parked=True)
+        return len(due)
+
+    async def _attempt(self, envelopes: Sequence[Envelope]) -> set[Key]:
+        """All in one transaction; if that fails for anything but an outage, each alone. Returns the holes."""
+        pause = 0.1
+        while True:
+            try:
+                return await self._together(envelopes)
+            except (Refused, NotYet, *AGAIN):
+                return await self._one_by_one(envelopes)
+            except OUTAGE as error:
+                log.warning("consumer.outage", error=type(error).__name__)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+            except Exception as error:  # noqa: BLE001 - one of them is poison: it is found and parked alone
+                log.warning("consumer.batch_failed", error=type(error).__name__, size=len(envelopes))
+                return await self._one_by_one(envelopes)
+
+    async def _together(self, envelopes: Sequence[Envelope]) -> set[Key]:
+        async with self._service.pool.acquire() as connection, connection.transaction():
+            batch = await self._open(connection, envelopes)
+            ciphers = await self._service.keyring.ciphers(
+                {e.person for e in envelopes if e.person and e.type in self._reactions}
+            )
+            for envelope in envelopes:
+                if self._place(batch, envelope) == "next":
+                    for number, command in enumerate(self._commands(batch, envelope, ciphers)):
+                        await self._react(connection, envelope, number, command)
+                    batch.last[envelope.source, envelope.stream] = envelope.version
+            await self._close(batch, envelopes)
+            return batch.holes
+
+    async def _one_by_one(self, envelopes: Iterable[Envelope]) -> set[Key]:
+        return {(envelope.source, envelope.stream) for envelope in envelopes if await self._alone(envelope) == "hole"}
+
+    async def _fill(self, source: str, stream: str, *, parked: bool = False) -> None:
+        """Read the stream's missing versions from its source and handle them, until one has to wait."""
+        while True:
+            last = await self._service.pool.fetchval(
+                "select version from inbox where source = $1 and stream = $2", source, stream
+            )
+            page = await self._feed.of_stream(source, stream, last or 0, _PAGE)
+            for envelope in page:
+                if await self._alone(envelope, unpark=parked) != "next":
+                    return
+                parked = False
+            if not page:
+                return
+
+    async def _alone(self, envelope: Envelope, *, unpark: bool = False) -> Place:
+        """One event in its own transaction; what fails here parks its stream, and nothing else waits for it."""
+        pause = 0.05
+        while True:
+            try:
+                return await self._once(envelope, unpark=unpark)
+            except (*AGAIN, *OUTAGE) as error:
+                log.warning("consumer.again", error=type(error).__name__)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+            except NotYet as early:
+                await self._park(envelope, "not_yet", str(early), early=True)
+                return "parked"
+            except Exception as error:
+                log.exception("consumer.parked", source=envelope.source, stream=envelope.stream, type=envelope.type)
+                await self._park(envelope, type(error).__name__, _where(error), early=False)
+                return "parked"
+
+    async def _once(self, envelope: Envelope, *, unpark: bool) -> Place:
+        key = (envelope.source, envelope.stream)
+        async with self._service.pool.acquire() as connection, connection.transaction():
+            batch = await self._open(connection, [envelope])
+            if unpark:
+                batch.parked.discard(key)
+                await connection.execute("delete from parked where source = $1 and stream = $2", *key)
+            place = self._place(batch, envelope)
+            if place == "next":
+                ciphers = await self._service.keyring.ciphers({envelope.person} if envelope.person else ())
+                for number, command in enumerate(self._commands(batch, envelope, ciphers)):
+                    try:
+                        async with connection.transaction():
+                            await self._react(connection, envelope, number, command)
+                    except Refused as refused:
+                        await self._refused(connection, envelope, refused)
+                batch.last[key] = envelope.version
+                await self._close(batch, [envelope])
+            return place
+
+    async def _open(self, connection: Connection, envelopes: Sequence[Envelope]) -> _Batch:
+        """Lock the inbox rows of the batch's streams, in one order, so that two replicas cannot both handle one."""
+        keys = sorted({(e.source, e.stream) for e in envelopes})
+        columns = [source for source, _ in keys], [stream for _, stream in keys]
+        await connection.execute(
+            "insert into inbox select *, 0 from unnest($1::text[], $2::text[]) on conflict do nothing", *columns
+        )
+        rows = await connection.fetch(
+            "select i.source, i.stream, i.version, p.source is not null as parked, s.deployed_at from inbox as i "
+            "join unnest($1::text[], $2::text[]) as k (source, stream) using (source, stream) "
+            "left join parked as p using (source, stream) left join sources as s using (source) "
+            "order by i.source, i.stream for update of i",
+            *columns,
+        )
+        return _Batch(
+            connection,
+            last={(row["source"], row["stream"]): row["version"] for row in rows},
+            parked={(row["source"], row["stream"]) for row in rows if row["parked"]},
+            deployed_at={row["source"]: row["deployed_at"] or 0 for row in rows},
+        )
+
+    async def _close(self, batch: _Batch, envelopes: Sequence[Envelope]) -> None:
+        """Remember the versions, and move each source's complete position over what joins it without a hole."""
+        keys = list(batch.last)
+        await batch.connection.execute(
+            "update inbox as i set version = k.version from unnest($1::text[], $2::text[], $3::int[]) "
+            "as k (source, stream, version) "
+            "where i.source = k.source and i.stream = k.stream and i.version < k.version",
+            [source for source, _ in keys],
+            [stream for _, stream in keys],
+            [batch.last[key] for key in keys],
+        )
+        if batch.holes:
+            return
+        for source in sorted({envelope.source for envelope in envelopes}):
+            positions = sorted({envelope.position for envelope in envelopes if envelope.source == source})
+            if positions[-1] - positions[0] == len(positions) - 1:
+                await batch.connection.execute(
+                    "update sources set position = $3 where source = $1 and position between $2 - 1 and $3 - 1",
+                    source,
+                    positions[0],
+                    positions[-1],
+                )
+
+    def _place(self, batch: _Batch, envelope: Envelope) -> Place:
+        """Where the event stands to what was handled of its stream."""
+        key = (envelope.source, envelope.stream)
+        if key in batch.parked:
+            return "parked"
+        if envelope.version <= batch.last[key]:
+            return "duplicate"
+        if key in batch.holes or envelope.version > batch.last[key] + 1:
+            batch.holes.add(key)
+            return "hole"
+        return "next"
+
+    def _commands(self, batch: _Batch, envelope: Envelope, ciphers: Any) -> list[Any]:
+        """The commands of all reactions to this fact; an event nobody reacts to is not even decoded."""
+        reactions = [
+            reaction
+            for reaction in self._reactions.get(envelope.type, ())
+            if reaction.since == "beginning" or envelope.position > batch.deployed_at[envelope.source]
+        ]
+        if not reactions:
+            return []
+        fact: Fact[Any] = fact_of(envelope.source, envelope.record(), ciphers, envelope.position)
+        return [command for reaction in reactions for command in reaction.react(fact)]
+
+    async def _react(self, connection: Connection, envelope: Envelope, number: int, command: Any) -> None:
+        meta = Meta(
+            command_id=command_id(self._service.name, str(envelope.event_id), str(number)),
+            actor=self._service.name,
+            at=self._service.clock(),
+            case=envelope.case_id,
+            person=envelope.person,
+            causation=envelope.event_id,
+            correlation=envelope.correlation,
+            traceparent=envelope.traceparent,
+        )
+        await self._service.carry_out(connection, command, meta, self._service.digest(command))
+
+    async def _refused(self, connection: Connection, envelope: Envelope, refused: Refused) -> None:
+        """Our own rules said no to what the fact asked for: that is an outcome, kept with its code."""
+        await connection.execute(
+            "insert into reactions values ($1, $2, $3, $4, $5) on conflict do nothing",
+            envelope.source,
+            envelope.stream,
+            envelope.version,
+            refused.code,
+            self._service.clock(),
+        )
+
+    async def _park(self, envelope: Envelope, reason: str, detail: str, *, early: bool) -> None:
+        now = self._service.clock()
+        first, longest = _NOT_YET
+        await self._service.pool.execute(
+            """
+            insert into parked (source, stream, version, reason, detail, parked_at, retry_at)
+            values ($1, $2, $3, $4, $5, $6, case when $7 then $6::timestamptz + $8::interval end)
+            on conflict (source, stream) do update set
+                version = excluded.version, reason = excluded.reason, detail = excluded.detail,
+                attempts = parked.attempts + 1,
+                retry_at = case when $7 then $6 + least($9, $8 * power(2, least(parked.attempts, 10))) end
+            """,
+            envelope.source,
+            envelope.stream,
+            envelope.version,
+            reason,
+            detail,
+            now,
+            early,
+            first,
+            longest,
+        )
+
+
+def _where(error: BaseException) -> str:
+    """Where a bug is, without what it was about: messages may hold what people typed."""
+    frames = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        frames.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return " < ".join(reversed(frames[-4:]))

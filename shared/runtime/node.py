@@ -1,0 +1,98 @@
+"""A node: one replica of a service with everything that runs in the background. Called by `app.py` and by tests."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import asyncpg
+
+from shared import events
+from shared.kernel.time import Clock
+from shared.runtime.bus import Subscriber
+from shared.runtime.consumer import Consumer
+from shared.runtime.feed import Feed
+from shared.runtime.service import Service, ServiceDefinition
+from shared.runtime.timers import Timers
+
+
+@asynccontextmanager
+async def open_pool(url: str, service: str, size: int = 16) -> AsyncIterator[asyncpg.Pool]:
+    """Connections that look in the service's own schema first."""
+    async with asyncpg.create_pool(
+        url,
+        min_size=2,
+        max_size=size,
+        command_timeout=60,
+        server_settings={"search_path": service, "application_name": f"zikao-{service}"},
+    ) as pool:
+        yield pool
+
+
+class Node:
+    """`amqp_url` None: this replica lives by the feed alone. `feed` None: it follows nobody."""
+
+    def __init__(
+        self,
+        definition: ServiceDefinition,
+        pool: asyncpg.Pool,
+        kek: bytes,
+        clock: Clock,
+        *,
+        amqp_url: str | None = None,
+        feed: Feed | None = None,
+    ) -> None:
+        self.service = Service(definition, pool, kek, clock, amqp_url)
+        self.consumer = Consumer(self.service, feed) if feed and definition.name in events.FOLLOWS else None
+        self.subscriber = (
+            Subscriber(amqp_url, definition.name, self.consumer.take, self.consumer.suspect)
+            if amqp_url and self.consumer
+            else None
+        )
+        self.timers = Timers(self.service)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        self.service.sequencer.start()
+        loops: list[Coroutine[Any, Any, None]] = []
+        if self.definition_has_timers:
+            loops.append(self.timers.run())
+        if self.consumer:
+            loops.append(self._follow(self.consumer))
+        self._tasks = [asyncio.create_task(loop) for loop in loops]
+
+    @property
+    def definition_has_timers(self) -> bool:
+        return bool(self.service.definition.timers)
+
+    async def _follow(self, consumer: Consumer) -> None:
+        """Where the sources stood is known before the first message is taken."""
+        await consumer.begin()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(consumer.run())
+            if self.subscriber:
+                group.create_task(self.subscriber.run())
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        await self.service.sequencer.stop()
+
+    async def health(self) -> dict[str, Any]:
+        """What `/readyz` answers. Without the broker a node is slower, not unready: the feed goes on."""
+        await self.service.pool.fetchval("select 1")
+        parked = await self.service.pool.fetchval("select count(*) from parked where retry_at is null")
+        failed = [task.get_name() for task in self._tasks if task.done()]
+        return {
+            "ready": not failed,
+            "database": "up",
+            "broker": "up" if self.subscriber is None or self.subscriber.connected else "down",
+            "sequencer": "leads" if self.service.sequencer.leading else "stands by",
+            "publisher": self.service.sequencer.stopped_by or "flows",
+            "lag": self.consumer.lag if self.consumer else {},
+            "parked": parked,
+            "failed": failed,
+        }

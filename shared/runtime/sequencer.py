@@ -1,0 +1,140 @@
+"""The sequencer: gives committed events their dense positions and publishes them, one leader per service.
+
+Every replica runs one; the lease row decides who leads, and the epoch makes a frozen leader harmless when it thaws.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from uuid import uuid4
+
+import asyncpg
+import structlog
+
+from shared.runtime.bus import Publisher, Unroutable
+from shared.runtime.event_store import OUTAGE
+from shared.runtime.feed import Envelope, positioned
+
+LEASE = timedelta(seconds=3)
+_BATCH = 500
+_IDLE = (0.005, 0.25)
+"""Polling starts again at once after work and slows down while there is none; a commit here wakes it."""
+
+log = structlog.get_logger(__name__)
+
+
+class Sequencer:
+    """`publisher` is None for a service that nobody follows: its log is read by the feed only."""
+
+    def __init__(self, pool: asyncpg.Pool, source: str, publisher: Publisher | None) -> None:
+        self._pool = pool
+        self._source = source
+        self._publisher = publisher
+        self._id = uuid4()
+        self._wake = asyncio.Event()
+        self._published = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.epoch: int | None = None
+        self.stopped_by: str | None = None
+
+    @property
+    def leading(self) -> bool:
+        return self.epoch is not None
+
+    def start(self) -> None:
+        self._tasks = [asyncio.create_task(self._forever(self._sequence), name="sequencer")]
+        if self._publisher is not None:
+            self._tasks.append(asyncio.create_task(self._forever(self._publish), name="publisher"))
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    async def lead(self) -> bool:
+        """Take or renew the lease."""
+        self.epoch = await self._pool.fetchval("select take_lead($1, $2)", self._id, LEASE)
+        return self.leading
+
+    async def give(self) -> int:
+        """Give positions to what is committed; 0 if there was nothing or we no longer lead."""
+        given = await self._pool.fetchval("select give_positions($1, $2)", self.epoch, _BATCH)
+        if given is None:
+            self.epoch = None
+            return 0
+        return int(given)
+
+    async def _forever(self, step: Callable[[], Awaitable[float]]) -> None:
+        """Run `step` for ever; it says how long to wait. An outage is logged once a turn and tried again."""
+        while True:
+            try:
+                pause = await step()
+            except (asyncpg.PostgresError, *OUTAGE) as error:
+                log.warning("sequencer.outage", error=type(error).__name__)
+                self.epoch = None
+                pause = 0.5
+            await asyncio.sleep(pause)
+
+    async def _sequence(self) -> float:
+        if not await self.lead():
+            return LEASE.total_seconds() / 3
+        pause = _IDLE[0]
+        renew = asyncio.get_running_loop().time() + LEASE.total_seconds() / 3
+        while self.leading and asyncio.get_running_loop().time() < renew:
+            self._wake.clear()
+            if await self._anything_new() and await self.give():
+                self._published.set()
+                pause = _IDLE[0]
+                continue
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), pause)
+                continue
+            pause = min(pause * 2, _IDLE[1])
+        return 0.0
+
+    async def _anything_new(self) -> bool:
+        """A read without a lock or a transaction id, so that idling costs nothing."""
+        found: bool = await self._pool.fetchval(
+            "select exists (select from gaps) or exists "
+            "(select from events as e where e.seq > (select s.seen from sequencer as s))"
+        )
+        return found
+
+    async def _publish(self) -> float:
+        """Publish what has a position and is not published; the mark moves over the confirmed prefix only."""
+        if not self.leading or self._publisher is None:
+            return 0.1
+        self._published.clear()
+        mark = await self._pool.fetchval("select published from sequencer")
+        batch = await positioned(self._pool, self._source, mark, _BATCH)
+        if not batch:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._published.wait(), 0.5)
+            return 0.0
+        try:
+            confirmed = await self._publisher.publish(batch)
+            self.stopped_by = None
+        except Unroutable as unroutable:
+            self.stopped_by = f"unroutable: {unroutable}"
+            log.error("publisher.unroutable", routing_key=str(unroutable))
+            confirmed = unroutable.confirmed
+        except ConnectionError as error:
+            self.stopped_by = "broker"
+            log.warning("publisher.no_broker", error=type(error).__name__)
+            confirmed = 0
+        await self._mark(batch[:confirmed])
+        return 0.0 if confirmed == len(batch) else 1.0
+
+    async def _mark(self, confirmed: Sequence[Envelope]) -> None:
+        if confirmed:
+            await self._pool.execute(
+                "update sequencer set published = greatest(published, $2) where epoch = $1",
+                self.epoch,
+                confirmed[-1].position,
+            )

@@ -1,0 +1,184 @@
+"""A service at work: its one write path, its reading side, and its background loops.
+
+`ServiceDefinition` is what each `services/<name>/main.py` composes; `app.py` puts `Service` behind HTTP.
+"""
+
+import asyncio
+import hmac
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+
+import asyncpg
+import msgspec
+from fastapi import APIRouter
+
+from shared import events
+from shared.kernel.errors import Refusal, Refused
+from shared.kernel.messages import Command, Event, Fact, Meta, Receipt
+from shared.kernel.time import Clock
+from shared.runtime import feed as log_feed
+from shared.runtime.bus import Publisher
+from shared.runtime.event_store import (
+    Conflict,
+    Connection,
+    Projector,
+    Recorded,
+    Tx,
+    View,
+    Work,
+    decoded,
+    receipt_of,
+    records_of,
+)
+from shared.runtime.keyring import Keyring
+from shared.runtime.records import SELECT, Record
+from shared.runtime.sequencer import Sequencer
+
+if TYPE_CHECKING:
+    from shared.runtime.access import Caller
+
+C = TypeVar("C", bound=Command)
+Handler = Callable[[Work, Any], Awaitable[Receipt]]
+_ATTEMPTS = 8
+
+AGAIN = (
+    Conflict,
+    Recorded,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+)
+"""What another transaction did to us: the whole command is tried again on the new state."""
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """Another service's fact -> own commands. `deployment`: history from before we followed is not acted on."""
+
+    event: type[Event]
+    react: Callable[[Fact[Any]], Sequence[Command]]
+    since: Literal["beginning", "deployment"]
+
+
+@dataclass(frozen=True)
+class Timer:
+    """Something due: leased while its handler runs, and kept until an event of its stream unschedules or moves it."""
+
+    kind: str
+    stream: str
+    key: str
+    due_at: datetime
+
+
+class TimerHandler(Protocol):
+    def __call__(self, service: "Service", timer: Timer) -> Awaitable[None]: ...
+
+
+@dataclass(frozen=True)
+class ServiceDefinition:
+    """Everything that makes a service this service."""
+
+    name: str
+    handlers: Mapping[type[Command], Handler]
+    views: tuple[View, ...]
+    router: APIRouter
+    refusals: Mapping[str, Refusal]
+    schema: Path
+    reactions: tuple[Reaction, ...] = ()
+    timers: Mapping[str, TimerHandler] = field(default_factory=dict)
+
+
+class Service:
+    """The part between the edges (HTTP, bus, timers) and the store."""
+
+    def __init__(
+        self, definition: ServiceDefinition, pool: asyncpg.Pool, kek: bytes, clock: Clock, amqp_url: str | None
+    ) -> None:
+        self.definition = definition
+        self.name = definition.name
+        self.pool = pool
+        self.clock = clock
+        self.keyring = Keyring(pool, kek)
+        self.projector = Projector(definition.views)
+        publisher = Publisher(amqp_url, self.name) if amqp_url and events.followers(self.name) else None
+        self.sequencer = Sequencer(pool, self.name, publisher)
+
+    async def handle(
+        self, command: Command, meta: Meta, *, caller: "Caller | None" = None, request: object | None = None
+    ) -> Receipt:
+        """Carry out one command once, whoever asks: API, reaction or timer.
+
+        `request` is what the caller sent when the command holds more than that (a salted hash, a generated code):
+        the same id with another request is refused with `request.key_reused`. Raises `Refused`.
+        """
+        digest = self.digest(command if request is None else request)
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                async with self.pool.acquire() as connection:
+                    if (earlier := await receipt_of(connection, meta.command_id, digest)) is not None:
+                        return earlier
+                    async with connection.transaction():
+                        receipt = await self.carry_out(connection, command, meta, digest, caller)
+                self.sequencer.wake()
+                return receipt
+            except AGAIN:
+                if attempt == _ATTEMPTS:
+                    raise Refused("service.unavailable") from None
+                await asyncio.sleep(random.uniform(0, 0.01 * attempt))  # noqa: S311 - spreads rivals, hides nothing
+        raise AssertionError("unreachable")
+
+    async def carry_out(
+        self, connection: Connection, command: Command, meta: Meta, digest: bytes, caller: "Caller | None" = None
+    ) -> Receipt:
+        """The command's handler in a transaction that is open already (the consumer's batch has one)."""
+        work = Work(Tx(connection, self.keyring), self.name, self.keyring, self.projector, meta, digest, caller)
+        await self.definition.handlers[type(command)](work, command)
+        if work.receipt is None:
+            raise TypeError(f"the handler of {type(command).__name__} executed nothing")
+        return work.receipt
+
+    def digest(self, request: object) -> bytes:
+        """Keyed, so that what people typed cannot be guessed from it."""
+        text = type(request).__name__.encode() + b"\x1f" + msgspec.json.encode(request, enc_hook=_encodable)
+        return hmac.digest(self.keyring.hashed("request", ""), text, "sha256")
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Connection]:
+        async with self.pool.acquire() as connection:
+            yield connection
+
+    async def facts(self, connection: Connection, refs: Sequence[tuple[str, int]]) -> list[Fact[Any]]:
+        """Decoded, unsealed events by (stream, version), in the order asked; a missing one is a fault."""
+        rows = await connection.fetch(
+            f"select {SELECT} from events as e join unnest($1::text[], $2::int[]) with ordinality as r (s, v, n) "  # noqa: S608
+            "on e.stream = r.s and e.version = r.v order by r.n",
+            [stream for stream, _ in refs],
+            [version for _, version in refs],
+        )
+        if len(rows) != len(refs):
+            raise LookupError(f"{len(refs) - len(rows)} of {len(refs)} events are missing")
+        return await decoded(self.name, [Record(*row) for row in rows], self.keyring)
+
+    async def history(self, connection: Connection, stream: str) -> list[Fact[Any]]:
+        return await decoded(self.name, await records_of(connection, stream), self.keyring)
+
+    async def feed(self, after: int, limit: int) -> list[log_feed.Envelope]:
+        return await log_feed.positioned(self.pool, self.name, after, limit)
+
+    async def feed_of(self, stream: str, after_version: int, limit: int) -> list[log_feed.Envelope]:
+        return await log_feed.of_stream(self.pool, self.name, stream, after_version, limit)
+
+    async def feed_head(self) -> int:
+        return await log_feed.head(self.pool)
+
+
+def _encodable(value: object) -> object:
+    """pydantic models of the API edge."""
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -1,0 +1,34 @@
+"""A prepared database per module, and the toy service on it."""
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from shared.kernel.time import utc_now
+from shared.runtime.service import Service
+from shared.testing.stores import KEK, pool_of, prepared
+from tests.shared.runtime.toy import DEFINITION, TABLE
+
+
+@pytest.fixture(scope="module")
+async def toy_database(module_database: str) -> str:
+    await prepared(module_database)
+    connection = await asyncpg.connect(module_database)
+    await connection.execute(TABLE)
+    await connection.close()
+    return module_database
+
+
+@pytest.fixture
+async def owner(toy_database: str) -> AsyncIterator[asyncpg.Connection]:
+    """The database's owner, who may do what no service may."""
+    connection = await asyncpg.connect(toy_database, server_settings={"search_path": "identity"})
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def toy(toy_database: str) -> AsyncIterator[Service]:
+    async with pool_of(toy_database, "identity", size=40) as pool:
+        yield Service(DEFINITION, pool, KEK, utc_now, None)

@@ -1,0 +1,139 @@
+"""Positions are dense, in order within a stream, and nothing is skipped or stalls, whatever transactions do."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from shared.kernel.messages import Meta
+from shared.kernel.time import utc_now
+from shared.runtime.sequencer import Sequencer
+from shared.runtime.service import Service
+from tests.shared.runtime.toy import Note
+
+pytestmark = pytest.mark.servers
+
+
+def meta() -> Meta:
+    return Meta(command_id=uuid4(), actor="tester", at=utc_now())
+
+
+@pytest.fixture
+async def sequencer(toy: Service, owner: asyncpg.Connection) -> AsyncIterator[Sequencer]:
+    """The leader of a moment, stepped by hand."""
+    await owner.execute("update sequencer set lease_until = '-infinity'")
+    leader = Sequencer(toy.pool, "identity", None)
+    assert await leader.lead()
+    while await leader.give():
+        pass
+    yield leader
+
+
+async def unpositioned(toy: Service) -> int:
+    count: int = await toy.pool.fetchval("select count(*) from events left join log using (seq) where position is null")
+    return count
+
+
+async def assert_dense(toy: Service) -> None:
+    row = await toy.pool.fetchrow("select count(*) as n, coalesce(max(position), 0) as top from log")
+    assert row is not None
+    assert row["n"] == row["top"]
+    disordered = await toy.pool.fetchval(
+        "select count(*) from (select version - lag(version) over (partition by stream order by position) as step "
+        "from events join log using (seq)) as s where step <> 1"
+    )
+    assert disordered == 0
+
+
+async def test_an_event_that_commits_late_gets_a_later_position_and_is_not_skipped(
+    toy: Service, sequencer: Sequencer
+) -> None:
+    async with toy.pool.acquire() as slow:
+        transaction = slow.transaction()
+        await transaction.start()
+        await toy.carry_out(slow, Note(thing="late"), meta(), b"")
+        await toy.handle(Note(thing="early"), meta())
+        assert await sequencer.give() == 1
+        assert await sequencer.give() == 0
+        await transaction.commit()
+    assert await sequencer.give() == 1
+    assert await unpositioned(toy) == 0
+    await assert_dense(toy)
+
+
+async def test_a_number_burned_by_a_rollback_is_given_up_and_leaves_no_hole(
+    toy: Service, sequencer: Sequencer, owner: asyncpg.Connection
+) -> None:
+    async with toy.pool.acquire() as loser:
+        transaction = loser.transaction()
+        await transaction.start()
+        await toy.carry_out(loser, Note(thing="burned"), meta(), b"")
+        await toy.handle(Note(thing="kept"), meta())
+        await sequencer.give()
+        assert await owner.fetchval("select count(*) from gaps") == 1
+        await transaction.rollback()
+    for _ in range(3):
+        await sequencer.give()
+    assert await owner.fetchval("select count(*) from gaps") == 0
+    await assert_dense(toy)
+
+
+async def test_a_long_foreign_transaction_stalls_nothing_and_loses_nothing(
+    toy: Service, sequencer: Sequencer, owner: asyncpg.Connection
+) -> None:
+    async with owner.transaction(), toy.pool.acquire() as loser:
+        await owner.fetchval("select pg_current_xact_id()")
+        transaction = loser.transaction()
+        await transaction.start()
+        await toy.carry_out(loser, Note(thing="gone"), meta(), b"")
+        await toy.handle(Note(thing="seen"), meta())
+        assert await sequencer.give() == 1
+        await transaction.rollback()
+        for number in range(5):
+            await toy.handle(Note(thing=f"seen-{number}"), meta())
+            assert await sequencer.give() == 1
+        assert await toy.pool.fetchval("select count(*) from gaps") == 1
+    for _ in range(3):
+        await sequencer.give()
+    assert await toy.pool.fetchval("select count(*) from gaps") == 0
+    await assert_dense(toy)
+
+
+async def test_writers_racing_with_the_sequencer_end_with_every_event_positioned_once(
+    toy: Service, sequencer: Sequencer
+) -> None:
+    async def write(writer: int) -> None:
+        for number in range(6):
+            async with toy.pool.acquire() as connection:
+                transaction = connection.transaction()
+                await transaction.start()
+                await toy.carry_out(connection, Note(thing=f"race-{writer}"), meta(), b"")
+                await asyncio.sleep(0.001 * ((writer * 7 + number * 3) % 5))
+                await (transaction.rollback() if (writer + number) % 5 == 0 else transaction.commit())
+
+    writing = asyncio.gather(*(write(writer) for writer in range(24)))
+    while not writing.done():
+        await sequencer.give()
+        await asyncio.sleep(0)
+    await writing
+    for _ in range(4):
+        await sequencer.give()
+    assert await unpositioned(toy) == 0
+    assert await toy.pool.fetchval("select count(*) from gaps") == 0
+    await assert_dense(toy)
+
+
+async def test_a_leader_whose_lease_ran_out_can_do_no_harm_when_it_comes_back(
+    toy: Service, sequencer: Sequencer, owner: asyncpg.Connection
+) -> None:
+    rival = Sequencer(toy.pool, "identity", None)
+    assert not await rival.lead()
+    await owner.execute("update sequencer set lease_until = clock_timestamp() - interval '1 second'")
+    assert await rival.lead()
+    await toy.handle(Note(thing="after"), meta())
+    assert await sequencer.give() == 0
+    assert not sequencer.leading
+    assert await rival.give() == 1
+    await assert_dense(toy)

@@ -1,0 +1,89 @@
+"""A toy service for the runtime's own tests: it notes texts about a thing, some of them personal.
+
+It records facts of identity under their real names, so the registry needs nothing made up.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import APIRouter
+
+from shared.events.identity import MobileReplaced, RegistrationStarted, SmsCodeMistyped
+from shared.kernel.decider import Decider
+from shared.kernel.errors import Refused
+from shared.kernel.messages import Command, Event, Fact, Receipt
+from shared.runtime.event_store import Tx, View, Work
+from shared.runtime.service import ServiceDefinition
+
+ToyEvent = SmsCodeMistyped | MobileReplaced | RegistrationStarted
+
+
+class Note(Command):
+    """Note `count` times; `expected` is the number of notes the caller saw, if it cares."""
+
+    thing: str
+    text: str = "register"
+    count: int = 1
+    at: int | None = None
+
+
+class NoteMobile(Command):
+    thing: str
+    person: str
+    mobile: str
+
+
+@dataclass(frozen=True)
+class Notes:
+    count: int = 0
+
+
+def decide(command: Note | NoteMobile, state: Notes, context: None) -> Sequence[ToyEvent]:
+    match command:
+        case Note():
+            if command.at is not None and command.at != state.count:
+                raise Refused("identity.organisation_unknown")
+            return [SmsCodeMistyped(purpose=command.text, attempts_left=n) for n in range(command.count)]
+        case NoteMobile():
+            return [MobileReplaced(mobile=command.mobile, previous="", checked_by=None, evidence="")]
+
+
+def evolve(state: Notes, event: ToyEvent) -> Notes:
+    return Notes(state.count + 1)
+
+
+TOY: Decider[Note | NoteMobile, Notes, ToyEvent, None] = Decider("toy", Notes(), decide, evolve)
+
+
+async def note(work: Work, command: Note) -> Receipt:
+    return await work.execute(TOY, command.thing, command, None, case="case-1")
+
+
+async def note_mobile(work: Work, command: NoteMobile) -> Receipt:
+    return await work.execute(TOY, command.thing, command, None, person=command.person)
+
+
+async def project_note(tx: Tx, fact: Fact[Event]) -> None:
+    await tx.connection.execute(
+        "insert into toys values ($1, $2) on conflict (thing) do update set notes = excluded.notes",
+        fact.subject,
+        fact.version,
+    )
+
+
+async def project_mobile(tx: Tx, fact: Fact[MobileReplaced]) -> None:
+    await project_note(tx, fact)
+    await tx.claim("mobile", fact.event.mobile, fact.stream)
+    await tx.schedule("remind", fact.stream, fact.meta.at)
+
+
+DEFINITION = ServiceDefinition(
+    name="identity",
+    handlers={Note: note, NoteMobile: note_mobile},
+    views=(View("toys", ("toys",), {SmsCodeMistyped: project_note, MobileReplaced: project_mobile}),),
+    router=APIRouter(),
+    refusals={},
+    schema=Path(__file__),
+)
+TABLE = "create table identity.toys (thing text primary key, notes integer not null); grant all on identity.toys to identity"
