@@ -1,0 +1,140 @@
+"""What happens around every request, whichever route it meets. `app.py` puts it outside of everything else."""
+
+import re
+import time
+from uuid import UUID, uuid4
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.kernel.errors import Refused
+from shared.runtime import telemetry
+from shared.runtime.problems import BodyRefused, Problems
+from shared.runtime.telemetry import Metrics
+
+QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Asked every few seconds: neither traced nor logged."""
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_NUL_IN_JSON = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000|\x00")
+_NUL_UNFINISHED = re.compile(rb"\\+(?:u0{0,3})?\Z")
+
+log = structlog.get_logger(__name__)
+
+
+class Edge:
+    """Around every request: its id, its log line and metrics, security headers, and the answer to what nobody caught.
+
+    Here and not in an exception handler, because FastAPI would raise such an exception again, and its message may hold
+    what a person typed.
+    """
+
+    def __init__(self, app: ASGIApp, problems: Problems, metrics: Metrics) -> None:
+        self._app = app
+        self._problems = problems
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(Headers(scope=scope).get("x-request-id"))
+        answer = _Answer(scope, send, request_id, self._problems)
+        began = time.perf_counter()
+        structlog.contextvars.clear_contextvars()
+        token = telemetry.correlation.set(request_id)
+        try:
+            if "\0" in scope["path"] or b"%00" in scope.get("query_string", b""):
+                await self._problems.answer(_nul("query"))(scope, receive, answer)
+            else:
+                await self._app(scope, _without_nul(scope, receive), answer)
+        except Exception as error:  # noqa: BLE001 - the last one to catch it; logged with its places
+            response = self._problems.fault(error)
+            if answer.status is not None:
+                raise RuntimeError("the answer broke off") from None
+            await response(scope, receive, answer)
+        finally:
+            self._tell(scope, answer.status, time.perf_counter() - began)
+            telemetry.correlation.reset(token)
+
+    def _tell(self, scope: Scope, status: int | None, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "none")
+        self._metrics.requests.labels(method=scope["method"], route=route, status=str(status)).observe(seconds)
+        if route not in QUIET:
+            told = {"method": scope["method"], "route": route, "status": status, "ms": round(seconds * 1000, 1)}
+            log.info("request.answered", **told)
+
+
+class _Answer:
+    """`send` with our headers. The framework's own plain 413 becomes a problem like any other."""
+
+    def __init__(self, scope: Scope, send: Send, request_id: UUID, problems: Problems) -> None:
+        self._scope = scope
+        self._send = send
+        self._request_id = request_id
+        self._problems = problems
+        self._replaced = False
+        self.status: int | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if self._replaced:
+            return
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            if message["status"] == 413 and headers.get("content-type", "").startswith("text/plain"):
+                response = self._problems.of_status(413, self._scope.get(MAX_BODY_SIZE_SCOPE_KEY))
+                await response(self._scope, _nothing, self)
+                self._replaced = True
+                return
+            self.status = message["status"]
+            headers["x-request-id"] = str(self._request_id)
+            for name, value in _HEADERS.items():
+                headers.setdefault(name, value)
+        await self._send(message)
+
+
+async def _nothing() -> Message:
+    return {"type": "http.disconnect"}
+
+
+def _request_id(given: str | None) -> UUID:
+    """From outside only a real UUID, written as UUIDs are written; anything else gets a new one."""
+    try:
+        if given is not None and str(parsed := UUID(given)) == given.lower():
+            return parsed
+    except ValueError:
+        pass
+    return uuid4()
+
+
+def _without_nul(scope: Scope, receive: Receive) -> Receive:
+    """PostgreSQL's text has no \\u0000, so JSON that holds one is refused while it is read, however it is chunked."""
+    if "json" not in Headers(scope=scope).get("content-type", "json"):
+        return receive
+    carried = b""
+
+    async def checked() -> Message:
+        nonlocal carried
+        message = await receive()
+        if message["type"] == "http.request":
+            text = carried + message.get("body", b"")
+            if _NUL_IN_JSON.search(text):
+                raise BodyRefused(_nul("body"))
+            unfinished = _NUL_UNFINISHED.search(text)
+            carried = unfinished[0] if unfinished else b""
+        return message
+
+    return checked
+
+
+def _nul(field: str) -> Refused:
+    return Refused("request.text_has_control_characters", field=field)
