@@ -2,6 +2,7 @@
 
 Used for PostgreSQL, RabbitMQ, the sandbox and the services alike.
 """
+# ruff: noqa: S603 starting programs is what this is for
 
 from __future__ import annotations
 

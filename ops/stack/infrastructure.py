@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from ops.stack.children import Identity
+from ops.stack.packages import is_unpacked, unpacked_rabbitmq
 from ops.stack.places import Place, Unserviceable, make_private, place_of
 from ops.stack.ports import Ports
 from ops.stack.postgres import Postgres
@@ -25,6 +26,7 @@ from ops.stack.rabbitmq import RabbitMQ
 
 POSTGRES_VARIABLE = "ZIKAO_POSTGRES_ADMIN_URL"
 AMQP_VARIABLE = "ZIKAO_AMQP_URL"
+SERVERS = {"rabbitmq": signal.SIGTERM, "postgres": signal.SIGINT}  # how each is asked to end
 
 
 class Infrastructure:
@@ -66,6 +68,22 @@ class Infrastructure:
             return self._given_amqp
         self._own_rabbitmq.start()
         return self._own_rabbitmq.url()
+
+    @property
+    def postgres_log(self) -> Path | None:
+        """Nothing when the server is not ours."""
+        return None if self._given_postgres else self._own_postgres.log
+
+    @property
+    def rabbitmq_log(self) -> Path | None:
+        return None if self._given_amqp else self._own_rabbitmq.log
+
+    @property
+    def rabbitmq_is_unpacked(self) -> bool:
+        return bool(self._given_amqp) or is_unpacked(self.place)
+
+    def unpack_rabbitmq(self) -> None:
+        unpacked_rabbitmq(self.place)
 
     def new_vhost(self, name: str) -> str:
         """An empty vhost on our own node. A broker given by its URL is used as it is: its one vhost is shared."""
@@ -116,7 +134,7 @@ def sweep(runs: Path) -> None:
     for run in runs.iterdir():
         if Identity.read(run / "owner.pid"):
             continue
-        for name, gently in (("rabbitmq", signal.SIGTERM), ("postgres", signal.SIGINT)):
+        for name, gently in SERVERS.items():
             if left := Identity.read(run / f"{name}.pid"):
                 left.end(gently=gently, within=30.0)
         shutil.rmtree(run)

@@ -3,6 +3,7 @@
 apt verifies and downloads, dpkg unpacks; nothing of the system is installed, started or changed. Everything runs as the
 servers' user with folders of its own, so root and an ordinary user take the same way.
 """
+# ruff: noqa: S603, S607 starting programs is what this is for
 
 from __future__ import annotations
 
@@ -49,10 +50,17 @@ class Unpacked:
 
 def unpacked_rabbitmq(place: Place) -> Unpacked:
     """The unpacked server, made on first use (34 MB to download) and kept for every later run."""
-    root = place.software / "rabbitmq"
-    if not root.exists():
-        _unpack(place, root)
-    return Unpacked(root)
+    if not is_unpacked(place):
+        _unpack(place, _root(place))
+    return Unpacked(_root(place))
+
+
+def is_unpacked(place: Place) -> bool:
+    return _root(place).exists()
+
+
+def _root(place: Place) -> Path:
+    return place.software / "rabbitmq"
 
 
 def _unpack(place: Place, root: Path) -> None:
@@ -119,13 +127,15 @@ class Apt:
 
     def _needed_by(self, names: Sequence[str], *, deeply: bool = True) -> set[str]:
         """The packages that `names` depend on, with themselves; alternatives count as needed."""
-        leave_out = [f"--no-{kind}" for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")]
+        leave_out = [
+            f"--no-{kind}" for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")
+        ]
         said = self._run("apt-cache", "depends", *(["--recurse"] if deeply else []), *leave_out, *names)
         return {line.rpartition(": ")[2].strip(" |") for line in said.splitlines()}
 
     def _run(self, program: str, *words: str) -> str:
         options = self._options if program.startswith("apt") else []
-        asked = subprocess.run(
+        asked: subprocess.CompletedProcess[str] = subprocess.run(
             [program, *options, *words],
             check=True,
             capture_output=True,

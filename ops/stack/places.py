@@ -2,6 +2,7 @@
 
 Read by the launcher before anything is installed, so only the standard library here.
 """
+# ruff: noqa: S603 starting programs is what this is for
 
 from __future__ import annotations
 
@@ -48,7 +49,9 @@ def server_user() -> ServerUser | None:
     try:
         found = pwd.getpwnam(name)
     except KeyError:
-        raise Unserviceable(f"There is no user '{name}' to run the servers as; name one in ZIKAO_SERVER_USER.") from None
+        raise Unserviceable(
+            f"There is no user '{name}' to run the servers as; name one in ZIKAO_SERVER_USER."
+        ) from None
     return ServerUser(found.pw_name, found.pw_uid, found.pw_gid)
 
 

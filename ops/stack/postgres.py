@@ -2,6 +2,7 @@
 
 TCP on loopback only, password for everybody, data in a folder of ours; as root it runs as an unprivileged user.
 """
+# ruff: noqa: S603 starting programs is what this is for
 
 from __future__ import annotations
 
@@ -65,7 +66,7 @@ class Postgres:
         self._child = children.start(
             [binaries / "postgres", "-D", self._cluster, "-p", str(self._port), *settings],
             environment=_environment(),
-            log=self._log,
+            log=self.log,
             user=self._place.user,
             at_our_death="INT",
         )
@@ -86,7 +87,7 @@ class Postgres:
         self._child = None
 
     @property
-    def _log(self) -> Path:
+    def log(self) -> Path:
         return self._place.logs / "postgres.log"
 
     def _make_cluster(self, binaries: Path) -> None:
@@ -101,11 +102,11 @@ class Postgres:
                 *("--encoding", "UTF8", "--locale", "C", "--auth", "scram-sha-256"),
             ],
             environment=_environment(),
-            log=self._log,
+            log=self.log,
             user=self._place.user,
         )
         if initdb.wait(READY_WITHIN) != 0:
-            raise Unserviceable(f"PostgreSQL could not make its data folder; '{self._log}' says why.")
+            raise Unserviceable(f"PostgreSQL could not make its data folder; '{self.log}' says why.")
         draft.rename(self._cluster)
 
     def _refuse_another_version(self, binaries: Path) -> None:
@@ -127,7 +128,7 @@ class Postgres:
                 return
             time.sleep(0.02)
         self.kill()
-        raise Unserviceable(f"PostgreSQL did not start; '{self._log}' says why.")
+        raise Unserviceable(f"PostgreSQL did not start; '{self.log}' says why.")
 
 
 def find_binaries(place: Place) -> Path:

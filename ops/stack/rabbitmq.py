@@ -4,6 +4,7 @@ The node, its epmd (Erlang's name server), its user, its cookie and its data are
 runs is neither used nor disturbed. Administration goes through `erl_call`, which takes milliseconds where `rabbitmqctl`
 takes seconds, so that a vhost per test module costs nothing.
 """
+# ruff: noqa: S603 starting programs is what this is for
 
 from __future__ import annotations
 
@@ -71,13 +72,13 @@ class RabbitMQ:
         self._epmd = children.start(
             [software.epmd, "-port", self._environment["ERL_EPMD_PORT"], "-address", LOOPBACK],
             environment=self._environment,
-            log=self._log,
+            log=self.log,
             user=self._place.user,
         )
         self._node = children.start(
             [software.scripts / "rabbitmq-server"],
             environment=self._environment,
-            log=self._log,
+            log=self.log,
             user=self._place.user,
         )
         if identity := Identity.of(self._node.pid):
@@ -111,7 +112,7 @@ class RabbitMQ:
         )
 
     @property
-    def _log(self) -> Path:
+    def log(self) -> Path:
         return self._place.logs / "rabbitmq.log"
 
     def _configure(self, software: Unpacked) -> None:
@@ -136,11 +137,9 @@ class RabbitMQ:
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(place.data / "rabbitmq.plugins"),
             "RABBITMQ_CONFIG_FILE": str(place.data / "rabbitmq.conf"),
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
-            "RABBITMQ_LOG": "-color",
             # No busy waiting, and the administration port on loopback only.
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
-                "+sbwt none +sbwtdcpu none +sbwtdio none -start_epmd false "
-                "-kernel inet_dist_use_interface {127,0,0,1}"
+                "+sbwt none +sbwtdcpu none +sbwtdio none -start_epmd false -kernel inet_dist_use_interface {127,0,0,1}"
             ),
             # The start script then becomes the node itself, so that our signals reach it.
             "RUNNING_UNDER_SYSTEMD": "true",
@@ -154,7 +153,7 @@ class RabbitMQ:
                 return
             time.sleep(0.1)
         self.kill()
-        raise Unserviceable(f"RabbitMQ did not start; '{self._log}' says why.")
+        raise Unserviceable(f"RabbitMQ did not start; '{self.log}' says why.")
 
     def _end(self, how: Callable[[Child], None]) -> None:
         if self._node:

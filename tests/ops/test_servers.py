@@ -59,6 +59,8 @@ async def put(url: str, body: bytes) -> None:
     async with await aio_pika.connect(url) as connection:
         channel = await connection.channel()
         await channel.declare_queue("letters", durable=True, arguments={"x-queue-type": "quorum"})
+        # RabbitMQ 3.10 writes a new quorum queue down half a second later; killed before, it stays without a leader.
+        await asyncio.sleep(2)
         message = aio_pika.Message(body, delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
         await channel.default_exchange.publish(message, "letters")
 
@@ -66,7 +68,7 @@ async def put(url: str, body: bytes) -> None:
 async def take(url: str) -> bytes | None:
     async with await aio_pika.connect(url) as connection:
         queue = await (await connection.channel()).get_queue("letters")
-        message = await queue.get(fail=False)
+        message = await queue.get(fail=False, timeout=30)
         return message.body if message else None
 
 
@@ -88,10 +90,7 @@ async def test_a_confirmed_message_survives_a_killed_rabbitmq(infra: Infrastruct
     with pytest.raises(aio_pika.exceptions.AMQPConnectionError):
         await aio_pika.connect(amqp_url)
     await asyncio.to_thread(infra.rabbitmq.start)
-    async with asyncio.timeout(20):
-        while (body := await take(amqp_url)) is None:
-            await asyncio.sleep(0.2)  # the queue's new leader may still be on its way
-    assert body == b"kept"
+    assert await take(amqp_url) == b"kept"
 
 
 def test_a_vhost_cannot_smuggle_an_expression(infra: Infrastructure) -> None:

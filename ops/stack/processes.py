@@ -1,0 +1,87 @@
+"""The sandbox and the services as processes: started in order, watched, ended in reverse. `stack.py` uses it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from ops.stack import children
+from ops.stack.children import Child
+from ops.stack.places import CHECKOUT, Unserviceable
+
+READY_WITHIN = 60.0
+STOP_WITHIN = 10.0
+LAST_LINES = 15
+
+
+@dataclass(frozen=True)
+class Program:
+    name: str
+    words: Sequence[str]  # for Python: -m services.identity.main
+    environment: Mapping[str, str]
+    base_url: str
+    log: Path
+
+    @property
+    def last_lines(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return "\n".join(f"  {line}" for line in lines[-LAST_LINES:]) or "  (it wrote nothing)"
+
+
+class Processes:
+    def __init__(self) -> None:
+        self._running: dict[str, tuple[Program, Child]] = {}
+
+    def start(self, program: Program, ready_within: float = READY_WITHIN) -> None:
+        """Start `program` and wait until it says that it is ready."""
+        child = children.start(
+            [sys.executable, "-P", *program.words], environment=program.environment, log=program.log, folder=CHECKOUT
+        )
+        self._running[program.name] = (program, child)
+        until = time.monotonic() + ready_within
+        while not answers(f"{program.base_url}/readyz"):
+            if child.poll() is not None:
+                raise Unserviceable(f"{program.name} ended while starting ({code_of(child)}):\n{program.last_lines}")
+            if time.monotonic() > until:
+                raise Unserviceable(f"{program.name} was not ready in {ready_within:.0f} s:\n{program.last_lines}")
+            time.sleep(0.1)
+
+    def stop(self, name: str) -> None:
+        _, child = self._running.pop(name)
+        children.end(child, within=STOP_WITHIN)
+
+    def kill(self, name: str) -> None:
+        """As a crash would; for fault tests."""
+        _, child = self._running.pop(name)
+        children.kill(child)
+
+    def stop_all(self) -> None:
+        for name in reversed(list(self._running)):
+            self.stop(name)
+
+    def pid(self, name: str) -> int:
+        return self._running[name][1].pid
+
+    def refuse_if_one_ended(self) -> None:
+        """A process that ends by itself is a fault worth seeing at once."""
+        for program, child in self._running.values():
+            if child.poll() is not None:
+                raise Unserviceable(f"{program.name} ended by itself ({code_of(child)}):\n{program.last_lines}")
+
+
+def answers(url: str) -> bool:
+    try:
+        with httpx.Client(trust_env=False, timeout=2) as client:
+            return client.get(url).is_success
+    except httpx.TransportError:
+        return False
+
+
+def code_of(child: Child) -> str:
+    code = child.returncode
+    return f"signal {-code}" if code < 0 else f"exit code {code}"

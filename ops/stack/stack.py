@@ -1,0 +1,151 @@
+"""The whole stack on this machine. `./zikao up` and `demo` run it, `down` stops it, journeys have one of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ops.database import prepare
+from ops.stack.children import Identity
+from ops.stack.environment import SANDBOX, Secrets, Surroundings, environment_for, existing_services
+from ops.stack.infrastructure import SERVERS, Infrastructure
+from ops.stack.places import CHECKOUT, Place, Unserviceable
+from ops.stack.processes import Processes, Program
+from ops.stack.screen import Row, Screen
+
+
+class Stack:
+    """A running stack. `base_url("exemption")` is where to talk to it; `processes` and `infra` are for fault tests."""
+
+    def __init__(self, infra: Infrastructure, screen: Screen) -> None:
+        self.infra = infra
+        self.place = infra.place
+        self.secrets = Secrets(infra.place.data / "secrets.json")
+        self.processes = Processes()
+        self.programs: dict[str, Program] = {}
+        self._screen = screen
+
+    def base_url(self, name: str) -> str:
+        return self.programs[name].base_url
+
+    def start(self) -> None:
+        """In order, each ready before the next: servers, database, sandbox, services."""
+        step, infra = self._screen.step, self.infra
+        services = existing_services()
+        with self._screen.steps():
+            with step("PostgreSQL", "the server to accept connections"):
+                admin_url = infra.postgres_admin_url
+            if not infra.rabbitmq_is_unpacked:
+                with step("RabbitMQ's packages", "34 MB from Debian, the first time only"):
+                    infra.unpack_rabbitmq()
+            with step("RabbitMQ", "the node to listen, about ten seconds"):
+                amqp_url = infra.amqp_url
+            if services:
+                with step("database", "roles, schemas and migrations"):
+                    asyncio.run(prepare(admin_url, self.secrets.of_roles(services)))
+            self.programs = self._programs(services, admin_url, amqp_url)
+            for program in self.programs.values():
+                with step(program.name, f"{program.base_url}/readyz"):
+                    self.processes.start(program)
+
+    def restart(self, name: str) -> None:
+        """Start again what a fault test has ended."""
+        self.processes.start(self.programs[name])
+
+    def rows(self) -> list[Row]:
+        infra = self.infra
+        return [
+            Row("PostgreSQL", "ready", _without_password(infra.postgres_admin_url), infra.postgres_log),
+            Row("RabbitMQ", "ready", _without_password(infra.amqp_url), infra.rabbitmq_log),
+            *(Row(name, "ready", program.base_url, program.log) for name, program in self.programs.items()),
+        ]
+
+    def _programs(self, services: tuple[str, ...], admin_url: str, amqp_url: str) -> dict[str, Program]:
+        modules = {SANDBOX: "sandbox.main"} if (CHECKOUT / "sandbox" / "main.py").exists() else {}
+        modules |= {service: f"services.{service}.main" for service in services}
+        ports = {name: self.infra.ports.of(name) for name in modules}
+        around = Surroundings(self.place, self.secrets, admin_url, amqp_url, ports)
+        return {
+            name: Program(
+                name=name,
+                words=("-m", module),
+                environment=environment_for(name, around),
+                base_url=around.base_url(name),
+                log=self.place.logs / f"{name}.log",
+            )
+            for name, module in modules.items()
+        }
+
+
+@contextmanager
+def running_stack(place: Place, screen: Screen) -> Iterator[Stack]:
+    """Everything up inside the block, everything down after it, however it ends."""
+    place.make()
+    with only_one(place), Infrastructure(place) as infra:
+        stack = Stack(infra, screen)
+        try:
+            stack.start()
+            yield stack
+        finally:
+            screen.say("Stopping ...")
+            stack.processes.stop_all()
+
+
+@contextmanager
+def only_one(place: Place) -> Iterator[None]:
+    """One stack per place. The lock is the kernel's, so it never outlives its holder."""
+    with _lock_file(place).open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Unserviceable("Zikao already runs here: `./zikao down` stops it.") from None
+        us = Identity.of(os.getpid())
+        assert us is not None  # we are alive
+        us.write(_lock_file(place))
+        yield
+
+
+def bring_down(place: Place) -> bool:
+    """Stop the stack that runs in this place, whoever started it. False when none did."""
+    running = Identity.read(_lock_file(place))
+    if running:
+        running.end(within=90.0)
+    for name in SERVERS:  # left by a run that was killed, and still on their way out
+        if left := Identity.read(place.data / f"{name}.pid"):
+            left.end(gently=SERVERS[name], within=30.0)
+    return running is not None
+
+
+def erase(place: Place) -> None:
+    """Remove the data of the stack; unpacked software stays."""
+    if place.data.exists():
+        shutil.rmtree(place.data)
+
+
+def _lock_file(place: Place) -> Path:
+    return place.data / "stack.pid"
+
+
+def stop_on_signals() -> None:
+    """A closed terminal and `./zikao down` end us as Ctrl-C does; once stopping, nothing interrupts it."""
+    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def stop(*_: object) -> None:
+        for sign in ending:
+            signal.signal(sign, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for sign in ending:
+        signal.signal(sign, stop)
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
