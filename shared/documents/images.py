@@ -20,18 +20,15 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from shared.documents.outline import Corners, Outline, Pixels, find_outline, straighten
+from shared.documents.outline import Outline, Pixels, find_outline, straighten
+from shared.documents.photo_rules import BACKGROUNDS, MAX_BYTES, MAX_PIXELS, PhotoReport, PhotoRules, RuleResult, Value
 
-Value = int | float | str | tuple[int, ...] | tuple[str, ...] | None
-
-MAX_BYTES = 25 * 1024 * 1024  # beyond this, and beyond MAX_PIXELS, a file is not decoded at all
-MAX_PIXELS = 64_000_000
 LONG_SIDE = 2400  # of the kept picture: readable at twice the width of a screen, and OCR and storage stay small
 _DECODED_LONG_SIDE = 2000  # JPEG is decoded at 1/2, 1/4, 1/8 while the long side stays above this: a third of the time
 _MEASURED_LONG_SIDE = 1000  # sharpness at one size, so that a large blurred picture does not pass for a sharp one
 _QUALITY = 88
 
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow's own guard, before anything is decoded
 
 _DAMAGED = (
     OSError,
@@ -58,79 +55,6 @@ _TURNS = {  # then turned
 
 _STRANGERS = {b"GIF8": "GIF", b"%PDF": "PDF", b"BM": "BMP", b"II*\x00": "TIFF", b"MM\x00*": "TIFF", b"PK": "ZIP"}
 
-BACKGROUNDS = {
-    "white": "#ffffff",
-    "white_grey": "#e4e6e8",
-    "light_blue": "#a8d0f0",
-    "blue": "#438edb",
-    "red": "#d9001b",
-}
-"""Background colours by the names the books use; a book may also give #rrggbb."""
-
-
-@dataclass(frozen=True)
-class PhotoRules:
-    """What an authority asks of a photograph. Filled from the book; what is not given is not asked.
-
-    CMYK is refused unless `cmyk_allowed`: phones and scanners never make it, print software does, and without its
-    profile the colours (a background, a seal) would be ours, not the document's.
-    """
-
-    formats: tuple[str, ...] = ("JPEG", "PNG")
-    min_bytes: int | None = None
-    max_bytes: int | None = MAX_BYTES
-    bytes_inclusive: bool = True
-    min_width: int | None = None
-    min_height: int | None = None
-    max_width: int | None = None
-    max_height: int | None = None
-    pixels_inclusive: bool = True
-    either_orientation: bool = False  # width and height may change places
-    aspect: tuple[int, int] | None = None  # width : height
-    aspect_tolerance: float = 0.01
-    cmyk_allowed: bool = False
-    min_sharpness: float | None = None
-    glare_hint_share: float | None = 0.02
-    backgrounds: tuple[str, ...] = ()
-    background_tolerance: float = 20.0  # CIE76 distance: 2 is just visible, 20 another shade of the same colour
-    min_background_share: float = 0.8
-    crop_to_document: bool = False
-    min_document_share: float | None = None
-
-
-@dataclass(frozen=True)
-class RuleResult:
-    """One rule: what it asks (`limit`) and what the photograph has (`measured`)."""
-
-    code: str
-    passed: bool
-    measured: Value
-    limit: Value
-
-
-@dataclass(frozen=True)
-class PhotoReport:
-    """Every rule that could be measured; `hints` never refuse. Sizes are those of the upright original."""
-
-    results: tuple[RuleResult, ...]
-    hints: tuple[RuleResult, ...] = ()
-    format: str = "unknown"
-    bytes: int = 0
-    width: int = 0
-    height: int = 0
-    sharpness: float | None = None
-    glare_share: float | None = None
-    document_share: float | None = None
-    corners: Corners | None = None  # of the proposed crop, as shares of width and height, clockwise from the top left
-
-    @property
-    def accepted(self) -> bool:
-        return all(result.passed for result in self.results)
-
-    @property
-    def failures(self) -> tuple[RuleResult, ...]:
-        return tuple(result for result in self.results if not result.passed)
-
 
 @dataclass(frozen=True)
 class PreparedPhoto:
@@ -151,6 +75,11 @@ class _Seen:
     def judge(self, code: str, passed: bool, measured: Value, limit: Value) -> bool:
         self.results.append(RuleResult(f"photo.{code}", passed, measured, limit))
         return passed
+
+
+def ready() -> None:
+    """What a worker does before its first job: one OpenCV thread, as the pool gives each picture a process."""
+    cv2.setNumThreads(1)
 
 
 def inspect(data: bytes, rules: PhotoRules) -> PhotoReport:

@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.documents.photo_rules import Corners
+
 Pixels = NDArray[np.uint8]
 Quad = NDArray[np.float32]  # four points, clockwise from the top left
-Corners = tuple[tuple[float, float], ...]  # the same as shares of the picture's width and height
 
 FILLS_THE_FRAME = 0.80  # a paper covering this much is left as it is: cropping could only lose its edge
 
