@@ -7,7 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Annotated, Any, ClassVar, Generic, TypeVar, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Generic,
+    TypeVar,
+    dataclass_transform,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 from uuid import UUID, uuid5
 
 import msgspec
@@ -26,13 +37,27 @@ Personal = Annotated[T, _Sealed]
 ERASED = "〔已删除〕"
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+if TYPE_CHECKING:
+
+    @dataclass_transform(eq_default=False, frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
+    class _Message:
+        """To a type checker a message is a frozen dataclass, without repeating so at each of them."""
+
+        __struct_fields__: ClassVar[tuple[str, ...]]
+
+else:
+
+    class _Message(msgspec.Struct, frozen=True, kw_only=True):
+        pass
+
+
+class Event(_Message):
     """A fact. `name` is its wire name with its version; it never changes once written."""
 
     name: ClassVar[str]
 
 
-class Command(msgspec.Struct, frozen=True, kw_only=True):
+class Command(_Message):
     """A wish that a decider grants with events or refuses."""
 
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 import structlog
+from opentelemetry.trace import SpanKind
 
 from shared import events
 from shared.kernel.errors import NotYet, Refused
@@ -19,6 +20,7 @@ from shared.runtime.event_store import OUTAGE, Connection
 from shared.runtime.feed import Envelope, Feed
 from shared.runtime.records import fact_of
 from shared.runtime.service import AGAIN, Reaction, Service
+from shared.runtime.telemetry import current_traceparent, span_from
 
 _PAGE = 500
 _POLL_SECONDS = 30.0
@@ -278,17 +280,19 @@ class Consumer:
         return [command for reaction in reactions for command in reaction.react(fact)]
 
     async def _react(self, connection: Connection, envelope: Envelope, number: int, command: Any) -> None:
-        meta = Meta(
-            command_id=command_id(self._service.name, str(envelope.event_id), str(number)),
-            actor=self._service.name,
-            at=self._service.clock(),
-            case=envelope.case_id,
-            person=envelope.person,
-            causation=envelope.event_id,
-            correlation=envelope.correlation,
-            traceparent=envelope.traceparent,
-        )
-        await self._service.carry_out(connection, command, meta, self._service.digest(command))
+        """Carry out one command of a reaction, in the trace that the fact was recorded in."""
+        with span_from(envelope.traceparent, f"react {type(command).__name__}", kind=SpanKind.CONSUMER):
+            meta = Meta(
+                command_id=command_id(self._service.name, str(envelope.event_id), str(number)),
+                actor=self._service.name,
+                at=self._service.clock(),
+                case=envelope.case_id,
+                person=envelope.person,
+                causation=envelope.event_id,
+                correlation=envelope.correlation,
+                traceparent=current_traceparent(),
+            )
+            await self._service.carry_out(connection, command, meta, self._service.digest(command))
 
     async def _refused(self, connection: Connection, envelope: Envelope, refused: Refused) -> None:
         """Our own rules said no to what the fact asked for: that is an outcome, kept with its code."""

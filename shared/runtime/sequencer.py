@@ -11,10 +11,12 @@ from uuid import uuid4
 
 import asyncpg
 import structlog
+from opentelemetry.trace import SpanKind
 
 from shared.runtime.bus import Publisher, Unroutable
 from shared.runtime.event_store import OUTAGE
 from shared.runtime.feed import Envelope, positioned
+from shared.runtime.telemetry import span_from
 
 LEASE = timedelta(seconds=3)
 _BATCH = 500
@@ -118,7 +120,8 @@ class Sequencer:
                 await asyncio.wait_for(self._published.wait(), 0.5)
             return 0.0
         try:
-            confirmed = await self._publisher.publish(batch)
+            with span_from(None, "publish", links=[e.traceparent for e in batch], kind=SpanKind.PRODUCER):
+                confirmed = await self._publisher.publish(batch)
             self.stopped_by = None
         except Unroutable as unroutable:
             self.stopped_by = f"unroutable: {unroutable}"

@@ -22,6 +22,7 @@ from shared.kernel.errors import Refusal, Refused
 from shared.kernel.messages import Command, Event, Fact, Meta, Receipt
 from shared.kernel.time import Clock
 from shared.runtime import feed as log_feed
+from shared.runtime.blobs import Blobs
 from shared.runtime.bus import Publisher
 from shared.runtime.event_store import (
     Conflict,
@@ -38,9 +39,12 @@ from shared.runtime.event_store import (
 from shared.runtime.keyring import Keyring
 from shared.runtime.records import SELECT, Record
 from shared.runtime.sequencer import Sequencer
+from shared.runtime.settings import Settings
+from shared.runtime.telemetry import Metrics
 
 if TYPE_CHECKING:
     from shared.runtime.access import Caller
+    from shared.runtime.peers import Peers
 
 C = TypeVar("C", bound=Command)
 Handler = Callable[[Work, Any], Awaitable[Receipt]]
@@ -94,7 +98,11 @@ class ServiceDefinition:
 
 
 class Service:
-    """The part between the edges (HTTP, bus, timers) and the store."""
+    """The part between the edges (HTTP, bus, timers) and the store. `app.equip` hands it the last three."""
+
+    settings: Settings
+    peers: "Peers"
+    blobs: Blobs
 
     def __init__(
         self, definition: ServiceDefinition, pool: asyncpg.Pool, kek: bytes, clock: Clock, amqp_url: str | None
@@ -103,6 +111,7 @@ class Service:
         self.name = definition.name
         self.pool = pool
         self.clock = clock
+        self.metrics = Metrics()
         self.keyring = Keyring(pool, kek)
         self.projector = Projector(definition.views)
         publisher = Publisher(amqp_url, self.name) if amqp_url and events.followers(self.name) else None
@@ -117,15 +126,26 @@ class Service:
         the same id with another request is refused with `request.key_reused`. Raises `Refused`.
         """
         digest = self.digest(command if request is None else request)
+        kind = type(command).__name__
+        try:
+            with self.metrics.append_seconds.time():
+                receipt = await self._handled(command, meta, digest, caller)
+        except Refused as refused:
+            self.metrics.commands.labels(type=kind, outcome=refused.code).inc()
+            raise
+        self.metrics.commands.labels(type=kind, outcome="done").inc()
+        self.sequencer.wake()
+        return receipt
+
+    async def _handled(self, command: Command, meta: Meta, digest: bytes, caller: "Caller | None") -> Receipt:
+        """Tried again when a rival was faster, since the state it was decided on is gone."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 async with self.pool.acquire() as connection:
                     if (earlier := await receipt_of(connection, meta.command_id, digest)) is not None:
                         return earlier
                     async with connection.transaction():
-                        receipt = await self.carry_out(connection, command, meta, digest, caller)
-                self.sequencer.wake()
-                return receipt
+                        return await self.carry_out(connection, command, meta, digest, caller)
             except AGAIN:
                 if attempt == _ATTEMPTS:
                     raise Refused("service.unavailable") from None

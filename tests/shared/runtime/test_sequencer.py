@@ -1,7 +1,6 @@
 """Positions are dense, in order within a stream, and nothing is skipped or stalls, whatever transactions do."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import asyncpg
@@ -21,14 +20,14 @@ def meta() -> Meta:
 
 
 @pytest.fixture
-async def sequencer(toy: Service, owner: asyncpg.Connection) -> AsyncIterator[Sequencer]:
+async def sequencer(toy: Service, owner: asyncpg.Connection) -> Sequencer:
     """The leader of a moment, stepped by hand."""
     await owner.execute("update sequencer set lease_until = '-infinity'")
     leader = Sequencer(toy.pool, "identity", None)
     assert await leader.lead()
     while await leader.give():
         pass
-    yield leader
+    return leader
 
 
 async def unpositioned(toy: Service) -> int:

@@ -1,0 +1,215 @@
+"""A follower handles each fact once and in its stream's order, however it arrives, and parks only what is poison."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import aio_pika
+import asyncpg
+import msgspec
+import pytest
+
+from shared.kernel.messages import Meta
+from shared.kernel.time import utc_now
+from shared.runtime.bus import Publisher, Subscriber, Unroutable, declare, queue_name
+from shared.runtime.consumer import Consumer
+from shared.runtime.feed import Envelope
+from shared.runtime.sequencer import Sequencer
+from shared.runtime.service import Service
+from shared.testing.stores import KEK, LocalFeed, pool_of
+from tests.shared.runtime import toy as toys
+from tests.shared.runtime.toy import FOLLOWER, Note
+
+pytestmark = pytest.mark.servers
+
+
+@dataclass
+class Follower:
+    source: Service
+    sequencer: Sequencer
+    service: Service
+    consumer: Consumer
+    feed: LocalFeed
+    now: datetime = datetime(2030, 1, 1, tzinfo=UTC)
+
+    async def say(self, thing: str, *texts: str) -> list[Envelope]:
+        """Note `texts` about `thing` at the source, give them positions, and return what would be published."""
+        head = await self.source.feed_head()
+        for text in texts:
+            await self.source.handle(
+                Note(thing=thing, text=text), Meta(command_id=uuid4(), actor="tester", at=utc_now())
+            )
+        while await self.sequencer.give():
+            pass
+        return await self.source.feed(head, 100)
+
+    async def echoed(self, thing: str) -> list[str]:
+        async with self.service.reading() as connection:
+            return [fact.event.purpose for fact in await self.service.history(connection, f"echo-{thing}")]
+
+    async def parked(self, thing: str) -> asyncpg.Record | None:
+        return await self.service.pool.fetchrow("select * from parked where stream = $1", f"toy-{thing}")
+
+
+@pytest.fixture
+async def follower(toy: Service, toy_database: str, owner: asyncpg.Connection) -> AsyncIterator[Follower]:
+    await owner.execute("update sequencer set lease_until = '-infinity'")
+    sequencer = Sequencer(toy.pool, "identity", None)
+    await sequencer.lead()
+    async with pool_of(toy_database, "exemption") as pool:
+        following: Follower
+        feed = LocalFeed(toy)
+        service = Service(FOLLOWER, pool, KEK, lambda: following.now, None)
+        following = Follower(toy, sequencer, service, Consumer(service, feed), feed)
+        while await sequencer.give():
+            pass
+        await following.consumer.begin()
+        await following.consumer.catch_up("identity")
+        yield following
+
+
+async def test_a_batch_is_handled_in_order(follower: Follower) -> None:
+    await follower.consumer.take(await follower.say("a", "one", "two", "three"))
+    assert await follower.echoed("a") == ["one", "two", "three"]
+
+
+async def test_a_message_delivered_twice_has_one_effect(follower: Follower) -> None:
+    envelopes = await follower.say("b", "one", "two")
+    await follower.consumer.take(envelopes)
+    await follower.consumer.take(envelopes)
+    await follower.consumer.take([*envelopes, *envelopes])
+    assert await follower.echoed("b") == ["one", "two"]
+
+
+async def test_messages_out_of_order_are_handled_in_order(follower: Follower) -> None:
+    envelopes = await follower.say("c", "one", "two", "three")
+    for envelope in reversed(envelopes):
+        await follower.consumer.take([envelope])
+    assert await follower.echoed("c") == ["one", "two", "three"]
+
+
+async def test_two_replicas_taking_the_same_batch_have_one_effect(follower: Follower) -> None:
+    envelopes = await follower.say("d", "one", "two", "three")
+    twin = Consumer(follower.service, follower.feed)
+    await asyncio.gather(follower.consumer.take(envelopes), twin.take(envelopes))
+    assert await follower.echoed("d") == ["one", "two", "three"]
+
+
+async def test_a_lost_message_even_the_last_of_its_stream_is_read_from_the_feed(follower: Follower) -> None:
+    first, _lost = await follower.say("e", "one", "two")
+    await follower.consumer.take([first])
+    assert await follower.echoed("e") == ["one"]
+    await follower.consumer.catch_up("identity")
+    assert await follower.echoed("e") == ["one", "two"]
+
+
+async def test_what_came_without_a_hole_is_not_read_again_from_the_feed(follower: Follower) -> None:
+    await follower.consumer.take(await follower.say("f", "one", "two"))
+    follower.feed.read = 0
+    await follower.consumer.catch_up("identity")
+    assert follower.feed.read == 0
+
+
+async def test_a_type_nobody_reacts_to_only_moves_the_version_and_is_not_decoded(follower: Follower) -> None:
+    unknown, known = await follower.say("g", "one", "two")
+    unknown = msgspec.structs.replace(unknown, type="identity.of_the_future.v9", body="{}")
+    await follower.consumer.take([unknown, known])
+    assert await follower.echoed("g") == ["two"]
+
+
+async def test_an_undecodable_event_parks_its_own_stream_and_nothing_else(follower: Follower) -> None:
+    poison, later = await follower.say("h", "one", "two")
+    (other,) = await follower.say("h2", "fine")
+    poison = msgspec.structs.replace(poison, body='{"purpose": 7}')
+    await follower.consumer.take([poison, later, other])
+    assert await follower.echoed("h") == []
+    assert await follower.echoed("h2") == ["fine"]
+    parked = await follower.parked("h")
+    assert parked is not None
+    assert parked["reason"] == "Undecodable"
+    assert parked["retry_at"] is None
+
+
+async def test_a_bug_parks_its_stream_and_the_rest_of_the_batch_flows(follower: Follower) -> None:
+    before = await follower.say("i", "one", "bug", "three")
+    after = await follower.say("i2", "fine")
+    await follower.consumer.take([*before, *after])
+    assert await follower.echoed("i") == ["one"]
+    assert await follower.echoed("i2") == ["fine"]
+    parked = await follower.parked("i")
+    assert parked is not None
+    assert (parked["reason"], parked["version"]) == ("ZeroDivisionError", 2)
+    assert "toy.py" in parked["detail"]
+
+
+async def test_what_our_own_rules_refuse_is_recorded_with_its_code_and_the_stream_goes_on(follower: Follower) -> None:
+    await follower.consumer.take(await follower.say("j", "one", "refuse", "three"))
+    assert await follower.echoed("j") == ["one", "three"]
+    outcome = await follower.service.pool.fetchval("select outcome from reactions where stream = 'toy-j'")
+    assert outcome == "identity.organisation_unknown"
+
+
+async def test_a_reaction_that_comes_too_early_is_tried_again_when_it_may_have_arrived(follower: Follower) -> None:
+    toys.early.add("k")
+    await follower.consumer.take(await follower.say("k", "one", "two"))
+    assert await follower.echoed("k") == []
+    toys.early.discard("k")
+    assert await follower.consumer.retry_not_yet() == 0
+    follower.now += timedelta(seconds=2)
+    assert await follower.consumer.retry_not_yet() == 1
+    assert await follower.echoed("k") == ["one", "two"]
+    assert await follower.parked("k") is None
+
+
+async def test_messages_travel_through_rabbitmq_with_the_stored_text_byte_for_byte(
+    follower: Follower, amqp_url: str
+) -> None:
+    envelopes = await follower.say("l", "𠮷", "two")
+    taken: list[Envelope] = []
+    done = asyncio.Event()
+
+    async def take(batch: Sequence[Envelope]) -> None:
+        taken.extend(batch)
+        if len(taken) == len(envelopes):
+            done.set()
+
+    publisher = Publisher(amqp_url, "identity")
+    assert await publisher.publish(envelopes) == 2
+    subscriber = asyncio.create_task(Subscriber(amqp_url, "exemption", take, lambda: None).run())
+    await asyncio.wait_for(done.wait(), 20)
+    subscriber.cancel()
+    await publisher.close()
+    assert taken == envelopes
+
+
+async def test_a_message_no_queue_takes_stops_publishing_at_that_place(follower: Follower, amqp_url: str) -> None:
+    envelopes = await follower.say("m", "one", "two")
+    publisher = Publisher(amqp_url, "identity")
+    await publisher.publish(envelopes[:1])
+    async with await aio_pika.connect(amqp_url) as connection:
+        channel = await connection.channel()
+        for name in ("exemption", "notification"):
+            await channel.queue_delete(queue_name(name, 0))
+    with pytest.raises(Unroutable) as stopped:
+        await publisher.publish(envelopes)
+    assert stopped.value.confirmed == 0
+    await publisher.close()
+
+
+async def test_a_message_that_is_no_envelope_is_passed_over_and_the_feed_is_suspected(
+    follower: Follower, amqp_url: str
+) -> None:
+    suspected = asyncio.Event()
+
+    async def take(batch: Sequence[Envelope]) -> None:
+        pass
+
+    async with await aio_pika.connect(amqp_url) as connection:
+        channel = await connection.channel()
+        await declare(channel, "exemption")
+        await channel.default_exchange.publish(aio_pika.Message(b"\xff junk"), routing_key=queue_name("exemption", 0))
+        subscriber = asyncio.create_task(Subscriber(amqp_url, "exemption", take, suspected.set).run())
+        await asyncio.wait_for(suspected.wait(), 20)
+        subscriber.cancel()
