@@ -6,7 +6,6 @@ Events are declared in `shared/events/`, commands in each service's `domain/comm
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -64,15 +63,18 @@ class Command(_Message):
 E_co = TypeVar("E_co", bound=Event, covariant=True)
 
 
-@cache
+_PERSONAL: dict[type[Event], Mapping[str, Any]] = {}
+
+
 def personal_fields(event: type[Event]) -> Mapping[str, Any]:
-    """The sealed fields of an event class and the plain type of each."""
-    hints = get_type_hints(event, include_extras=True)
-    return {
-        field: get_args(hint)[0]
-        for field, hint in hints.items()
-        if get_origin(hint) is Annotated and _Sealed in get_args(hint)[1:]
-    }
+    """The sealed fields of an event class and the plain type of each; worked out once per class."""
+    if event not in _PERSONAL:
+        _PERSONAL[event] = {
+            field: get_args(hint)[0]
+            for field, hint in get_type_hints(event, include_extras=True).items()
+            if get_origin(hint) is Annotated and _Sealed in get_args(hint)[1:]
+        }
+    return _PERSONAL[event]
 
 
 def erased_value(kind: Any) -> Any:

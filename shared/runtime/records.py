@@ -7,7 +7,6 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
 from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid5
@@ -153,9 +152,13 @@ def fact_of(source: str, record: Record, ciphers: Ciphers, position: int | None 
     )
 
 
-@cache
+_DECODERS: dict[type[Event], msgspec.json.Decoder[Event]] = {}
+
+
 def _decoder(event: type[Event]) -> msgspec.json.Decoder[Event]:
-    return msgspec.json.Decoder(event)
+    if event not in _DECODERS:
+        _DECODERS[event] = msgspec.json.Decoder(event)
+    return _DECODERS[event]
 
 
 def _decode(record: Record, ciphers: Ciphers) -> Event:
