@@ -4,7 +4,8 @@ RabbitMQ brings envelopes quickly, the feed brings whatever it did not; both end
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,7 +24,8 @@ from shared.runtime.service import AGAIN, Reaction, Service
 from shared.runtime.telemetry import current_traceparent, span_from
 
 _PAGE = 500
-_POLL_SECONDS = 30.0
+_POLL_SECONDS = {True: 30.0, False: 1.0}
+"""How often the feeds are read while messages flow, and while they do not."""
 _NOT_YET = (timedelta(seconds=1), timedelta(seconds=60))
 """First and longest pause before a reaction that was too early is tried again."""
 
@@ -79,17 +81,18 @@ class Consumer:
                     "insert into sources (source, deployed_at) values ($1, $2) on conflict do nothing", source, head
                 )
 
-    async def run(self) -> None:
-        """Follow the feeds: at the start, every 30 s, and when something is suspected; and try the parked again."""
-        next_poll = 0.0
+    async def run(self, connected: Callable[[], bool]) -> None:
+        """Follow the feeds: at the start, every 30 s (every second without the broker), and when something is
+        suspected; and try the parked again."""
+        polled = -math.inf
         loop = asyncio.get_running_loop()
         while True:
             try:
-                if self._look.is_set() or loop.time() >= next_poll:
+                if self._look.is_set() or loop.time() >= polled + _POLL_SECONDS[connected()]:
                     self._look.clear()
                     for source in self._sources:
                         await self.catch_up(source)
-                    next_poll = loop.time() + _POLL_SECONDS
+                    polled = loop.time()
                 await self.retry_not_yet()
             except (Refused, *OUTAGE) as error:
                 log.warning("consumer.outage", error=type(error).__name__)

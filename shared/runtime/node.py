@@ -55,21 +55,17 @@ class Node:
     async def start(self) -> None:
         self.service.sequencer.start()
         loops: list[Coroutine[Any, Any, None]] = []
-        if self.definition_has_timers:
+        if self.service.definition.timers:
             loops.append(self.timers.run())
         if self.consumer:
             loops.append(self._follow(self.consumer))
         self._tasks = [asyncio.create_task(loop) for loop in loops]
 
-    @property
-    def definition_has_timers(self) -> bool:
-        return bool(self.service.definition.timers)
-
     async def _follow(self, consumer: Consumer) -> None:
         """Where the sources stood is known before the first message is taken."""
         await consumer.begin()
         async with asyncio.TaskGroup() as group:
-            group.create_task(consumer.run())
+            group.create_task(consumer.run(lambda: self.subscriber is not None and self.subscriber.connected))
             if self.subscriber:
                 group.create_task(self.subscriber.run())
 

@@ -1,0 +1,208 @@
+"""Whole nodes with their loops running: broker away, leader frozen, timers, one trace from one service to the other."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from ops.database import as_role
+from ops.stack.infrastructure import Infrastructure
+from shared.kernel.messages import Meta
+from shared.kernel.time import utc_now
+from shared.runtime.node import Node
+from shared.runtime.service import Service, Timer
+from shared.testing.stores import KEK, PASSWORD, LocalFeed, pool_of
+from tests.shared.runtime.toy import DEFINITION, FOLLOWER, Note
+
+pytestmark = pytest.mark.servers
+
+
+async def until(true: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
+    """Wait for something that happens in the background; the limit only ends a broken run."""
+    async with asyncio.timeout(seconds):
+        while not await true():  # noqa: ASYNC110 - it polls a database
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def running(node: Node) -> AsyncIterator[Node]:
+    await node.start()
+    yield node
+    await node.stop()
+
+
+@pytest.fixture
+async def pair(toy_database: str, owner: asyncpg.Connection, amqp_url: str) -> AsyncIterator[tuple[Node, Node]]:
+    """A source and its follower with the broker between them."""
+    await owner.execute("update sequencer set lease_until = '-infinity'")
+    async with pool_of(toy_database, "identity") as pool, pool_of(toy_database, "exemption") as other:
+        source = Node(DEFINITION, pool, KEK, utc_now, amqp_url=amqp_url)
+        follower = Node(FOLLOWER, other, KEK, utc_now, amqp_url=amqp_url, feed=LocalFeed(source.service))
+        async with running(source), running(follower):
+            yield source, follower
+
+
+async def say(service: Service, thing: str, traceparent: str | None = None) -> None:
+    await service.handle(
+        Note(thing=thing), Meta(command_id=uuid4(), actor="tester", at=utc_now(), traceparent=traceparent)
+    )
+
+
+def echoed(follower: Node, thing: str) -> Callable[[], Awaitable[bool]]:
+    async def found() -> bool:
+        count = await follower.service.pool.fetchval("select count(*) from events where stream = $1", f"echo-{thing}")
+        return bool(count == 1)
+
+    return found
+
+
+async def test_a_fact_reaches_the_follower_through_the_broker_in_the_same_trace(pair: tuple[Node, Node]) -> None:
+    source, follower = pair
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    await until(lambda: _true(follower.subscriber is not None and follower.subscriber.connected))
+    await say(source.service, "traced", f"00-{trace}-b7ad6b7169203331-01")
+    await until(echoed(follower, "traced"))
+    row = await follower.service.pool.fetchrow("select traceparent, causation from events where stream = 'echo-traced'")
+    assert row is not None
+    assert row["traceparent"].split("-")[1] == trace
+    caused_by = await source.service.pool.fetchval("select event_id from events where stream = 'toy-traced'")
+    assert row["causation"] == caused_by
+
+
+async def _true(value: bool) -> bool:
+    return value
+
+
+async def test_with_rabbitmq_away_the_system_goes_on_by_the_feed_and_returns_to_the_broker(
+    pair: tuple[Node, Node], infra: Infrastructure
+) -> None:
+    source, follower = pair
+    await until(lambda: _true(follower.subscriber is not None and follower.subscriber.connected))
+    await asyncio.to_thread(infra.rabbitmq.stop)
+    try:
+        await say(source.service, "away")
+        await until(echoed(follower, "away"))
+        assert (await follower.health())["broker"] == "down"
+        assert (await follower.health())["ready"] is True
+    finally:
+        await asyncio.to_thread(infra.rabbitmq.start)
+
+    async def published() -> bool:
+        row = await source.service.pool.fetchrow("select published, (select max(position) from log) from sequencer")
+        return row is not None and row[0] == row[1]
+
+    await until(published, 60)
+    await say(source.service, "back")
+    await until(echoed(follower, "back"))
+    assert await follower.service.pool.fetchval("select count(*) from events where stream = 'echo-away'") == 1
+
+
+async def test_two_replicas_of_both_services_share_the_work_and_do_it_once(
+    pair: tuple[Node, Node], toy_database: str, amqp_url: str
+) -> None:
+    source, follower = pair
+    async with pool_of(toy_database, "exemption") as pool, pool_of(toy_database, "identity") as own:
+        twin = Node(FOLLOWER, pool, KEK, utc_now, amqp_url=amqp_url, feed=LocalFeed(source.service))
+        second = Node(DEFINITION, own, KEK, utc_now, amqp_url=amqp_url)
+        async with running(twin), running(second):
+            await asyncio.gather(*(say((source, second)[n % 2].service, f"both-{n % 7}") for n in range(70)))
+
+            async def all_echoed() -> bool:
+                count = await pool.fetchval("select count(*) from events where stream like 'echo-both-%'")
+                return bool(count == 70)
+
+            await until(all_echoed)
+            assert [source.service.sequencer.leading, second.service.sequencer.leading].count(True) == 1
+    disordered = await follower.service.pool.fetchval(
+        "select count(*) from events where stream like 'echo-both-%' and (body->>'attempts_left')::int <> version"
+    )
+    assert disordered == 0
+
+
+FROZEN = """
+import asyncio, sys
+import asyncpg
+from shared.runtime.sequencer import Sequencer
+
+async def main(url):
+    async with asyncpg.create_pool(url, min_size=1, server_settings={"search_path": "identity"}) as pool:
+        sequencer = Sequencer(pool, "identity", None)
+        sequencer.start()
+        while not sequencer.leading:
+            await asyncio.sleep(0.01)
+        print("leads", flush=True)
+        while sequencer.leading:
+            await asyncio.sleep(0.01)
+        print("leads no more", flush=True)
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+async def test_a_frozen_leader_is_replaced_within_seconds_and_thawed_does_no_harm(
+    toy_database: str, owner: asyncpg.Connection
+) -> None:
+    await owner.execute("update sequencer set lease_until = '-infinity'")
+    url = as_role(toy_database, "identity", PASSWORD)
+    frozen = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        FROZEN,
+        url,
+        stdout=subprocess.PIPE,
+        cwd=Path.cwd(),
+        env={**os.environ, "PYTHONPATH": "."},
+    )
+    assert frozen.stdout is not None
+    try:
+        assert (await frozen.stdout.readline()).strip() == b"leads"
+        frozen.send_signal(signal.SIGSTOP)
+        async with pool_of(toy_database, "identity") as pool, running(Node(DEFINITION, pool, KEK, utc_now)) as heir:
+            await say(heir.service, "frozen")
+
+            async def positioned() -> bool:
+                left = await pool.fetchval(
+                    "select count(*) from events left join log using (seq) where position is null"
+                )
+                return bool(left == 0)
+
+            await until(positioned)
+            epoch = heir.service.sequencer.epoch
+            frozen.send_signal(signal.SIGCONT)
+            assert (await asyncio.wait_for(frozen.stdout.readline(), 20)).strip() == b"leads no more"
+            await say(heir.service, "thawed")
+            await until(positioned)
+            assert heir.service.sequencer.epoch == epoch
+        row = await owner.fetchrow("select count(*), max(position) from log")
+        assert row is not None
+        assert row[0] == row[1]
+    finally:
+        frozen.kill()
+        await frozen.wait()
+
+
+async def test_a_timer_fires_once_when_it_is_due_and_survives_a_restart(toy: Service) -> None:
+    fired: list[Timer] = []
+    now = datetime(2030, 1, 1, tzinfo=UTC)
+
+    async def remind(service: Service, timer: Timer) -> None:
+        fired.append(timer)
+        await service.pool.execute("delete from timers where stream = $1", timer.stream)
+
+    definition = DEFINITION.__class__(**{**vars(DEFINITION), "timers": {"remind": remind}})
+    await toy.pool.execute("insert into timers (kind, stream, due_at) values ('remind', 'toy-t', $1)", now)
+    early = Node(definition, toy.pool, KEK, lambda: datetime(2029, 12, 31, tzinfo=UTC))
+    assert await early.timers.fire_due() == 0
+    first, second = (Node(definition, toy.pool, KEK, lambda: now) for _ in range(2))
+    assert sum(await asyncio.gather(first.timers.fire_due(), second.timers.fire_due())) == 1
+    assert [timer.stream for timer in fired] == ["toy-t"]
+    assert await first.timers.fire_due() == 0
