@@ -1,0 +1,438 @@
+"""免考申请 the decider of one candidate's application, from the first draft to the authority's acknowledgement. Pure.
+
+`handlers.py` loads its events, calls `decide`, and appends what comes back. Each command passes one guard (`_may_...`)
+that knows who may do it in which state; `available_actions` asks the same guards, so pages offer what would succeed.
+Whoever may not read an application is told that there is none.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import assert_never
+
+from services.exemption.domain import rules
+from services.exemption.domain.case import (
+    Application,
+    Case,
+    Desk,
+    Draft,
+    Editable,
+    Granted,
+    HandedOff,
+    InReview,
+    NotStarted,
+    Returned,
+    Submitted,
+    evolve,
+)
+from services.exemption.domain.commands import (
+    AcknowledgeRecord,
+    ApplicationCommand,
+    DiscardDraft,
+    HandOffRecord,
+    PassStage,
+    PrintRecordTable,
+    ReturnApplication,
+    SaveDraft,
+    StartApplication,
+    SubmitApplication,
+)
+from services.exemption.domain.cycle import Cycle
+from services.exemption.domain.followed import Account, Organisations, at_level
+from services.exemption.domain.form import (
+    Photograph,
+    Surroundings,
+    checked_form,
+    kept_draft,
+    photographs_must_be_own,
+    value_of,
+)
+from services.exemption.domain.scheme import Deadline, HandOff, Rules
+from shared.events.exemption import (
+    ApplicationEvent,
+    ApplicationHandedOff,
+    ApplicationReturned,
+    ApplicationStarted,
+    ApplicationSubmitted,
+    CertificateSeenElsewhere,
+    DraftDiscarded,
+    DraftSaved,
+    ExemptionGranted,
+    HandOffAcknowledged,
+    RecordTablePrinted,
+    StageOpened,
+    StagePassed,
+)
+from shared.kernel.decider import Decider
+from shared.kernel.errors import Refused
+from shared.kernel.values import parse_text
+from shared.schemes.procedure import DISCARDED, DRAFT, HANDED_OFF, RETURNED, SUBMITTED, Stage
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a decision may know besides the past."""
+
+    now: datetime
+    actor: str
+    roles: frozenset[tuple[str, str]]  # (role, organisation)
+    application: str
+    cycle_id: str
+    rules: Rules
+    cycle: Cycle
+    organisations: Organisations = field(default_factory=dict)  # the chosen one and those above it
+    account: Account | None = None
+    photographs: Mapping[str, Photograph] = field(default_factory=dict)
+    seen_elsewhere: tuple[str, ...] = ()  # other people's applications with this certificate number
+    own_other: str | None = None  # another open application of the same person with it
+
+
+def decide(command: ApplicationCommand, state: Application, context: Context) -> Sequence[ApplicationEvent]:
+    match command:
+        case StartApplication():
+            return _start(state, context)
+        case SaveDraft():
+            return _save(command, state, context)
+        case DiscardDraft():
+            _may_discard(state, context)
+            discarded = context.rules.book.state(DISCARDED)
+            clause = context.rules.clause(f"states[{DISCARDED}]", source=discarded.source)
+            return [DraftDiscarded(title=discarded.title, clause=clause)]
+        case SubmitApplication():
+            return _submit(state, context)
+        case PassStage():
+            return _pass_stage(command, state, context)
+        case ReturnApplication():
+            return _return(command, state, context)
+        case PrintRecordTable():
+            return _print(command, state, context)
+        case HandOffRecord():
+            return _hand_off(command, state, context)
+        case AcknowledgeRecord():
+            return _acknowledge(command, state, context)
+        case _:
+            assert_never(command)
+
+
+# --- who may do what, and when -------------------------------------------------------------------------------------
+
+
+def reading_desk(state: Case, roles: frozenset[tuple[str, str]]) -> Desk | None:
+    """SW-28: the desk by which a reviewer may read an application: one that it has reached with this submission."""
+    return next((desk for desk in state.desks if (desk.role, desk.organisation) in roles), None)
+
+
+def must_be_readable(state: Application, actor: str, roles: frozenset[tuple[str, str]]) -> Case:
+    """Whoever may not read it learns nothing, not even that it exists."""
+    if isinstance(state, NotStarted) or not (state.candidate == actor or reading_desk(state, roles)):
+        raise Refused("access.not_found")
+    return state
+
+
+def _must_be_own(state: Application, context: Context) -> Case:
+    case = must_be_readable(state, context.actor, context.roles)
+    if case.candidate != context.actor:
+        raise Refused("access.not_allowed")
+    return case
+
+
+def _may_save(state: Application, context: Context) -> Editable:
+    """SW-14, SW-19, SW-34: a draft may be edited, and what was sent back; nothing else."""
+    case = _must_be_own(state, context)
+    if isinstance(case, Draft | Returned):
+        return case
+    if isinstance(case, InReview | Submitted):
+        raise Refused("exemption.already_submitted")
+    raise Refused("exemption.ended")
+
+
+def _may_discard(state: Application, context: Context) -> Draft:
+    case = _may_save(state, context)
+    if not isinstance(case, Draft):
+        raise Refused("exemption.not_a_draft")
+    return case
+
+
+def _may_submit(state: Application, context: Context) -> Editable:
+    case = _may_save(state, context)
+    _must_be_in_time(_deadline(case, context), context)
+    return case
+
+
+def _may_review(state: Application, context: Context) -> tuple[InReview, Stage]:
+    case = must_be_readable(state, context.actor, context.roles)
+    if context.actor == case.candidate:
+        raise Refused("exemption.your_own_application")
+    if not isinstance(case, InReview):
+        raise Refused("exemption.stage_not_open", stage=case.title)
+    rules.reviewer_must_hold(case.desk.role, case.desk.organisation, context.roles)
+    stage = context.rules.book.stage(case.desk.stage)
+    rules.reviewers_must_differ(stage, context.actor, case.candidate, case.decided)
+    return case, stage
+
+
+def _may_print(state: Application, context: Context) -> tuple[Case, str]:
+    """SW-31: only when finally approved, by those the book names."""
+    case = must_be_readable(state, context.actor, context.roles)
+    table = context.rules.book.record_table
+    organisation = case.organisations.get(table.scope, "")
+    if (table.role, organisation) not in context.roles:
+        raise Refused("access.not_allowed")
+    if not isinstance(case, Granted | HandedOff):
+        raise Refused("exemption.not_granted")
+    return case, organisation
+
+
+def _may_hand_off(state: Application, context: Context) -> tuple[Granted, HandOff]:
+    """SW-33: the university hands off what is finally approved, once."""
+    hand_off = context.rules.book.hand_off
+    if hand_off is None:
+        raise Refused("exemption.no_hand_off")
+    case = must_be_readable(state, context.actor, context.roles)
+    if (hand_off.role, case.organisations.get(hand_off.scope, "")) not in context.roles:
+        raise Refused("access.not_allowed")
+    if not isinstance(case, Granted):
+        raise Refused("exemption.not_granted")
+    return case, hand_off
+
+
+def _may_acknowledge(state: Application, context: Context) -> HandedOff:
+    if not isinstance(state, HandedOff) or state.receiver not in context.roles:
+        raise Refused("access.not_found")
+    if state.reference is not None:
+        raise Refused("exemption.already_acknowledged")
+    return state
+
+
+def available_actions(state: Application, context: Context) -> list[str]:
+    """What this person could do with this application now, by the guards that `decide` uses."""
+    guards: dict[str, Callable[[Application, Context], object]] = {
+        "save": _may_save,
+        "submit": _may_submit,
+        "discard": _may_discard,
+        "pass": _may_review,
+        "return": _may_review,
+        "print": _may_print,
+        "hand_off": _may_hand_off,
+    }
+    return [action for action, guard in guards.items() if _passes(guard, state, context)]
+
+
+def _passes(guard: Callable[[Application, Context], object], state: Application, context: Context) -> bool:
+    try:
+        guard(state, context)
+    except Refused:
+        return False
+    return True
+
+
+# --- decisions -----------------------------------------------------------------------------------------------------
+
+
+def _start(state: Application, context: Context) -> Sequence[ApplicationEvent]:
+    if not isinstance(state, NotStarted):
+        raise Refused("exemption.already_started")
+    deadline = context.rules.book.submit
+    _must_be_in_time(deadline, context)
+    return [
+        ApplicationStarted(
+            scheme=context.rules.ref,
+            cycle=context.cycle_id,
+            candidate=context.actor,
+            title=context.rules.book.state(DRAFT).title,
+            clause=context.rules.clause("submit", source=deadline.source),
+        )
+    ]
+
+
+def _save(command: SaveDraft, state: Application, context: Context) -> Sequence[ApplicationEvent]:
+    _may_save(state, context)
+    form = kept_draft(context.rules.book, command.form, command.photos)
+    photographs_must_be_own(command.photos, _surroundings(context))
+    return [DraftSaved(form=form, photos=command.photos)]
+
+
+def _submit(state: Application, context: Context) -> Sequence[ApplicationEvent]:
+    case = _may_submit(state, context)
+    book = context.rules.book
+    form = checked_form(book, case.form, case.photos, _surroundings(context))
+    certificate = book.certificate(value_of(book, "certificate", form) or "")
+    _certificate_must_do(form, context)
+    rules.certificate_must_be_used_once(context.own_other)
+    organisations = _reviewing_organisations(value_of(book, "organisation", form) or "", context)
+    submitted = ApplicationSubmitted(
+        scheme=context.rules.ref,
+        cycle=case.cycle,
+        submission=case.submissions + 1,
+        title=book.state(SUBMITTED).title,
+        form=form,
+        photos=dict(case.photos),
+        certificate=certificate.id,
+        course_codes=certificate.courses,
+        organisations=organisations,
+        clause=context.rules.clause(f"certificates[{certificate.id}]", source=certificate.source),
+    )
+    stage = book.stage(case.resume_at) if isinstance(case, Returned) else book.stages[0]
+    return [submitted, *_warnings(context), _opened(stage, organisations, context)]
+
+
+def _certificate_must_do(form: Mapping[str, str], context: Context) -> None:
+    book = context.rules.book
+    certificate = book.certificate(value_of(book, "certificate", form) or "")
+    if level := value_of(book, "certificate_level", form):
+        rules.level_must_reach_the_lowest(level, certificate, [each.id for each in book.levels])
+    if valid_until := value_of(book, "valid_until", form):
+        rules.certificate_must_be_valid(valid_until, context.now)
+
+
+def _warnings(context: Context) -> Sequence[ApplicationEvent]:
+    if not context.seen_elsewhere:
+        return []
+    source = context.rules.book.certificate_seen_elsewhere.source
+    clause = context.rules.clause("certificate_seen_elsewhere", source=source)
+    return [CertificateSeenElsewhere(applications=context.seen_elsewhere, clause=clause)]
+
+
+def _pass_stage(command: PassStage, state: Application, context: Context) -> Sequence[ApplicationEvent]:
+    case, stage = _may_review(state, context)
+    _must_be_the_open_stage(command.stage, stage)
+    book = context.rules.book
+    rules.checklist_must_be_complete(stage, command.checklist)
+    if "certificate_valid" in stage.rechecks:
+        rules.certificate_must_be_valid(value_of(book, "valid_until", case.form) or "", context.now)
+    clause = context.rules.clause(f"stages[{stage.name}]", source=stage.source)
+    title = book.state(stage.state).title
+    passed = StagePassed(
+        stage=stage.name,
+        title=title,
+        reviewer=context.actor,
+        role=case.desk.role,
+        organisation=case.desk.organisation,
+        checklist=tuple(item.id for item in stage.checklist),
+        opinion=parse_text(command.opinion, "opinion", most=500),
+        clause=clause,
+    )
+    following = book.after(stage.name)
+    if following is None:
+        return [passed, ExemptionGranted(course_codes=case.course_codes, title=title, clause=clause)]
+    return [passed, _opened(following, case.organisations, context)]
+
+
+def _return(command: ReturnApplication, state: Application, context: Context) -> Sequence[ApplicationEvent]:
+    case, stage = _may_review(state, context)
+    _must_be_the_open_stage(command.stage, stage)
+    book = context.rules.book
+    reason = rules.reason_must_be_given(stage, command.reason_code)
+    document = command.document or reason.document
+    if document not in {each.name for each in book.fields} | {each.slot for each in book.photos}:
+        raise Refused("exemption.no_such_document", document=document[:40])
+    return [
+        ApplicationReturned(
+            stage=stage.name,
+            title=book.state(RETURNED).title,
+            reviewer=context.actor,
+            role=case.desk.role,
+            organisation=case.desk.organisation,
+            reason_code=reason.code,
+            reason=reason.text,
+            document=document,
+            note=parse_text(command.note, "note", most=500, least=1),
+            reopens=book.reopened_by(stage),
+            clause=context.rules.clause(f"stages[{stage.name}]", f"reasons[{reason.code}]", source=reason.source),
+        )
+    ]
+
+
+def _print(command: PrintRecordTable, state: Application, context: Context) -> Sequence[ApplicationEvent]:
+    _, organisation = _may_print(state, context)
+    table = context.rules.book.record_table
+    return [
+        RecordTablePrinted(
+            printed_by=context.actor,
+            role=table.role,
+            organisation=organisation,
+            digest=command.digest,
+            clause=context.rules.clause("record_table", source=table.source),
+        )
+    ]
+
+
+def _hand_off(command: HandOffRecord, state: Application, context: Context) -> Sequence[ApplicationEvent]:
+    _, hand_off = _may_hand_off(state, context)
+    return [
+        ApplicationHandedOff(
+            batch=command.batch,
+            title=context.rules.book.state(HANDED_OFF).title,
+            receiver_role=hand_off.receiver_role,
+            receiver=command.receiver,
+            clause=context.rules.clause("hand_off", source=hand_off.source),
+        )
+    ]
+
+
+def _acknowledge(command: AcknowledgeRecord, state: Application, context: Context) -> Sequence[ApplicationEvent]:
+    case = _may_acknowledge(state, context)
+    hand_off = context.rules.book.hand_off
+    if hand_off is None or command.batch != case.batch:
+        raise Refused("access.not_found")
+    clause = context.rules.clause("hand_off", source=hand_off.source)
+    return [HandOffAcknowledged(batch=command.batch, reference=command.reference, clause=clause)]
+
+
+# --- what decisions share ------------------------------------------------------------------------------------------
+
+
+def _deadline(case: Editable, context: Context) -> Deadline:
+    return context.rules.book.resubmit if isinstance(case, Returned) else context.rules.book.submit
+
+
+def _must_be_in_time(deadline: Deadline, context: Context) -> None:
+    rules.cycle_must_not_be_closed(context.cycle.closed)
+    purpose = context.rules.book.purpose(deadline.window)
+    assert purpose is not None  # the book's own check
+    rules.window_must_be_open(context.cycle.windows[deadline.window], purpose.title, context.now)
+
+
+def _must_be_the_open_stage(asked: str, stage: Stage) -> None:
+    if asked != stage.name:
+        raise Refused("exemption.stage_not_open", stage=asked[:40])
+
+
+def _surroundings(context: Context) -> Surroundings:
+    return Surroundings(
+        context.now,
+        context.actor,
+        context.application,
+        context.organisations,
+        context.account,
+        context.photographs,
+    )
+
+
+def _reviewing_organisations(chosen: str, context: Context) -> dict[str, str]:
+    """Scope of every stage and of the papers after it -> the candidate's organisation there."""
+    book = context.rules.book
+    rules.organisation_must_belong_to_the_cycle(chosen, context.cycle.organisation, context.organisations)
+    scopes = dict.fromkeys([*(stage.scope for stage in book.stages), book.record_table.scope])
+    found: dict[str, str] = {}
+    for scope in scopes:
+        organisation = at_level(chosen, scope, context.organisations)
+        if organisation is None:
+            raise Refused("exemption.no_organisation_to_review", level=scope)
+        found[scope] = organisation
+    return found
+
+
+def _opened(stage: Stage, organisations: Mapping[str, str], context: Context) -> StageOpened:
+    return StageOpened(
+        stage=stage.name,
+        role=stage.role,
+        organisation=organisations[stage.scope],
+        due_at=stage.due(context.now),
+        clause=context.rules.clause(f"stages[{stage.name}]", source=stage.source),
+    )
+
+
+APPLICATION: Decider[ApplicationCommand, Application, ApplicationEvent, Context] = Decider(
+    "application", NotStarted(), decide, evolve
+)

@@ -1,0 +1,124 @@
+"""上报 a batch of approved records on its way to the examinations authority. Pure.
+
+The records themselves change state by APPLICATION in the same transaction; this stream is the batch as a whole.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from services.exemption.domain.commands import AcknowledgeBatch, BatchCommand, RecordBatch
+from services.exemption.domain.scheme import Rules
+from shared.events.exemption import BatchAcknowledged, BatchEvent, BatchHandedOff
+from shared.kernel.decider import Decider
+from shared.kernel.errors import Refused
+from shared.kernel.values import parse_text
+
+
+@dataclass(frozen=True)
+class NotMade:
+    """There is no such batch."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Handed off; acknowledged once it has a reference."""
+
+    scheme: str
+    organisation: str
+    receiver: tuple[str, str]  # role, organisation
+    applications: tuple[str, ...]
+    digest: str
+    reference: str | None = None
+
+
+BatchState = NotMade | Batch
+
+
+@dataclass(frozen=True)
+class BatchContext:
+    """What a decision may know besides the past."""
+
+    actor: str
+    roles: frozenset[tuple[str, str]]
+    rules: Rules
+
+
+def decide(command: BatchCommand, state: BatchState, context: BatchContext) -> Sequence[BatchEvent]:
+    match command:
+        case RecordBatch():
+            return _record(command, state, context)
+        case AcknowledgeBatch():
+            return _acknowledge(command, state, context)
+        case _:
+            assert_never(command)
+
+
+def _record(command: RecordBatch, state: BatchState, context: BatchContext) -> Sequence[BatchEvent]:
+    """SW-33 由高校向考试院提交申请记录."""
+    hand_off = context.rules.book.hand_off
+    if hand_off is None:
+        raise Refused("exemption.no_hand_off")
+    if (hand_off.role, command.organisation) not in context.roles:
+        raise Refused("access.not_allowed")
+    if isinstance(state, Batch):
+        raise Refused("exemption.batch_exists")
+    if not command.applications:
+        raise Refused("exemption.batch_empty")
+    if len(command.applications) > hand_off.most:
+        raise Refused("exemption.batch_too_large", most=hand_off.most, count=len(command.applications))
+    return [
+        BatchHandedOff(
+            scheme=command.scheme,
+            cycle=command.cycle,
+            organisation=command.organisation,
+            receiver_role=hand_off.receiver_role,
+            receiver=command.receiver,
+            applications=command.applications,
+            digest=command.digest,
+            handed_off_by=context.actor,
+            clause=context.rules.clause("hand_off", source=hand_off.source),
+        )
+    ]
+
+
+def _acknowledge(command: AcknowledgeBatch, state: BatchState, context: BatchContext) -> Sequence[BatchEvent]:
+    batch = must_concern(state, context.roles)
+    hand_off = context.rules.book.hand_off
+    if hand_off is None or batch.receiver not in context.roles:
+        raise Refused("access.not_allowed")
+    if batch.reference is not None:
+        raise Refused("exemption.already_acknowledged")
+    return [
+        BatchAcknowledged(
+            reference=parse_text(command.reference, "reference", most=60, least=1),
+            acknowledged_by=context.actor,
+            clause=context.rules.clause("hand_off", source=hand_off.source),
+        )
+    ]
+
+
+def must_concern(state: BatchState, roles: frozenset[tuple[str, str]], sender: str | None = None) -> Batch:
+    """Only the two organisations of a batch may know of it; `sender` is the role that hands off."""
+    concerned = isinstance(state, Batch) and (
+        state.receiver in roles or any(where == state.organisation and sender in (None, role) for role, where in roles)
+    )
+    if not isinstance(state, Batch) or not concerned:
+        raise Refused("access.not_found")
+    return state
+
+
+def evolve(state: BatchState, event: BatchEvent) -> BatchState:
+    """The past is never refused."""
+    match event:
+        case BatchHandedOff():
+            receiver = (event.receiver_role, event.receiver)
+            return Batch(event.scheme, event.organisation, receiver, event.applications, event.digest)
+        case BatchAcknowledged():
+            assert isinstance(state, Batch)
+            return replace(state, reference=event.reference)
+        case _:
+            assert_never(event)
+
+
+BATCH: Decider[BatchCommand, BatchState, BatchEvent, BatchContext] = Decider("batch", NotMade(), decide, evolve)

@@ -1,0 +1,226 @@
+"""What people and other services may ask of exemption.
+
+Each command carries the id of what it is about; `expected` is the version the asker saw (If-Match).
+"""
+
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from shared.kernel.messages import Command
+from shared.schemes.procedure import Window
+
+# --- candidates
+
+
+class StartApplication(Command):
+    """Open an application in a cycle, with whatever is typed already."""
+
+    application: str
+    cycle: str
+
+
+class SaveDraft(Command):
+    """Keep the whole form as typed so far."""
+
+    application: str
+    form: dict[str, Any]
+    photos: dict[str, str]
+    expected: int | None = None
+
+
+class DiscardDraft(Command):
+    """Give up an application that was never handed in."""
+
+    application: str
+    expected: int | None = None
+
+
+class SubmitApplication(Command):
+    """确认提交: hand in what was saved last."""
+
+    application: str
+    expected: int | None = None
+
+
+class ReceivePhotograph(Command):
+    """A photograph that has been checked: every rule with its measured value, and what was kept of it."""
+
+    upload: str
+    application: str
+    slot: str
+    accepted: bool
+    results: tuple[dict[str, Any], ...]
+    hints: tuple[dict[str, Any], ...] = ()
+    original: str = ""
+    original_type: str = ""
+    original_digest: str = ""
+    picture: str = ""
+    picture_digest: str = ""
+    cropped: bool = False
+    reading: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+# --- reviewers
+
+
+class PassStage(Command):
+    """通过: every item of the stage's checklist is answered."""
+
+    application: str
+    stage: str
+    checklist: dict[str, bool]
+    opinion: str = ""
+    expected: int | None = None
+
+
+class ReturnApplication(Command):
+    """驳回: with a reason of the book, free text, and what it is about (else what the reason names)."""
+
+    application: str
+    stage: str
+    reason_code: str
+    note: str
+    document: str | None = None
+    expected: int | None = None
+
+
+class ViewDocuments(Command):
+    """Look at somebody else's papers."""
+
+    application: str
+    documents: tuple[str, ...]
+
+
+class PrintRecordTable(Command):
+    """打印申请记录."""
+
+    application: str
+    digest: str
+
+
+# --- hand-off
+
+
+class HandOffBatch(Command):
+    """Submit approved records to the examinations authority; none named = all of the cycle that are ready."""
+
+    batch: str
+    cycle: str
+    applications: tuple[str, ...] = ()
+
+
+class RecordBatch(Command):
+    """The batch itself, put together by the handler of `HandOffBatch`."""
+
+    scheme: str
+    cycle: str
+    organisation: str
+    receiver: str
+    applications: tuple[str, ...]
+    digest: str
+
+
+class HandOffRecord(Command):
+    """One approved record goes out with a batch."""
+
+    batch: str
+    receiver: str
+
+
+class AcknowledgeBatch(Command):
+    """The authority confirms a batch under its own reference."""
+
+    batch: str
+    reference: str
+
+
+class AcknowledgeRecord(Command):
+    """One record of an acknowledged batch."""
+
+    batch: str
+    reference: str
+
+
+# --- cycles
+
+
+class OpenCycle(Command):
+    """批次: open a scheme at an organisation, with dates for each window."""
+
+    cycle: str
+    scheme: str
+    organisation: str
+    title: str
+    windows: dict[str, Window]
+
+
+class ExtendWindow(Command):
+    """Let a window end later than announced."""
+
+    cycle: str
+    purpose: str
+    to_day: date
+    reason: str
+    expected: int | None = None
+
+
+class CloseCycle(Command):
+    """End a cycle by hand."""
+
+    cycle: str
+    reason: str
+    expected: int | None = None
+
+
+# --- what identity says
+
+
+class FollowOrganisation(Command):
+    """Keep a copy of an organisation's place in the tree."""
+
+    organisation: str
+    title: str
+    level: str
+    parent: str | None
+    phones: tuple[str, ...]
+
+
+class FollowRenaming(Command):
+    """It has a new title or new telephone numbers."""
+
+    organisation: str
+    title: str
+    phones: tuple[str, ...]
+
+
+class FollowClosing(Command):
+    """Nobody applies through it any more."""
+
+    organisation: str
+
+
+class FollowAccount(Command):
+    """Keep a copy of who a candidate was verified to be; what is None stays as it was."""
+
+    person: str
+    holder: str | None = None
+    id_number: str | None = None
+    mobile: str | None = None
+
+
+ApplicationCommand = (
+    StartApplication
+    | SaveDraft
+    | DiscardDraft
+    | SubmitApplication
+    | PassStage
+    | ReturnApplication
+    | PrintRecordTable
+    | HandOffRecord
+    | AcknowledgeRecord
+)
+CycleCommand = OpenCycle | ExtendWindow | CloseCycle
+OrganisationCommand = FollowOrganisation | FollowRenaming | FollowClosing
+BatchCommand = RecordBatch | AcknowledgeBatch

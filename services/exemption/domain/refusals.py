@@ -1,0 +1,110 @@
+"""Every refusal of exemption by its code, with the texts people read. Looked up by the API's edge and by `form.py`."""
+
+from shared.kernel.errors import COMMON, Refusal, Refused
+
+REFUSALS: dict[str, Refusal] = {
+    # windows and cycles
+    "exemption.window_closed": Refusal(
+        409, "“{window}”已于 {ended} 截止，逾期不予受理。", "“{window}” closed at {ended}; it is too late."
+    ),
+    "exemption.window_not_open_yet": Refusal(
+        409, "“{window}”尚未开放，下次开放时间为 {opens}。", "“{window}” is not open; it opens at {opens}."
+    ),
+    "exemption.cycle_closed": Refusal(409, "本批次已关闭，不再受理。", "This cycle has been closed."),
+    "exemption.cycle_already_open": Refusal(409, "该批次已经开放。", "This cycle is already open."),
+    "exemption.no_such_scheme": Refusal(404, "没有该办理事项。", "There is no such scheme."),
+    "exemption.no_such_window": Refusal(422, "该批次没有“{purpose}”时间段。", "The cycle has no window {purpose}."),
+    "exemption.no_such_organisation": Refusal(422, "没有该机构。", "There is no such organisation."),
+    "exemption.wrong_windows": Refusal(
+        422, "须且仅须填写这些时间段：{needed}。", "Give exactly these windows: {needed}."
+    ),
+    "exemption.impossible_window": Refusal(
+        422, "“{purpose}”时间段不合理：{faults}。", "Window {purpose} makes no sense: {faults}."
+    ),
+    "exemption.extension_not_later": Refusal(
+        422, "只能延期：须晚于原截止日 {ends}，且不早于今天。", "A window can only be extended beyond {ends} and today."
+    ),
+    # drafts and forms
+    "exemption.already_started": Refusal(409, "该申请已经建立。", "This application was already started."),
+    "exemption.already_submitted": Refusal(
+        409,
+        "申请已提交，不能修改；如被驳回可修改后重新提交。",
+        "Handed in: it cannot be edited unless sent back.",
+    ),
+    "exemption.not_a_draft": Refusal(409, "只有未提交的申请可以放弃。", "Only a draft can be given up."),
+    "exemption.ended": Refusal(409, "该申请已办结，不能再办理。", "This application has ended."),
+    "exemption.unknown_field": Refusal(422, "没有这些填写项：{fields}。", "There are no such fields: {fields}."),
+    "exemption.unknown_slot": Refusal(422, "没有这些照片项：{slots}。", "There are no such photographs: {slots}."),
+    "exemption.not_text": Refusal(422, "“{field}”应为文字。", "“{field}” must be text."),
+    "exemption.form_wrong": Refusal(
+        422, "有 {count} 处需要修改，详见各项说明。", "{count} things must be put right; see each of them."
+    ),
+    "exemption.missing": Refusal(422, "请填写或上传“{label}”。", "“{label}” is missing."),
+    "exemption.not_on_the_list": Refusal(422, "请从系统选项中选择。", "Choose one of the options."),
+    "exemption.does_not_fit_the_pattern": Refusal(
+        422, "格式不正确，例如：{example}。", "The format is wrong; an example: {example}."
+    ),
+    "exemption.not_a_date": Refusal(422, "请填写有效日期，例如 2030-12-31。", "Not a date; an example: 2030-12-31."),
+    "exemption.not_the_account_holder": Refusal(
+        422, "与本人账号核验的信息不一致。", "This is not what your account was verified with."
+    ),
+    "exemption.account_not_known_yet": Refusal(
+        409, "账号信息正在同步，请稍后再提交。", "Your account has just been made; try again in a moment."
+    ),
+    "exemption.organisation_not_in_this_cycle": Refusal(
+        422, "所选机构不在本批次范围内。", "The organisation you chose takes no part in this cycle."
+    ),
+    "exemption.no_organisation_to_review": Refusal(
+        409, "所选机构没有对应的审核单位（{level}）。", "Nobody at level {level} reviews for that organisation."
+    ),
+    "exemption.level_too_low": Refusal(
+        422, "证书等级“{level}”低于免试要求的“{lowest}”。", "Level {level} is below the lowest accepted, {lowest}."
+    ),
+    "exemption.certificate_expired": Refusal(
+        422, "证书已不在有效期内（今天 {today}）。", "The certificate is no longer valid (today is {today})."
+    ),
+    "exemption.certificate_in_another_application": Refusal(
+        409, "您已用该证书提交过另一份申请。", "You have another application with this certificate."
+    ),
+    # photographs
+    "exemption.no_such_photograph": Refusal(422, "照片“{slot}”无效，请重新上传。", "Upload photograph {slot} again."),
+    "exemption.photo_refused": Refusal(
+        422, "照片不符合要求，共 {count} 项，详见实测值。", "The photograph fails {count} rules; see what was measured."
+    ),
+    # review
+    "exemption.stage_not_open": Refusal(409, "该申请不在“{stage}”环节。", "It is not waiting for {stage}."),
+    "exemption.not_your_stage": Refusal(403, "该环节不由您审核。", "This stage is not yours to decide."),
+    "exemption.your_own_application": Refusal(403, "不能审核本人的申请。", "You cannot review your own application."),
+    "exemption.already_reviewed_by_you": Refusal(
+        403,
+        "您已审核过该申请的另一环节，须由他人审核。",
+        "You decided another stage of it: somebody else must.",
+    ),
+    "exemption.checklist_unknown": Refusal(422, "没有这些核对项：{items}。", "There are no such items: {items}."),
+    "exemption.checklist_incomplete": Refusal(422, "还有核对项未答：{items}。", "Items not answered: {items}."),
+    "exemption.checklist_failed": Refusal(
+        422, "有核对项不符合：{items}，不能通过，请驳回。", "Items answered with no: {items}. Send it back instead."
+    ),
+    "exemption.no_such_reason": Refusal(422, "请从驳回原因中选择：{known}。", "Choose a reason: {known}."),
+    "exemption.no_such_document": Refusal(
+        422, "没有该材料或填写项：{document}。", "There is no document or field {document}."
+    ),
+    # after the decision
+    "exemption.not_granted": Refusal(409, "只有通过终审的申请可以办理。", "Only for applications finally approved."),
+    "exemption.no_hand_off": Refusal(409, "本事项不需要上报。", "This scheme hands nothing off."),
+    "exemption.batch_empty": Refusal(409, "没有可上报的申请记录。", "There is nothing to hand off."),
+    "exemption.batch_too_large": Refusal(
+        422, "每批最多 {most} 条，本批 {count} 条。", "At most {most} records a batch; these are {count}."
+    ),
+    "exemption.batch_exists": Refusal(409, "该批上报已存在。", "This batch exists already."),
+    "exemption.already_acknowledged": Refusal(409, "该批上报已经确认。", "This batch was already acknowledged."),
+    "exemption.missing_glyphs": Refusal(
+        409, "申请记录含有本机字体没有的字：{characters}，无法打印。", "No font here can print: {characters}."
+    ),
+}
+
+
+def said(refused: Refused) -> tuple[str, str]:
+    """A refusal in Chinese and English."""
+    refusal = {**COMMON, **REFUSALS}[refused.code]
+    return refusal.zh.format(**refused.facts), refusal.en.format(**refused.facts)

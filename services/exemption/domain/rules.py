@@ -1,0 +1,143 @@
+"""The laws of exemption, one function each, named for what must be. Pure; called by the deciders.
+
+A law raises `Refused` with a code of `refusals.py`, or says nothing. Laws that depend on a book take the book's words
+as arguments; the row that a law comes from stands in its first line.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
+
+from services.exemption.domain.followed import Account, Organisations, upwards
+from services.exemption.domain.scheme import Certificate
+from shared.kernel.errors import Refused
+from shared.kernel.time import SHANGHAI, spoken
+from shared.schemes.forms import LONG_TERM, FormField
+from shared.schemes.procedure import Reason, Stage, Window
+
+EVERYWHERE = "*"
+"""The organisation scope of those whose role holds everywhere."""
+
+Roles = Collection[tuple[str, str]]
+
+
+def today(now: datetime) -> date:
+    """The calendar day where the procedure is."""
+    return now.astimezone(SHANGHAI).date()
+
+
+# --- windows and cycles
+
+
+def window_must_be_open(window: Window, title: str, now: datetime) -> None:
+    """SW-13 逾期不予受理: inside the window; the closing instant itself is outside unless the book says otherwise."""
+    if not window.holds(now):
+        opens, ends = window.next_opening(now), window.last_closing()
+        raise Refused(
+            "exemption.window_closed" if opens is None else "exemption.window_not_open_yet",
+            window=title,
+            opens=spoken(opens) if opens else None,
+            ended=spoken(ends) if ends else None,
+        )
+
+
+def cycle_must_not_be_closed(closed: bool) -> None:
+    """SW-13: a cycle that was closed by hand takes nothing any more."""
+    if closed:
+        raise Refused("exemption.cycle_closed")
+
+
+def opener_must_hold(open_by: Collection[str], organisation: str, known: Organisations, held: Roles) -> None:
+    """SW-13: cycles are opened, extended and closed for an organisation by those responsible for it."""
+    places = {each.id for each in upwards(organisation, known)} | {EVERYWHERE}
+    if not any(role in open_by and place in places for role, place in held):
+        raise Refused("access.not_allowed")
+    if organisation not in known:
+        raise Refused("exemption.no_such_organisation")
+
+
+def windows_must_match_the_book(purposes: Sequence[str], windows: Mapping[str, Window]) -> None:
+    """Each window the book knows gets dates that make sense, and no other."""
+    if set(windows) != set(purposes):
+        raise Refused("exemption.wrong_windows", needed=list(purposes), given=sorted(windows))
+    for purpose, window in windows.items():
+        if faults := window.faults():
+            raise Refused("exemption.impossible_window", purpose=purpose, faults=faults)
+
+
+def extension_must_be_later(window: Window, to_day: date, now: datetime) -> None:
+    """A window is extended, never shortened, and not into the past."""
+    if to_day <= window.to_day or to_day < today(now):
+        raise Refused("exemption.extension_not_later", ends=window.to_day.isoformat())
+
+
+# --- what a candidate hands in
+
+
+def applicant_must_be_the_account_holder(field: FormField, value: str, account: Account | None) -> None:
+    """SW-11, SW-15: name, ID number and mobile are those the account was verified with, where the book asks it."""
+    if field.same_as_account is None:
+        return
+    if account is None:
+        raise Refused("exemption.account_not_known_yet")
+    if value != getattr(account, field.same_as_account):
+        raise Refused("exemption.not_the_account_holder", field=field.name)
+
+
+def organisation_must_belong_to_the_cycle(organisation: str, cycles: str, known: Organisations) -> None:
+    """SW-01: the candidate's teaching point is one of those the cycle was opened for."""
+    if cycles not in {each.id for each in upwards(organisation, known)}:
+        raise Refused("exemption.organisation_not_in_this_cycle")
+
+
+def level_must_reach_the_lowest(level: str, certificate: Certificate, ladder: Sequence[str]) -> None:
+    """SW-32, SW-45: 证书等级符合免试要求."""
+    if ladder.index(level) < ladder.index(certificate.lowest_level):
+        raise Refused("exemption.level_too_low", level=level, lowest=certificate.lowest_level)
+
+
+def certificate_must_be_valid(valid_until: str, now: datetime) -> None:
+    """SW-27, SW-38: the last day of validity still counts; asked at submission and again at later stages."""
+    if valid_until != LONG_TERM and date.fromisoformat(valid_until) < today(now):
+        raise Refused("exemption.certificate_expired", today=today(now).isoformat())
+
+
+def certificate_must_be_used_once(own_other: str | None) -> None:
+    """SW-38: one person has one open application for one certificate (other people's are flagged, not refused)."""
+    if own_other is not None:
+        raise Refused("exemption.certificate_in_another_application", application=own_other)
+
+
+# --- what a reviewer decides
+
+
+def reviewer_must_hold(role: str, organisation: str, held: Roles) -> None:
+    """SW-28: a reviewer decides only what waits for their role at their organisation."""
+    if (role, organisation) not in held:
+        raise Refused("exemption.not_your_stage", role=role)
+
+
+def reviewers_must_differ(stage: Stage, reviewer: str, candidate: str, decided: Collection[tuple[str, str]]) -> None:
+    """SW-38: nobody decides at two stages of one application, and nobody about their own."""
+    if reviewer == candidate:
+        raise Refused("exemption.your_own_application")
+    if stage.separate_from_others and any(who == reviewer and where != stage.name for where, who in decided):
+        raise Refused("exemption.already_reviewed_by_you")
+
+
+def checklist_must_be_complete(stage: Stage, answers: Mapping[str, bool]) -> None:
+    """SW-25, SW-29: every item is answered, and every answer is yes; what is not right is sent back."""
+    items = [item.id for item in stage.checklist]
+    if unknown := sorted(set(answers) - set(items)):
+        raise Refused("exemption.checklist_unknown", items=unknown)
+    if missing := [item for item in items if item not in answers]:
+        raise Refused("exemption.checklist_incomplete", items=missing)
+    if failed := [item for item in items if not answers[item]]:
+        raise Refused("exemption.checklist_failed", items=failed)
+
+
+def reason_must_be_given(stage: Stage, code: str) -> Reason:
+    """SW-26, SW-30: sent back only for a reason that the book has for this stage."""
+    reason = stage.reason(code)
+    if reason is None:
+        raise Refused("exemption.no_such_reason", known=[each.code for each in stage.reasons])
+    return reason

@@ -1,0 +1,109 @@
+"""证件照片 one uploaded photograph: accepted with what is kept of it, or refused with every failed rule. Pure.
+
+The picture itself is checked before, off the event loop; here it becomes a fact, once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from services.exemption.domain.case import Application, Case, Draft, Returned
+from services.exemption.domain.commands import ReceivePhotograph
+from services.exemption.domain.form import Photograph
+from services.exemption.domain.scheme import Rules
+from shared.events.exemption import PhotographAccepted, PhotographRefused, UploadEvent
+from shared.kernel.decider import Decider
+from shared.kernel.errors import Refused
+
+
+@dataclass(frozen=True)
+class NotUploaded:
+    """There is no such upload."""
+
+
+@dataclass(frozen=True)
+class Accepted(Photograph):
+    """Kept, and usable in its application."""
+
+    picture: str
+    picture_digest: str
+
+
+@dataclass(frozen=True)
+class NotAccepted(Photograph):
+    """Checked and refused."""
+
+
+Upload = NotUploaded | Accepted | NotAccepted
+
+
+@dataclass(frozen=True)
+class UploadContext:
+    """What a decision may know besides the past."""
+
+    actor: str
+    rules: Rules
+    application: Application
+
+
+def slot_must_be_open(application: Application, actor: str, rules: Rules, slot: str) -> Case:
+    """SW-06, SW-14: a photograph is taken by the candidate, while the application may be edited, for a known slot."""
+    if not isinstance(application, Case) or application.candidate != actor:
+        raise Refused("access.not_found")
+    if not isinstance(application, Draft | Returned):
+        raise Refused("exemption.already_submitted")
+    if rules.book.slot(slot) is None:
+        raise Refused("exemption.unknown_slot", slots=[slot[:40]])
+    return application
+
+
+def decide(command: ReceivePhotograph, state: Upload, context: UploadContext) -> Sequence[UploadEvent]:
+    slot_must_be_open(context.application, context.actor, context.rules, command.slot)
+    if not isinstance(state, NotUploaded):
+        raise Refused("request.key_reused")
+    slot = context.rules.book.slot(command.slot)
+    assert slot is not None  # the law above
+    clause = context.rules.clause(f"photos[{slot.slot}]", source=slot.source)
+    if not command.accepted:
+        return [
+            PhotographRefused(
+                owner=context.actor,
+                application=command.application,
+                slot=command.slot,
+                results=command.results,
+                clause=clause,
+            )
+        ]
+    return [
+        PhotographAccepted(
+            owner=context.actor,
+            application=command.application,
+            slot=command.slot,
+            original=command.original,
+            original_type=command.original_type,
+            original_digest=command.original_digest,
+            picture=command.picture,
+            picture_digest=command.picture_digest,
+            cropped=command.cropped,
+            results=command.results,
+            hints=command.hints,
+            reading=command.reading,
+            clause=clause,
+        )
+    ]
+
+
+def evolve(_: Upload, event: UploadEvent) -> Upload:
+    """The past is never refused."""
+    match event:
+        case PhotographAccepted():
+            return Accepted(event.owner, event.application, event.slot, event.picture, event.picture_digest)
+        case PhotographRefused():
+            return NotAccepted(event.owner, event.application, event.slot)
+        case _:
+            assert_never(event)
+
+
+UPLOAD: Decider[ReceivePhotograph, Upload, UploadEvent, UploadContext] = Decider(
+    "upload", NotUploaded(), decide, evolve
+)

@@ -1,0 +1,315 @@
+"""免考 exemption: every fact this service records. Pure.
+
+`clause` names the sentence of the book that a fact follows from, so that an audit trail can print which rule it was;
+`title` is the state the candidate then reads, in the book's words. Both are written down, so replay needs no book.
+"""
+
+from datetime import date, datetime, time
+from typing import Any, ClassVar
+
+from shared.kernel.messages import Event, Personal
+
+# --- application-<id>: one candidate's application ---------------------------------------------------------------
+
+
+class ApplicationStarted(Event):
+    """待提交: a candidate opened an application in a cycle; the rules in `scheme` judge it for ever."""
+
+    name: ClassVar[str] = "exemption.application_started.v1"
+    scheme: str  # "<jurisdiction>/<name>@<version>"
+    cycle: str
+    candidate: str
+    title: str
+    clause: str
+
+
+class DraftSaved(Event):
+    """The whole form as typed so far, right or wrong, and the photographs by slot (upload ids)."""
+
+    name: ClassVar[str] = "exemption.draft_saved.v1"
+    form: Personal[dict[str, Any]]
+    photos: dict[str, str]
+
+
+class DraftDiscarded(Event):
+    """The candidate gave up an application that was never handed in."""
+
+    name: ClassVar[str] = "exemption.draft_discarded.v1"
+    title: str
+    clause: str
+
+
+class ApplicationSubmitted(Event):
+    """已提交: handed in for the `submission`-th time, checked and put into canonical form; nobody may edit it now."""
+
+    name: ClassVar[str] = "exemption.application_submitted.v1"
+    scheme: str
+    cycle: str
+    submission: int
+    title: str
+    form: Personal[dict[str, Any]]
+    photos: dict[str, str]
+    certificate: str  # the book's id of the certificate
+    course_codes: tuple[str, ...]
+    organisations: dict[str, str]  # scope of a stage -> the organisation that will review there
+    clause: str
+
+
+class CertificateSeenElsewhere(Event):
+    """A warning to reviewers, not a refusal: other people's applications carry the same certificate number."""
+
+    name: ClassVar[str] = "exemption.certificate_seen_elsewhere.v1"
+    applications: tuple[str, ...]
+    clause: str
+
+
+class StageOpened(Event):
+    """A review stage waits for somebody who holds `role` at `organisation`."""
+
+    name: ClassVar[str] = "exemption.stage_opened.v1"
+    stage: str
+    role: str
+    organisation: str
+    due_at: datetime | None
+    clause: str
+
+
+class StagePassed(Event):
+    """已初审 and the like: one stage found nothing wrong; `checklist` are the items that were answered with yes."""
+
+    name: ClassVar[str] = "exemption.stage_passed.v1"
+    stage: str
+    title: str
+    reviewer: str
+    role: str
+    organisation: str
+    checklist: tuple[str, ...]
+    opinion: Personal[str]
+    clause: str
+
+
+class ApplicationReturned(Event):
+    """已驳回: sent back with a reason; the stages in `reopens` will be reviewed again, the first one first."""
+
+    name: ClassVar[str] = "exemption.application_returned.v1"
+    stage: str
+    title: str
+    reviewer: str
+    role: str
+    organisation: str
+    reason_code: str
+    reason: str  # the book's text for the code
+    document: str  # the photograph slot or form field the reason is about
+    note: Personal[str]
+    reopens: tuple[str, ...]
+    clause: str
+
+
+class ExemptionGranted(Event):
+    """已复核: every stage has passed; these courses need not be sat."""
+
+    name: ClassVar[str] = "exemption.granted.v1"
+    course_codes: tuple[str, ...]
+    title: str
+    clause: str
+
+
+class RecordTablePrinted(Event):
+    """申请记录表: the record table of a granted application was made; `digest` is of the printed data."""
+
+    name: ClassVar[str] = "exemption.record_table_printed.v1"
+    printed_by: str
+    role: str
+    organisation: str
+    digest: str
+    clause: str
+
+
+class ApplicationHandedOff(Event):
+    """The approved record went to the examinations authority in `batch`."""
+
+    name: ClassVar[str] = "exemption.handed_off.v1"
+    batch: str
+    title: str
+    receiver_role: str
+    receiver: str  # the organisation that must acknowledge
+    clause: str
+
+
+class HandOffAcknowledged(Event):
+    """The examinations authority confirmed that it has the record."""
+
+    name: ClassVar[str] = "exemption.hand_off_acknowledged.v1"
+    batch: str
+    reference: str  # the authority's own number for the batch
+    clause: str
+
+
+ApplicationEvent = (
+    ApplicationStarted
+    | DraftSaved
+    | DraftDiscarded
+    | ApplicationSubmitted
+    | CertificateSeenElsewhere
+    | StageOpened
+    | StagePassed
+    | ApplicationReturned
+    | ExemptionGranted
+    | RecordTablePrinted
+    | ApplicationHandedOff
+    | HandOffAcknowledged
+)
+
+# --- viewing-<application>: who looked at somebody else's papers ---------------------------------------------------
+
+
+class DocumentsViewed(Event):
+    """A reviewer read the form or looked at photographs; `documents` are form, history or slots."""
+
+    name: ClassVar[str] = "exemption.documents_viewed.v1"
+    viewer: str
+    role: str
+    organisation: str
+    documents: tuple[str, ...]
+
+
+ViewingEvent = DocumentsViewed
+
+# --- upload-<id>: one photograph ---------------------------------------------------------------------------------
+
+
+class PhotographAccepted(Event):
+    """Every rule passed: the original and the cropped, re-encoded picture are kept, sealed under the owner's key."""
+
+    name: ClassVar[str] = "exemption.photograph_accepted.v1"
+    owner: str
+    application: str
+    slot: str
+    original: str  # blob ids
+    original_type: str
+    original_digest: str
+    picture: str
+    picture_digest: str
+    cropped: bool
+    results: tuple[dict[str, Any], ...]  # every rule with what was measured and its limit
+    hints: tuple[dict[str, Any], ...]
+    reading: Personal[dict[str, Any]]  # what OCR read, by form field: a hint, never a decision
+    clause: str
+
+
+class PhotographRefused(Event):
+    """At least one rule failed; nothing of the file was kept."""
+
+    name: ClassVar[str] = "exemption.photograph_refused.v1"
+    owner: str
+    application: str
+    slot: str
+    results: tuple[dict[str, Any], ...]
+    clause: str
+
+
+UploadEvent = PhotographAccepted | PhotographRefused
+
+# --- cycle-<id>: 批次, a dated opening of a scheme -----------------------------------------------------------------
+
+
+class CycleOpened(Event):
+    """批次: a scheme is open at an organisation and all below it, in the windows that `WindowSet` facts name."""
+
+    name: ClassVar[str] = "exemption.cycle_opened.v1"
+    scheme: str
+    organisation: str
+    title: str
+    opened_by: str
+    clause: str
+
+
+class WindowSet(Event):
+    """From when to when one thing may be done: days inclusive, daily hours, days left out; Asia/Shanghai."""
+
+    name: ClassVar[str] = "exemption.window_set.v1"
+    purpose: str
+    from_day: date
+    to_day: date
+    daily: tuple[tuple[time, time], ...]
+    excluded: tuple[date, ...]
+    close_inclusive: bool
+    clause: str
+
+
+class WindowExtended(Event):
+    """A window ends later than announced."""
+
+    name: ClassVar[str] = "exemption.window_extended.v1"
+    purpose: str
+    to_day: date
+    reason: str
+    extended_by: str
+
+
+class CycleClosed(Event):
+    """Ended by hand; what was handed in is still reviewed."""
+
+    name: ClassVar[str] = "exemption.cycle_closed.v1"
+    reason: str
+    closed_by: str
+
+
+CycleEvent = CycleOpened | WindowSet | WindowExtended | CycleClosed
+
+# --- batch-<id>: a hand-off to the examinations authority ---------------------------------------------------------
+
+
+class BatchHandedOff(Event):
+    """The university submits these approved records to the authority; `digest` is of the exported rows."""
+
+    name: ClassVar[str] = "exemption.batch_handed_off.v1"
+    scheme: str
+    cycle: str
+    organisation: str
+    receiver_role: str
+    receiver: str  # the organisation that must acknowledge
+    applications: tuple[str, ...]
+    digest: str
+    handed_off_by: str
+    clause: str
+
+
+class BatchAcknowledged(Event):
+    """The authority has the batch, under its own reference."""
+
+    name: ClassVar[str] = "exemption.batch_acknowledged.v1"
+    reference: str
+    acknowledged_by: str
+    clause: str
+
+
+BatchEvent = BatchHandedOff | BatchAcknowledged
+
+# --- organisation-<id>, person-<id>: what this service learnt from identity ----------------------------------------
+
+
+class OrganisationFollowed(Event):
+    """Learnt: an organisation, its level and its place in the tree."""
+
+    name: ClassVar[str] = "exemption.organisation_followed.v1"
+    title: str
+    level: str
+    parent: str | None
+    phones: tuple[str, ...]
+    closed: bool
+
+
+OrganisationEvent = OrganisationFollowed
+
+
+class AccountFollowed(Event):
+    """Learnt: who the holder of a candidate's account was verified to be."""
+
+    name: ClassVar[str] = "exemption.account_followed.v1"
+    holder: Personal[str]
+    id_number: Personal[str]
+    mobile: Personal[str]
+
+
+PersonEvent = AccountFollowed

@@ -1,0 +1,197 @@
+"""The books on the shelf: finds, reads, checks and freezes them. Called by services at start and by `ops/schemes.py`.
+
+A book is a folder with `scheme.yaml` and one file for each service that obeys it; its name is
+`<jurisdiction>/<name>@<version>`, the jurisdiction being the first folder. A further version lives in a folder below.
+A folder without `scheme.yaml` (`platform`) holds house rules of no jurisdiction and is named by the folder alone.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from shared.schemes.book import Head
+from shared.schemes.procedure import ASSUMPTION
+from shared.schemes.yaml_reading import BadYaml, Sheet, read_sheet
+
+BOOKS = Path(__file__).parent / "books"
+PUBLISHED = "published.yaml"
+HEAD = "scheme"
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class BadBook(Exception):
+    """A book that may not be used: every fault with file, line, field and the law it breaks."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True)
+class Book:
+    """One version of one procedure's rules (or the platform's own), part by part."""
+
+    ref: str
+    sheets: Mapping[str, Sheet]  # part -> what its file says
+    files: Mapping[str, str]  # part -> its file, for messages
+    head: Head | None
+    _read: dict[str, BaseModel] = field(default_factory=dict, repr=False, compare=False)
+
+    def parts(self) -> tuple[str, ...]:
+        return tuple(sorted(self.sheets))
+
+    def part(self, name: str, model: type[M]) -> M:
+        """What this book says to one service, checked by that service's model; BadBook when it may not be used."""
+        known = self._read.get(name)
+        if not isinstance(known, model):
+            if name not in self.sheets:
+                raise BadBook([f"{self.ref}: has no {name}.yaml"])
+            known = self._read[name] = _validated(self.sheets[name], self.files[name], model)
+        return known
+
+    def digest(self, part: str) -> str:
+        """Of what a file says, not how: comments and line breaks may be improved after publishing."""
+        said = json.dumps(self.sheets[part].data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return f"sha256:{hashlib.sha256(said.encode()).hexdigest()}"
+
+    def assumptions(self) -> int:
+        """How many clauses the sources leave open."""
+        return sum(ASSUMPTION in source for sheet in self.sheets.values() for source in _sources(sheet.data))
+
+    def clause(self, part: str, *path: str) -> str:
+        return f"{self.ref} {part}.{'.'.join(path)}"
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All books of one shelf."""
+
+    books: Mapping[str, Book]
+    published: Mapping[str, Mapping[str, str]]  # ref -> part -> digest
+
+    @classmethod
+    def load(cls, folder: Path = BOOKS) -> "Catalog":
+        """Reads every book below `folder`; raises BadBook with every fault found."""
+        faults: list[str] = []
+        books: dict[str, Book] = {}
+        for place in _folders(folder):
+            try:
+                book = _read_book(place, folder)
+            except BadBook as bad:
+                faults += bad.faults
+                continue
+            if book.ref in books:
+                faults.append(f"{place.relative_to(folder)}: {book.ref} is already the name of another book")
+            books[book.ref] = book
+        if faults:
+            raise BadBook(faults)
+        return cls(books, _read_published(folder))
+
+    def get(self, ref: str) -> Book:
+        if ref not in self.books:
+            raise KeyError(f"no book {ref}; there are {', '.join(self.refs())}")
+        return self.books[ref]
+
+    def refs(self) -> tuple[str, ...]:
+        return tuple(sorted(self.books))
+
+    def with_part(self, name: str) -> tuple[Book, ...]:
+        """The books that say something to one service."""
+        return tuple(self.books[ref] for ref in self.refs() if name in self.books[ref].sheets)
+
+    @property
+    def digest(self) -> str:
+        """Of everything on the shelf."""
+        whole = [(ref, part, book.digest(part)) for ref, book in sorted(self.books.items()) for part in book.parts()]
+        return f"sha256:{hashlib.sha256(json.dumps(whole).encode()).hexdigest()}"
+
+    def broken_seals(self) -> list[str]:
+        """Published parts that are missing or no longer say what they said."""
+        broken = []
+        for ref, parts in self.published.items():
+            for part, digest in parts.items():
+                book = self.books.get(ref)
+                if book is None or part not in book.sheets:
+                    broken.append(f"{PUBLISHED}: {ref} {part}: published, but not on the shelf any more")
+                elif book.digest(part) != digest:
+                    broken.append(
+                        f"{book.files[part]}: published parts never change: {digest} became {book.digest(part)}; "
+                        "make a new version"
+                    )
+        return broken
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    return iter(sorted({file.parent for file in folder.rglob("*.yaml") if file.parent != folder}))
+
+
+def _read_book(place: Path, shelf: Path) -> Book:
+    sheets: dict[str, Sheet] = {}
+    files: dict[str, str] = {}
+    for file in sorted(place.glob("*.yaml")):
+        files[file.stem] = file.relative_to(shelf).as_posix()
+        sheets[file.stem] = _read_file(file, files[file.stem])
+    jurisdiction = place.relative_to(shelf).parts[0]
+    if HEAD not in sheets:
+        return Book(place.relative_to(shelf).as_posix(), sheets, files, None)
+    head = _validated(sheets[HEAD], files[HEAD], Head)
+    return Book(f"{jurisdiction}/{head.name}@{head.version}", sheets, files, head)
+
+
+def _read_file(file: Path, name: str) -> Sheet:
+    try:
+        return read_sheet(file.read_bytes())
+    except BadYaml as bad:
+        raise BadBook([f"{name}:{bad.line}: {bad.law}"]) from None
+
+
+def _validated(sheet: Sheet, file: str, model: type[M]) -> M:
+    try:
+        return model.model_validate(sheet.data)
+    except ValidationError as error:
+        faults = []
+        for fault in error.errors(include_url=False, include_context=False, include_input=False):
+            named = ".".join(str(step) for step in fault["loc"]) or "(whole file)"
+            source = _source_near(sheet.data, fault["loc"])
+            law = fault["msg"].removeprefix("Value error, ") + (f" [{source}]" if source else "")
+            faults.append(f"{file}:{sheet.line(fault['loc'])}: {named}: {law}")
+        raise BadBook(faults) from None
+
+
+def _source_near(data: Any, path: tuple[str | int, ...]) -> str | None:
+    """The `source` of the innermost clause on the way to `path`: the law the fault is about."""
+    found = None
+    for step in (*path, None):
+        if isinstance(data, dict) and isinstance(data.get("source"), str):
+            found = data["source"]
+        try:
+            data = data[step]
+        except (KeyError, IndexError, TypeError):
+            break
+    return found
+
+
+def _sources(data: Any) -> Iterator[str]:
+    if isinstance(data, dict):
+        if isinstance(data.get("source"), str):
+            yield data["source"]
+        data = list(data.values())
+    if isinstance(data, list):
+        for item in data:
+            yield from _sources(item)
+
+
+def _read_published(folder: Path) -> Mapping[str, Mapping[str, str]]:
+    file = folder / PUBLISHED
+    if not file.exists():
+        return {}
+    said = _read_file(file, PUBLISHED).data
+    if not isinstance(said, dict) or not all(isinstance(parts, dict) for parts in said.values()):
+        raise BadBook([f"{PUBLISHED}:1: expected a digest for each part of each book"])
+    return said

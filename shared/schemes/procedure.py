@@ -1,0 +1,201 @@
+"""The vocabulary of a procedure: windows, states, review stages, reasons. Pure.
+
+`shared/schemes/books/*/<service>.yaml` speaks it, each service's `domain/scheme.py` composes it, deciders obey it.
+YAML stays data: whatever can happen is named here, in Python, with tests.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from shared.kernel.time import SHANGHAI
+
+ASSUMPTION = "assumption"
+
+_ROW = r"([A-Z]{2,3}(-[A-Z])?-[0-9]{2}|assumption)"
+Source = Annotated[str, StringConstraints(pattern=rf"^{_ROW}(, {_ROW})*$")]
+"""Where a clause comes from: rows of docs/requirements.md, or `assumption` where the sources leave it open."""
+
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
+
+
+class Clause(BaseModel):
+    """Anything a book says. Unknown words are refused; nothing changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class Sourced(Clause):
+    """A clause that is a rule of its own, and so says where it comes from."""
+
+    source: Source = Field(description="Rows of the requirements, or `assumption`.")
+
+
+class Sentence(Sourced):
+    """One sentence that people read."""
+
+    text: Text = Field(description="The sentence as it is shown.")
+
+
+# --- windows -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Window:
+    """When something may be done: whole days or daily hours, Asia/Shanghai.
+
+    An interval holds its first instant and not its last (09:00-12:00 ends at 11:59:59.999), unless `close_inclusive`
+    says that the closing second still counts. An end of 00:00 means the end of that day.
+    """
+
+    from_day: date
+    to_day: date  # inclusive, as notices print it
+    daily: tuple[tuple[time, time], ...] = ()
+    excluded: tuple[date, ...] = ()
+    close_inclusive: bool = False
+
+    def faults(self) -> list[str]:
+        """What is wrong with the dates and hours themselves; empty when they make sense."""
+        wrong = []
+        if self.to_day < self.from_day:
+            wrong.append("to_day_before_from_day")
+        ends = [(start, end) for start, end in self.daily if not _is_midnight(end)]
+        if any(end <= start for start, end in ends):
+            wrong.append("hours_end_before_they_start")
+        if any(_is_midnight(first[1]) or later[0] < first[1] for first, later in pairwise(self.daily)):
+            wrong.append("hours_overlap")
+        if not wrong and next(self.intervals(), None) is None:
+            wrong.append("never_open")
+        return wrong
+
+    def intervals(self) -> Iterator[tuple[datetime, datetime]]:
+        """Every opening with its closing instant, in order."""
+        day = self.from_day
+        while day <= self.to_day:
+            if day not in self.excluded:
+                for start, end in self.daily or ((time(0), time(0)),):
+                    last_day = day + timedelta(days=1) if _is_midnight(end) else day
+                    yield datetime.combine(day, start, SHANGHAI), datetime.combine(last_day, end, SHANGHAI)
+            day += timedelta(days=1)
+
+    def holds(self, now: datetime) -> bool:
+        return self.closing(now) is not None
+
+    def closing(self, now: datetime) -> datetime | None:
+        """When the interval that holds `now` ends; None when it is closed."""
+        grace = timedelta(seconds=1) if self.close_inclusive else timedelta()
+        for start, end in self.intervals():
+            if start <= now < end + grace:
+                return end
+        return None
+
+    def next_opening(self, now: datetime) -> datetime | None:
+        """The next time it opens after `now`; None when it never will again."""
+        return next((start for start, _ in self.intervals() if start > now), None)
+
+    def last_closing(self) -> datetime | None:
+        return max((end for _, end in self.intervals()), default=None)
+
+
+def _is_midnight(end: time) -> bool:
+    return end == time(0)
+
+
+class Purpose(Sourced):
+    """One thing that has a window of its own; its dates belong to the cycle."""
+
+    id: Id = Field(description="What rules call it, e.g. apply.")
+    title: Text = Field(description="What people call it.")
+    close_inclusive: bool = Field(False, description="The closing second itself still counts.")
+
+
+# --- states ------------------------------------------------------------------------------------------------------
+
+StateId = Id
+DRAFT, SUBMITTED, RETURNED, DISCARDED, HANDED_OFF = "draft", "submitted", "returned", "discarded", "handed_off"
+
+
+class State(Sourced):
+    """A state by its official name, with the explanation a candidate reads."""
+
+    id: StateId = Field(
+        description="draft, submitted, returned, discarded, handed_off, or one that a stage's `state` names."
+    )
+    title: Text = Field(description="The official name.")
+    explanation: Text = Field(description="What it means to the candidate.")
+
+
+class ProgressStep(Sourced):
+    """One step of the progress display."""
+
+    title: Text
+    states: tuple[StateId, ...] = Field(description="The states in which this is the step in hand.")
+
+
+# --- review ------------------------------------------------------------------------------------------------------
+
+
+class Item(Sourced):
+    """Something a reviewer must look at."""
+
+    id: Id
+    text: Text
+
+
+class Reason(Sourced):
+    """Why an application may be sent back, tied to what has to be put right."""
+
+    code: Id
+    text: Text = Field(description="What the candidate is told; the reviewer adds free text.")
+    document: Id = Field(description="The photograph slot or form field that it is about.")
+
+
+Recheck = Literal["certificate_valid"]
+"""Laws that a stage may ask to be checked once more when it passes; the closed list."""
+
+
+class Stage(Sourced):
+    """One review: who decides, by which list, and what happens then."""
+
+    name: Text = Field(description="The official name, e.g. 初审.")
+    role: Id = Field(description="Who decides.")
+    scope: Id = Field(description="Level of the organisation above the candidate at which that role must be held.")
+    state: StateId = Field(description="The state an application is in once this stage has passed.")
+    pass_action: Text = Field(description="Text of the button that passes.")
+    return_action: Text = Field(description="Text of the button that sends back.")
+    pass_ground: Sentence = Field(description="When to pass.")
+    return_ground: Sentence = Field(description="When to send back.")
+    checklist: tuple[Item, ...] = Field(min_length=1, description="Every item must be answered with yes to pass.")
+    points: tuple[Item, ...] = Field((), description="What to pay attention to; shown beside the checklist.")
+    reasons: tuple[Reason, ...] = Field(min_length=1, description="The reasons for sending back at this stage.")
+    resubmit_to: Literal["first", "same"] = Field(
+        description="Where a corrected application goes: to the first stage or to the one that sent it back."
+    )
+    separate_from_others: bool = Field(True, description="Nobody decides at this stage and at another one.")
+    rechecks: tuple[Recheck, ...] = Field((), description="Laws checked once more when this stage passes.")
+    due_days: int | None = Field(None, ge=1, le=365, description="Days within which to decide; none when not said.")
+
+    def reason(self, code: str) -> Reason | None:
+        return next((reason for reason in self.reasons if reason.code == code), None)
+
+    def due(self, now: datetime) -> datetime | None:
+        return None if self.due_days is None else now + timedelta(days=self.due_days)
+
+    @model_validator(mode="after")
+    def _ids_are_unique(self) -> "Stage":
+        no_twins([item.id for item in self.checklist], f"checklist of {self.name}")
+        no_twins([item.id for item in self.points], f"points of {self.name}")
+        no_twins([reason.code for reason in self.reasons], f"reasons of {self.name}")
+        return self
+
+
+def no_twins(names: Sequence[str], where: str) -> None:
+    """Names in one list of a book are unique."""
+    twins = sorted({name for name in names if names.count(name) > 1})
+    if twins:
+        raise ValueError(f"{where}: named twice: {', '.join(twins)}")
