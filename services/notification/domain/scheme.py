@@ -16,7 +16,9 @@ from shared.schemes.procedure import Clause, Source, Sourced
 PROVIDERS = ("aliyun", "tencent")
 
 MOMENTS: Mapping[str, frozenset[str]] = {
-    "identity.code": frozenset({"code", "purpose", "minutes"}),
+    "identity.code_to_register": frozenset({"code"}),
+    "identity.code_to_reset_password": frozenset({"code"}),
+    "identity.code_to_replace_mobile": frozenset({"code"}),
     "identity.registered": frozenset(),
     "exemption.submitted": frozenset({"submission"}),
     "exemption.returned": frozenset({"stage", "reason", "document", "note"}),
@@ -25,7 +27,7 @@ MOMENTS: Mapping[str, frozenset[str]] = {
 }
 """The closed list: each moment there is, and the facts its texts may name."""
 
-SECRET_MOMENTS = frozenset({"identity.code"})
+SECRET_MOMENTS = frozenset(moment for moment, facts in MOMENTS.items() if "code" in facts)
 """Told by SMS alone: a code in an inbox would prove nothing about the telephone."""
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")

@@ -1,0 +1,86 @@
+"""Other services' facts -> our own commands; pure. Learning begins with history, telling with our own first day."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from services.notification.domain.commands import LearnContact, RequestMessage
+from shared.events.exemption import ApplicationReturned, ApplicationSubmitted, ExemptionGranted, StagePassed
+from shared.events.identity import AccountRegistered, MobileReplaced, SmsCodeIssued
+from shared.kernel.messages import ERASED, Command, Fact
+from shared.runtime.service import Reaction
+
+
+def on_account_registered(fact: Fact[AccountRegistered]) -> Sequence[Command]:
+    return _learnt(fact, fact.event.mobile, "account")
+
+
+def tell_of_registration(fact: Fact[AccountRegistered]) -> Sequence[Command]:
+    return _told("identity.registered", {}, erased=fact.event.mobile == ERASED)
+
+
+def on_mobile_replaced(fact: Fact[MobileReplaced]) -> Sequence[Command]:
+    return _learnt(fact, fact.event.mobile, "replaced")
+
+
+def on_sms_code_issued(fact: Fact[SmsCodeIssued]) -> Sequence[Command]:
+    event = fact.event
+    if event.code == ERASED:
+        return ()
+    return [
+        RequestMessage(
+            moment=f"identity.code_to_{event.purpose}",
+            facts={"code": event.code},
+            mobile=event.mobile,
+            expires_at=event.expires_at,
+        )
+    ]
+
+
+def on_application_submitted(fact: Fact[ApplicationSubmitted]) -> Sequence[Command]:
+    """SW-03: the number typed into the form is the one to tell of a return; the case keeps its book."""
+    return _learnt(fact, str(fact.event.form.get("mobile", ERASED)), "application", scheme=fact.event.scheme)
+
+
+def tell_of_submission(fact: Fact[ApplicationSubmitted]) -> Sequence[Command]:
+    return _told("exemption.submitted", {"submission": fact.event.submission}, erased=not fact.event.form)
+
+
+def tell_of_return(fact: Fact[ApplicationReturned]) -> Sequence[Command]:
+    """SW-26, SW-30: at either stage, by SMS, with the reason."""
+    event = fact.event
+    facts = {"stage": event.stage, "reason": event.reason, "document": event.document, "note": event.note}
+    return _told("exemption.returned", facts, erased=event.note == ERASED)
+
+
+def tell_of_stage_passed(fact: Fact[StagePassed]) -> Sequence[Command]:
+    return _told("exemption.stage_passed", {"stage": fact.event.stage}, erased=fact.event.opinion == ERASED)
+
+
+def tell_of_grant(_: Fact[ExemptionGranted]) -> Sequence[Command]:
+    return _told("exemption.granted", {})
+
+
+def _learnt(fact: Fact[Any], mobile: str, origin: str, *, scheme: str | None = None) -> Sequence[Command]:
+    """Of an erased person nothing is left to be learnt."""
+    if mobile == ERASED:
+        return ()
+    case = fact.meta.case if scheme else None
+    return [LearnContact(mobile=mobile, given_at=fact.meta.at, origin=origin, case=case, scheme=scheme)]
+
+
+def _told(moment: str, facts: dict[str, Any], *, erased: bool = False) -> Sequence[Command]:
+    return () if erased else [RequestMessage(moment=moment, facts=facts)]
+
+
+REACTIONS = (
+    Reaction(AccountRegistered, on_account_registered, since="beginning"),
+    Reaction(AccountRegistered, tell_of_registration, since="deployment"),
+    Reaction(MobileReplaced, on_mobile_replaced, since="beginning"),
+    Reaction(SmsCodeIssued, on_sms_code_issued, since="deployment"),
+    Reaction(ApplicationSubmitted, on_application_submitted, since="beginning"),
+    Reaction(ApplicationSubmitted, tell_of_submission, since="deployment"),
+    Reaction(ApplicationReturned, tell_of_return, since="deployment"),
+    Reaction(StagePassed, tell_of_stage_passed, since="deployment"),
+    Reaction(ExemptionGranted, tell_of_grant, since="deployment"),
+)
+"""Learning stands before telling: in one batch the number is known when the message is written."""

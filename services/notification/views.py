@@ -1,0 +1,240 @@
+"""Read models: every message as its state stands, and every attempt at a provider. No personal value is in them.
+
+Texts and numbers stay in the events; the API reads them there. Timers are set here, by the events that cause them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.events.notification import (
+    AttemptFailed,
+    MessageAccepted,
+    MessageDelivered,
+    MessageRead,
+    MessageRequested,
+    MessageUndelivered,
+    OutcomeInDoubt,
+    OutcomeUnresolved,
+    ReceiptAwaited,
+    ResendRequested,
+    SendingAttempted,
+    SendingGivenUp,
+)
+from shared.kernel.messages import Fact
+from shared.runtime.event_store import Connection, Tx, View
+
+SEND = "send"
+RECEIPT = "receipt"
+
+
+async def _requested(tx: Tx, fact: Fact[MessageRequested]) -> None:
+    event = fact.event
+    by_sms = "sms" in event.channels
+    await tx.connection.execute(
+        "insert into messages "
+        "(id, person, case_id, moment, title, in_inbox, sms_state, requested_at, changed_at, version) "
+        "values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)",
+        fact.subject,
+        event.person,
+        event.case,
+        event.moment,
+        event.title,
+        "inbox" in event.channels,
+        "waiting" if by_sms else "none",
+        fact.meta.at,
+        fact.version,
+    )
+    if by_sms:
+        await tx.schedule(SEND, fact.stream, event.due_at)
+
+
+async def _attempted(tx: Tx, fact: Fact[SendingAttempted]) -> None:
+    event = fact.event
+    await _moved(tx, fact, "sending", provider=event.provider)
+    await tx.connection.execute("update messages set attempts = $2 where id = $1", fact.subject, event.attempt)
+    await tx.connection.execute(
+        "insert into attempts (message, attempt, provider, tried_at, outcome) values ($1, $2, $3, $4, 'open')",
+        fact.subject,
+        event.attempt,
+        event.provider,
+        event.tried_at,
+    )
+    await tx.schedule(SEND, fact.stream, event.ask_at)
+
+
+async def _accepted(tx: Tx, fact: Fact[MessageAccepted]) -> None:
+    event = fact.event
+    await _moved(tx, fact, "accepted", provider=event.provider)
+    await _ended(tx, fact, event.attempt, "accepted", took_ms=event.took_ms)
+    await tx.unschedule(SEND, fact.stream)
+    await tx.schedule(RECEIPT, fact.stream, event.ask_at)
+
+
+async def _failed(tx: Tx, fact: Fact[AttemptFailed]) -> None:
+    event = fact.event
+    await _moved(tx, fact, "waiting", provider=event.provider, code=event.code)
+    await _ended(tx, fact, event.attempt, "failed", code=event.code, took_ms=event.took_ms)
+    if event.next_try_at is None:
+        await tx.unschedule(SEND, fact.stream)
+    else:
+        await tx.schedule(SEND, fact.stream, event.next_try_at)
+
+
+async def _in_doubt(tx: Tx, fact: Fact[OutcomeInDoubt]) -> None:
+    event = fact.event
+    await _moved(tx, fact, "in_doubt", provider=event.provider, code=event.reason)
+    await _ended(tx, fact, event.attempt, "in_doubt", code=event.reason)
+    await tx.schedule(SEND, fact.stream, event.ask_at)
+
+
+async def _unresolved(tx: Tx, fact: Fact[OutcomeUnresolved]) -> None:
+    await _moved(tx, fact, "unresolved", provider=fact.event.provider, code=fact.event.reason)
+    await tx.unschedule(SEND, fact.stream)
+    await tx.unschedule(RECEIPT, fact.stream)
+
+
+async def _given_up(tx: Tx, fact: Fact[SendingGivenUp]) -> None:
+    event = fact.event
+    await _moved(tx, fact, "given_up", code=event.reason)
+    if event.reason == "number_refused":  # tells of the number, nothing of the provider
+        await tx.connection.execute(
+            "update attempts set outcome = 'number_refused' where message = $1 and attempt = "
+            "(select attempts from messages where id = $1)",
+            fact.subject,
+        )
+    await tx.unschedule(SEND, fact.stream)
+
+
+async def _awaited(tx: Tx, fact: Fact[ReceiptAwaited]) -> None:
+    await tx.schedule(RECEIPT, fact.stream, fact.event.ask_at)
+
+
+async def _delivered(tx: Tx, fact: Fact[MessageDelivered]) -> None:
+    await _moved(tx, fact, "delivered", provider=fact.event.provider, code=fact.event.code)
+    await tx.unschedule(RECEIPT, fact.stream)
+
+
+async def _undelivered(tx: Tx, fact: Fact[MessageUndelivered]) -> None:
+    await _moved(tx, fact, "undelivered", provider=fact.event.provider, code=fact.event.code)
+    await tx.unschedule(RECEIPT, fact.stream)
+
+
+async def _resent(tx: Tx, fact: Fact[ResendRequested]) -> None:
+    await _moved(tx, fact, "waiting")
+    await tx.connection.execute("update messages set resends = $2 where id = $1", fact.subject, fact.event.resend)
+    await tx.unschedule(RECEIPT, fact.stream)
+    await tx.schedule(SEND, fact.stream, fact.event.due_at)
+
+
+async def _read(tx: Tx, fact: Fact[MessageRead]) -> None:
+    await tx.connection.execute(
+        "update messages set read_at = $2, version = $3 where id = $1", fact.subject, fact.meta.at, fact.version
+    )
+
+
+async def _moved(tx: Tx, fact: Fact[Any], state: str, *, provider: str | None = None, code: str = "") -> None:
+    await tx.connection.execute(
+        "update messages set "
+        "sms_state = $2, provider = coalesce($3, provider), code = $4, changed_at = $5, version = $6 "
+        "where id = $1",
+        fact.subject,
+        state,
+        provider,
+        code,
+        fact.meta.at,
+        fact.version,
+    )
+
+
+async def _ended(
+    tx: Tx, fact: Fact[Any], attempt: int, outcome: str, *, code: str = "", took_ms: int | None = None
+) -> None:
+    await tx.connection.execute(
+        "update attempts set outcome = $3, code = $4, took_ms = coalesce($5, took_ms), ended_at = $6"
+        " where message = $1 and attempt = $2",
+        fact.subject,
+        attempt,
+        outcome,
+        code,
+        took_ms,
+        fact.meta.at,
+    )
+
+
+MESSAGES = View(
+    name="messages",
+    tables=("messages", "attempts"),
+    on={
+        MessageRequested: _requested,
+        SendingAttempted: _attempted,
+        MessageAccepted: _accepted,
+        AttemptFailed: _failed,
+        OutcomeInDoubt: _in_doubt,
+        OutcomeUnresolved: _unresolved,
+        SendingGivenUp: _given_up,
+        ReceiptAwaited: _awaited,
+        MessageDelivered: _delivered,
+        MessageUndelivered: _undelivered,
+        ResendRequested: _resent,
+        MessageRead: _read,
+    },
+)
+
+
+@dataclass(frozen=True)
+class MessageRow:
+    id: str
+    case_id: str | None
+    moment: str
+    title: str
+    sms_state: str
+    provider: str | None
+    code: str
+    attempts: int
+    resends: int
+    requested_at: datetime
+    changed_at: datetime
+    read_at: datetime | None
+
+
+_COLUMNS = "id, case_id, moment, title, sms_state, provider, code, attempts, resends, requested_at, changed_at, read_at"
+
+
+async def find_inbox(
+    connection: Connection, person: str, before: tuple[datetime, str] | None, limit: int
+) -> Sequence[MessageRow]:
+    """The newest first; `before` is where the last page ended."""
+    at, message = before or (None, None)
+    rows = await connection.fetch(
+        f"select {_COLUMNS} from messages where person = $1 and in_inbox "  # noqa: S608 - columns of ours
+        "and ($2::timestamptz is null or (requested_at, id) < ($2, $3)) order by requested_at desc, id desc limit $4",
+        person,
+        at,
+        message,
+        limit,
+    )
+    return [MessageRow(**row) for row in rows]
+
+
+async def find_messages_of_case(connection: Connection, case: str) -> Sequence[MessageRow]:
+    rows = await connection.fetch(
+        f"select {_COLUMNS} from messages where case_id = $1 order by requested_at, id",  # noqa: S608 - columns of ours
+        case,
+    )
+    return [MessageRow(**row) for row in rows]
+
+
+async def ailing_providers(
+    connection: Connection, *, since: datetime, slower_than: timedelta, bad_tries: int
+) -> frozenset[str]:
+    """Who was slow, silent or failing too often of late."""
+    rows = await connection.fetch(
+        "select provider from attempts where ended_at > $1 and (outcome in ('failed', 'in_doubt') or took_ms > $2) "
+        "group by provider having count(*) >= $3",
+        since,
+        slower_than // timedelta(milliseconds=1),
+        bad_tries,
+    )
+    return frozenset(row["provider"] for row in rows)
