@@ -3,6 +3,7 @@
 The schemes' books are read into `PhotoRules`; `images.py` judges by them; pages show `PhotoReport` to the candidate.
 """
 
+import re
 from dataclasses import dataclass
 
 Value = int | float | str | tuple[int, ...] | tuple[str, ...] | None
@@ -11,13 +12,7 @@ Corners = tuple[tuple[float, float], ...]  # shares of the picture's width and h
 MAX_BYTES = 25 * 1024 * 1024  # beyond this, and beyond MAX_PIXELS, a file is not decoded at all, whatever a book says
 MAX_PIXELS = 64_000_000
 
-BACKGROUNDS = {
-    "white": "#ffffff",
-    "white_grey": "#e4e6e8",
-    "light_blue": "#a8d0f0",
-    "blue": "#438edb",
-    "red": "#d9001b",
-}
+BACKGROUNDS = {"white": "#ffffff", "white_grey": "#e4e6e8", "light_blue": "#a8d0f0", "blue": "#438edb"}
 """Background colours by the names the books use; a book may also give #rrggbb."""
 
 
@@ -49,6 +44,14 @@ class PhotoRules:
     min_background_share: float = 0.8
     crop_to_document: bool = False
     min_document_share: float | None = None
+
+    def __post_init__(self) -> None:
+        """A book that asks for what nobody can measure fails when it is read, not when a candidate uploads."""
+        if not self.formats or not {"JPEG", "PNG"}.issuperset(self.formats):
+            raise ValueError(f"formats are JPEG and PNG, not {self.formats}")
+        for name in self.backgrounds:
+            if name not in BACKGROUNDS and not re.fullmatch("#[0-9a-fA-F]{6}", name):
+                raise ValueError(f"backgrounds are {', '.join(BACKGROUNDS)} or #rrggbb, not {name}")
 
 
 @dataclass(frozen=True)

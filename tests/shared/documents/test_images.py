@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps, PngImagePlugin
+from pydantic import TypeAdapter
 
 from shared.documents.images import inspect, prepare
 from shared.documents.photo_rules import MAX_BYTES, MAX_PIXELS, PhotoReport, PhotoRules, RuleResult
@@ -298,3 +299,20 @@ def test_the_background_of_a_portrait_is_one_of_the_colours_asked_for(
     report = inspect(pictures.jpeg(np.asarray(portrait)), PhotoRules(backgrounds=asked))
     assert report.accepted is accepted
     assert accepted or only_failure(report).code == "photo.wrong_background"
+
+
+# --- the rules themselves ---------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "asked", [{"formats": ("HEIC",)}, {"formats": ()}, {"backgrounds": ("pale",)}, {"backgrounds": ("#12345",)}]
+)
+def test_rules_that_nobody_can_measure_are_refused_when_the_book_is_read(asked: dict[str, tuple[str, ...]]) -> None:
+    with pytest.raises(ValueError, match="are"):
+        PhotoRules(**asked)  # type: ignore[arg-type]
+
+
+def test_rules_are_read_from_a_book() -> None:
+    asked = {"formats": ["JPEG"], "max_bytes": 51200, "aspect": [5, 7], "backgrounds": ["light_blue"]}
+    rules = TypeAdapter(PhotoRules).validate_python(asked)
+    assert rules == PhotoRules(("JPEG",), max_bytes=51200, aspect=(5, 7), backgrounds=("light_blue",))
