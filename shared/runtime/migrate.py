@@ -18,6 +18,7 @@ class MigrationChanged(Exception):
 async def migrate(connection: asyncpg.Connection, schema: str, files: Sequence[Path]) -> None:
     """Apply what is new of `files` to `schema`, in one transaction, one process at a time."""
     async with connection.transaction():
+        await connection.execute("set local lock_timeout = '30s'; set local statement_timeout = '10min'")
         await connection.execute("select pg_advisory_xact_lock(hashtext('zikao.migrate'))")
         await connection.execute(
             "create table if not exists public.migrations "
