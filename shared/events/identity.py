@@ -225,6 +225,7 @@ StaffEvent = (
     | ActivationRenewed
     | StaffActivated
     | SecondFactorConfirmed
+    | PasswordChosen
     | RoleGranted
     | RoleRevoked
     | SignedIn

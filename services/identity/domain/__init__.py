@@ -1,0 +1,1 @@
+"""The rules of identity: commands, the three deciders, laws, limits. Pure."""

@@ -1,0 +1,200 @@
+"""What people may ask of identity. Built by `api/` (values parsed, passwords hashed), carried out by `handlers.py`."""
+
+from datetime import datetime
+
+from shared.kernel.messages import Command
+
+# --- 账号 a candidate's account
+
+
+class StartRegistration(Command):
+    person: str
+    mobile: str
+    code: str
+
+
+class SendCodeAgain(Command):
+    """Of a registration: the first message did not arrive, or has expired."""
+
+    person: str
+    code: str
+
+
+class ProveMobile(Command):
+    person: str
+    code: str
+
+
+class ChoosePassword(Command):
+    person: str
+    password_hash: str
+
+
+class RegisterAccount(Command):
+    person: str
+    name: str
+    id_number: str
+    ticket_number: str
+
+
+class SendResetCode(Command):
+    person: str
+    code: str
+
+
+class ResetPassword(Command):
+    """`id_number` is the whole number or its last six characters."""
+
+    person: str
+    code: str
+    id_number: str
+    password_hash: str
+    password_is_personal: bool  # it holds the person's own numbers: told only to who proved to be the person
+
+
+class AskMobileReplacement(Command):
+    person: str
+    mobile: str
+    code: str
+
+
+class ReplaceMobile(Command):
+    person: str
+    code: str
+
+
+class ReplaceMobileInPerson(Command):
+    """F-10: the old mobile is gone; a clerk has seen the person and says on what evidence."""
+
+    person: str
+    mobile: str
+    evidence: str
+
+
+class AbandonRegistration(Command):
+    person: str
+
+
+AccountCommand = (
+    StartRegistration
+    | SendCodeAgain
+    | ProveMobile
+    | ChoosePassword
+    | RegisterAccount
+    | SendResetCode
+    | ResetPassword
+    | AskMobileReplacement
+    | ReplaceMobile
+    | ReplaceMobileInPerson
+    | AbandonRegistration
+)
+
+# --- of candidates and staff alike
+
+
+class SignIn(Command):
+    """The password was right. `one_time_code` is what staff typed besides; candidates have none."""
+
+    person: str
+    one_time_code: str
+
+
+class EndSession(Command):
+    person: str
+    session: str
+    reason: str
+
+
+class LockAccount(Command):
+    person: str
+    until: datetime
+    failures: int
+
+
+class ReplacePassword(Command):
+    person: str
+    password_hash: str
+
+
+class ErasePerson(Command):
+    person: str
+    ground: str
+
+
+class RecordKeyDestroyed(Command):
+    person: str
+
+
+PersonCommand = SignIn | EndSession | LockAccount | ReplacePassword | ErasePerson | RecordKeyDestroyed
+
+# --- 工作人员 staff and 角色 roles
+
+
+class AddFirstAdministrator(Command):
+    person: str
+    login: str
+    name: str
+
+
+class AddStaff(Command):
+    person: str
+    login: str
+    name: str
+    organisation: str
+
+
+class RenewActivation(Command):
+    person: str
+
+
+class ActivateStaff(Command):
+    person: str
+    activation_code: str
+    password_hash: str
+    totp_secret: str
+
+
+class ConfirmSecondFactor(Command):
+    person: str
+    activation_code: str
+    one_time_code: str
+
+
+class GrantRole(Command):
+    person: str
+    role: str
+    organisation: str
+
+
+class RevokeRole(Command):
+    person: str
+    role: str
+    organisation: str
+
+
+StaffCommand = (
+    AddFirstAdministrator | AddStaff | RenewActivation | ActivateStaff | ConfirmSecondFactor | GrantRole | RevokeRole
+)
+
+# --- 机构 organisations
+
+
+class AddOrganisation(Command):
+    organisation: str
+    title: str
+    level: str
+    parent: str | None
+    phones: tuple[str, ...]
+
+
+class RenameOrganisation(Command):
+    organisation: str
+    title: str
+    phones: tuple[str, ...]
+
+
+class CloseOrganisation(Command):
+    organisation: str
+
+
+OrganisationCommand = AddOrganisation | RenameOrganisation | CloseOrganisation

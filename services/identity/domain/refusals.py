@@ -1,0 +1,132 @@
+"""What each refusal of identity means to a caller. Every code raised in this service stands here or in `COMMON`."""
+
+from shared.kernel.errors import Refusal
+
+REFUSALS: dict[str, Refusal] = {
+    # registration
+    "identity.captcha_wrong": Refusal(
+        422,
+        "图片验证码不正确或已失效，请换一张重新填写。",
+        "The picture was read wrongly or has expired; take a new one.",
+    ),
+    "identity.sms_code_wrong": Refusal(
+        422,
+        "验证码不正确，还可以填写 {attempts_left} 次。",
+        "The code is wrong; it may be typed {attempts_left} more times.",
+    ),
+    "identity.sms_code_expired": Refusal(
+        422, "验证码已失效，请重新获取。", "The code is no longer valid; ask for a new one."
+    ),
+    "identity.no_registration": Refusal(404, "没有找到该注册申请。", "There is no such registration."),
+    "identity.registration_expired": Refusal(
+        410, "注册已超过有效时间，请重新开始。", "The registration was not finished in time; start again."
+    ),
+    "identity.already_registered": Refusal(409, "注册已完成，请登录。", "The registration is complete; sign in."),
+    "identity.mobile_already_proved": Refusal(409, "手机号码已验证。", "The mobile number is proved already."),
+    "identity.step_missing": Refusal(409, "请先完成前面的步骤（{step}）。", "An earlier step is not done yet: {step}."),
+    "identity.mobile_has_account": Refusal(
+        409,
+        "该手机号码已注册，请直接登录或找回密码。",
+        "This mobile number has an account: sign in, or ask for a new password.",
+    ),
+    "identity.id_number_has_account": Refusal(
+        409,
+        "该身份证号已注册，请直接登录、找回密码，或到现场办理手机号码变更。",
+        "This ID number has an account: sign in, ask for a new password, or have its mobile replaced in person.",
+    ),
+    "identity.ticket_number_has_account": Refusal(
+        409, "该准考证号已被其他账号登记，请核对。", "Another account has this admission ticket number; check it."
+    ),
+    "identity.staff_login_has_account": Refusal(409, "该登录名已被使用。", "This login is in use."),
+    "identity.ticket_number_malformed": Refusal(
+        422, "准考证号应为 6 至 20 位数字或字母。", "An admission ticket number has 6 to 20 digits or letters."
+    ),
+    # passwords
+    "identity.password_too_short": Refusal(
+        422, "密码至少 {least} 个字符。", "A password has at least {least} characters."
+    ),
+    "identity.password_too_common": Refusal(
+        422, "密码过于常见，请换一个。", "This password is too common; choose another."
+    ),
+    "identity.password_is_personal": Refusal(
+        422,
+        "密码不能包含手机号码、身份证号或出生日期。",
+        "A password must not hold a mobile number, an ID number or the date of birth.",
+    ),
+    "identity.password_wrong": Refusal(422, "当前密码不正确。", "The present password is wrong."),
+    "identity.reset_refused": Refusal(
+        422,
+        "验证码或身份证号不正确，或验证码已失效。",
+        "The code or the ID number is wrong, or the code is no longer valid.",
+    ),
+    # signing in
+    "identity.login_wrong": Refusal(
+        401,
+        "账号或密码不正确，或账号因多次输错已暂时锁定。",
+        "The number or the password is wrong, or the account is locked for a while after wrong attempts.",
+    ),
+    "identity.login_locked": Refusal(
+        429,
+        "输错次数过多，请在 {retry_after} 秒后再试，或找回密码。",
+        "Too many wrong attempts; try again in {retry_after} seconds, or ask for a new password.",
+    ),
+    "identity.sign_in_already_answered": Refusal(
+        409, "该登录请求已处理，请重新登录。", "This sign-in was answered already; sign in again."
+    ),
+    "identity.session_over": Refusal(401, "登录已过期，请重新登录。", "The session is over; sign in again."),
+    "identity.service_secret_wrong": Refusal(401, "服务凭证无效。", "The service's secret is wrong."),
+    "identity.no_such_audience": Refusal(422, "没有名为 {audience} 的服务。", "There is no service {audience}."),
+    # accounts
+    "identity.no_account": Refusal(404, "没有找到该账号。", "There is no such account."),
+    "identity.mobile_is_yours": Refusal(409, "该手机号码正在使用中。", "This is the account's mobile number already."),
+    "identity.no_such_ground": Refusal(422, "没有注销原因“{ground}”。", "There is no ground {ground} for erasure."),
+    # staff
+    "identity.bootstrap_refused": Refusal(
+        403, "初始化口令无效，或未启用。", "The bootstrap secret is wrong or not set."
+    ),
+    "identity.first_administrator_exists": Refusal(
+        409, "首任管理员已经创建。", "The first administrator has been made already."
+    ),
+    "identity.already_staff": Refusal(409, "该工作人员已存在。", "This member of staff exists."),
+    "identity.staff_login_malformed": Refusal(
+        422,
+        "登录名为 3 至 32 位小写字母、数字或 . _ -，以字母开头。",
+        "A login has 3 to 32 small letters, digits or . _ - and begins with a letter.",
+    ),
+    "identity.activation_refused": Refusal(
+        422, "激活码不正确或已失效，请联系管理员。", "The activation code is wrong or no longer valid."
+    ),
+    "identity.one_time_code_wrong": Refusal(422, "动态口令不正确。", "The one-time code is wrong."),
+    "identity.no_such_role": Refusal(422, "没有角色“{role}”。", "There is no role {role}."),
+    "identity.role_does_not_fit": Refusal(
+        422, "该机构（{level}）不能设“{role}”。", "The role {role} cannot be held at a {level}."
+    ),
+    "identity.role_already_held": Refusal(409, "已有角色“{role}”。", "The role {role} is held already."),
+    "identity.role_not_held": Refusal(409, "没有角色“{role}”可撤销。", "The role {role} is not held."),
+    "identity.not_your_own_roles": Refusal(
+        403, "不能为自己授权、撤权或注销自己。", "Nobody grants, revokes or erases their own access."
+    ),
+    # organisations
+    "identity.no_such_organisation": Refusal(
+        404, "没有机构“{organisation}”。", "There is no organisation {organisation}."
+    ),
+    "identity.organisation_exists": Refusal(
+        409, "机构代码“{organisation}”已被使用。", "The organisation {organisation} exists."
+    ),
+    "identity.organisation_closed": Refusal(
+        409, "机构“{organisation}”已撤销。", "The organisation {organisation} is closed."
+    ),
+    "identity.organisation_has_children": Refusal(
+        409, "其下还有 {children} 个机构，不能撤销。", "It has {children} open organisations below it."
+    ),
+    "identity.organisation_code_malformed": Refusal(
+        422,
+        "机构代码为 2 至 40 位小写字母、数字或连字符。",
+        "An organisation's code has 2 to 40 small letters, digits or hyphens.",
+    ),
+    "identity.phone_malformed": Refusal(422, "电话号码格式不正确。", "This is not a telephone number."),
+    "identity.no_such_level": Refusal(422, "没有机构级别“{level}”。", "There is no level {level}."),
+    "identity.level_does_not_fit": Refusal(
+        422, "“{level}”不能设在“{parent}”之下。", "A {level} cannot stand under {parent}."
+    ),
+}

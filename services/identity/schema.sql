@@ -1,0 +1,87 @@
+-- Read models of identity, rebuilt from events, without personal values: ids, states, dates and keyed hashes.
+
+create table people (
+    person text primary key,
+    kind text not null,
+    state text not null,
+    organisation text,
+    since timestamptz not null,
+    version integer not null
+);
+create index people_by_organisation on people (organisation) where organisation is not null;
+comment on table people is 'Every account there is: candidates and staff. organisation: where staff works.';
+
+create table login_names (
+    kind text not null,
+    digest bytea not null,
+    person text not null,
+    primary key (kind, digest)
+);
+create index login_names_by_person on login_names (person);
+comment on table login_names is 'Keyed hash of a mobile, ID number, ticket number or staff login -> whose it is.';
+
+create table sessions (
+    session text primary key,
+    person text not null,
+    kind text not null,
+    started_at timestamptz not null,
+    expires_at timestamptz not null,
+    ended_at timestamptz,
+    reason text
+);
+create index sessions_by_person on sessions (person);
+
+create table roles (
+    person text not null,
+    role text not null,
+    organisation text not null,
+    granted_by text not null,
+    granted_at timestamptz not null,
+    primary key (person, role, organisation)
+);
+create index roles_by_organisation on roles (organisation);
+
+create table organisations (
+    organisation text primary key,
+    title text not null,
+    level text not null,
+    parent text,
+    phones text [] not null,
+    open boolean not null,
+    version integer not null
+);
+create index organisations_by_parent on organisations (parent);
+
+-- Operational rows, no facts and not rebuilt: they are worth something for minutes or hours only.
+
+create table captchas (
+    captcha text primary key,
+    digest bytea not null,
+    expires_at timestamptz not null,
+    used_by uuid,
+    was_right boolean
+);
+create index captchas_by_expiry on captchas (expires_at);
+comment on table captchas is 'Each may be answered once; the same command asking again gets the same verdict.';
+
+create table attempts (
+    kind text not null,
+    digest bytea not null,
+    spent integer not null,
+    pauses integer not null,
+    full_up boolean not null,
+    ends timestamptz not null,
+    primary key (kind, digest)
+);
+create index attempts_by_end on attempts (ends);
+comment on table attempts is 'Counters of the limits in the book, by keyed hash of a number, an account or an address.';
+
+create table refresh_tokens (
+    digest bytea primary key,
+    session text not null,
+    expires_at timestamptz not null,
+    used_at timestamptz
+);
+create index refresh_tokens_by_session on refresh_tokens (session);
+create index refresh_tokens_by_expiry on refresh_tokens (expires_at);
+comment on table refresh_tokens is 'sha256 of each refresh token; one that is used twice ends its session.';
