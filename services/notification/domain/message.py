@@ -237,9 +237,7 @@ def _failed(
     answer: Declined, took_ms: int | None, state: Requested, sms: Sending, context: Context
 ) -> list[MessageEvent]:
     failed = (*state.failed, sms.provider)
-    next_try = context.now
-    if rules.every_provider_has_failed(state.letter, failed):
-        next_try += context.policy.backoff(len(failed))
+    next_try = context.now + rules.wait_after(state.letter, failed, context.policy)
     why = rules.why_no_further_try(state.letter, len(failed), answer.hopeless, next_try, context.policy)
     attempt = AttemptFailed(
         attempt=state.attempts,

@@ -19,9 +19,11 @@ def provider_for_next(letter: MessageRequested, failed: Sequence[str], ailing: C
     return min(names, key=lambda name: (failed.count(name), name in ailing, names.index(name)))
 
 
-def every_provider_has_failed(letter: MessageRequested, failed: Collection[str]) -> bool:
-    """Until then the next one is tried at once; only then waiting helps."""
-    return all(template.provider in failed for template in letter.templates)
+def wait_after(letter: MessageRequested, failed: Collection[str], policy: Sending) -> timedelta:
+    """None while a provider is left that has not failed; only then waiting helps, longer from time to time."""
+    if any(template.provider not in failed for template in letter.templates):
+        return timedelta(0)
+    return policy.backoff(len(failed) - len(letter.templates) + 1)
 
 
 def why_no_further_try(

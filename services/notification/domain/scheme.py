@@ -170,9 +170,9 @@ class Sending(Sourced):
             raise ValueError(f"order and longest_parameter name each of {PROVIDERS} once")
         return self
 
-    def backoff(self, attempts: int) -> timedelta:
-        """The wait after the `attempts`-th failed try (counted from 1)."""
-        return _step(self.retry.backoff_seconds, attempts - 1)
+    def backoff(self, nth: int) -> timedelta:
+        """The `nth` wait, counted from 1."""
+        return _step(self.retry.backoff_seconds, nth - 1)
 
     def doubt_wait(self, asked: int) -> timedelta:
         return _step(self.doubt.ask_after_seconds, asked)

@@ -1,0 +1,277 @@
+"""Texts, books, contacts and reactions: from a fact to the words somebody reads, without a server."""
+
+import re
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import yaml
+from msgspec import structs
+from pydantic import ValidationError
+
+from services.notification.domain.commands import LearnContact, RequestMessage
+from services.notification.domain.contact import CONTACT
+from services.notification.domain.scheme import MOMENTS, NotificationScheme, PlatformNotification, placeholders
+from services.notification.domain.texts import filled, fitted, parameters, written
+from services.notification.reactions import REACTIONS
+from shared.events.exemption import ApplicationReturned, ApplicationSubmitted, ExemptionGranted, StagePassed
+from shared.events.identity import AccountRegistered, MobileReplaced, SmsCodeIssued
+from shared.events.notification import CaseLearned, ContactLearned
+from shared.kernel.messages import Command, Event, Fact, Meta, erased_value, personal_fields
+from shared.schemes.catalog import BOOKS, BadBook
+from shared.testing.given import given
+from tests.services.notification.story import CASE, CATALOG, MOBILE, NOON, PERSON, PLATFORM, POLICY, at
+
+SCHEME = "swust/1x@1"
+BOOK = CATALOG.get(SCHEME).part("notification", NotificationScheme)
+RETURNED = {"stage": "初审", "reason": "身份证正面照片不清晰或不完整", "document": "id_front", "note": "请重拍"}
+
+# --- texts
+
+
+def test_a_return_is_told_with_its_reason_in_full_in_the_inbox() -> None:
+    letter = written("exemption.returned", SCHEME, BOOK, POLICY, RETURNED)
+    assert letter.channels == ("sms", "inbox")
+    assert "未通过初审" in letter.inbox_text
+    assert "驳回原因：身份证正面照片不清晰或不完整" in letter.inbox_text
+    assert "涉及材料：身份证正面" in letter.inbox_text
+    assert "审核意见：请重拍" in letter.inbox_text
+
+
+def test_each_provider_gets_its_own_registered_text_and_only_what_that_names() -> None:
+    letter = written("exemption.returned", SCHEME, BOOK, POLICY, RETURNED)
+    named = {template.provider: dict(parameters(template, letter.facts)) for template in letter.templates}
+    assert named == {
+        "aliyun": {"stage": "初审", "reason": "身份证正面照片不清晰或不完整"},
+        "tencent": {"stage": "初审"},
+    }
+
+
+def test_what_a_person_typed_never_becomes_part_of_the_template() -> None:
+    assert filled("甲{note}乙{stage}", {"note": "{stage}", "stage": "复核"}) == "甲{stage}乙复核"
+
+
+def test_an_empty_note_reads_as_none() -> None:
+    assert filled("审核意见：{note}", {"note": ""}) == "审核意见：无"
+
+
+@pytest.mark.parametrize(
+    ("typed", "sent"),
+    [
+        ("请重拍", "请重拍"),
+        ("请\r\n重 \t拍\u3000", "请 重 拍"),
+        ("【银行】\u200b\x07请\u202e重拍", "银行请重拍"),
+        ("", "无"),
+        ("\u200b", "无"),
+        ("一二三四五六七八九十", "一二三四五六七八九十"),
+        ("一二三四五六七八九十甲", "一二三四五六七八九…"),
+        ("𠮷" * 11, "𠮷" * 9 + "…"),
+    ],
+)
+def test_a_parameter_is_one_visible_line_within_the_providers_length(typed: str, sent: str) -> None:
+    assert fitted(typed, 10) == sent
+
+
+def test_no_text_of_any_book_can_exceed_what_a_provider_takes() -> None:
+    for ref in CATALOG.refs():
+        book = CATALOG.get(ref).part("notification", PlatformNotification if ref == "platform" else NotificationScheme)
+        for moment in book.moments:
+            letter = written(moment, ref, book, POLICY, dict.fromkeys(MOMENTS[moment], "甲" * 200))
+            for template in letter.templates:
+                assert all(
+                    0 < len(value) <= template.longest_parameter for _, value in parameters(template, letter.facts)
+                )
+
+
+# --- books
+
+
+def _book(text: str) -> dict[str, Any]:
+    """A real book with one thing changed: "path/to/it=new value", or "=-" to take it away."""
+    book: dict[str, Any] = yaml.safe_load((BOOKS / "swust" / "notification.yaml").read_text("utf-8"))
+    where, _, value = text.partition("=")
+    *path, last = where.split("/")
+    place = book
+    for step in path:
+        place = place[step]
+    if value == "-":
+        del place[last]
+    else:
+        place[last] = yaml.safe_load(value)
+    return book
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ("moments/exemption.returned/sms/text='{reason}{telephone}'", "no such fact ['telephone']"),
+        ("moments/exemption.returned/sms/text='{reason}，{reason}'", "takes each parameter once"),
+        ("moments/exemption.returned/sms/text='【甲】{reason}'", "【"),
+        ("moments/exemption.returned/inbox=-", "given when, and only when"),
+        ("moments/exemption.returned/channels=[sms]", "given when, and only when"),
+        ("moments/exemption.returned/sms/providers/tencent=-", "registered with tencent"),
+        ("moments/exemption.granted=-", "without words: ['exemption.granted']"),
+        (
+            "moments/exemption.withdrawn={title: 甲, source: assumption, channels: [inbox], inbox: 乙}",
+            "nobody knows: ['exemption.withdrawn']",
+        ),
+        ("moments/exemption.granted/title='{stage}'", "a title names no fact"),
+        ("moments/exemption.granted/colour=red", "Extra inputs"),
+        ("moments/exemption.granted/source=somewhere", "String should match"),
+        ("sign_names/aliyun=-", "registered with aliyun"),
+        ("words/telephone={}", "facts nobody knows"),
+    ],
+)
+def test_a_bad_book_is_refused_with_what_is_wrong(change: str, complaint: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(complaint)):
+        NotificationScheme.model_validate(_book(change))
+
+
+def test_the_books_as_they_are_pass() -> None:
+    assert set(BOOK.moments) | set(PLATFORM.moments) == set(MOMENTS)
+    with pytest.raises(BadBook):
+        CATALOG.get(SCHEME).part("notification", PlatformNotification)
+
+
+def test_a_verification_code_can_never_be_put_into_the_inbox() -> None:
+    said = PLATFORM.model_dump()
+    said["moments"]["identity.code_to_register"] |= {"channels": ("sms", "inbox"), "inbox": "{code}"}
+    with pytest.raises(ValidationError, match="which never are"):
+        PlatformNotification.model_validate(said)
+
+
+def test_a_verification_text_has_the_code_as_its_only_parameter() -> None:
+    for moment, notice in PLATFORM.moments.items():
+        if notice.sms:
+            assert {placeholders(notice.sms.wording(provider)) for provider in POLICY.order} == {("code",)}, moment
+
+
+def test_every_field_and_photograph_a_return_can_be_about_has_its_label() -> None:
+    exemption = yaml.safe_load((BOOKS / "swust" / "exemption.yaml").read_text("utf-8"))
+    labels = {photo["slot"]: photo["label"] for photo in exemption["photos"]}
+    labels |= {field["name"]: field["label"] for field in exemption["fields"]}
+    about = {reason["document"] for stage in exemption["stages"] for reason in stage["reasons"]}
+    words = BOOK.words["document"]
+    assert about <= words.keys()
+    assert words == {code: labels[code] for code in words}
+
+
+# --- contacts
+
+
+def learn(mobile: str, seconds: float, **known: Any) -> LearnContact:
+    return LearnContact(mobile=mobile, given_at=at(seconds), origin="account", **known)
+
+
+def learnt(mobile: str, seconds: float) -> ContactLearned:
+    return ContactLearned(mobile=mobile, given_at=at(seconds), origin="account")
+
+
+def test_the_number_given_last_counts_whatever_is_heard_of_last() -> None:
+    past = given(CONTACT, learnt("13900000002", 10))
+    past.when(learn("13900000001", 5), None).then()
+    past.when(learn("13900000003", 11), None).then(learnt("13900000003", 11))
+
+
+def test_a_case_keeps_the_book_it_began_with() -> None:
+    first = given(CONTACT).when(learn(MOBILE, 0, case=CASE, scheme=SCHEME), None)
+    first.then(learnt(MOBILE, 0), CaseLearned(case=CASE, scheme=SCHEME))
+    again = learn(MOBILE, -1, case=CASE, scheme="swust/1x@2")
+    given(CONTACT, *first.events).when(again, None).then()
+
+
+# --- reactions
+
+
+def fact(event: Event) -> Fact[Any]:
+    meta = Meta(command_id=uuid4(), actor="x", at=NOON, case=CASE, person=PERSON)
+    return Fact(source="exemption", stream="application-1", version=1, event=event, id=uuid4(), meta=meta)
+
+
+SUBMITTED = ApplicationSubmitted(
+    scheme=SCHEME,
+    cycle="c",
+    submission=2,
+    title="已提交",
+    form={"mobile": MOBILE},
+    photos={},
+    certificate="x",
+    course_codes=(),
+    organisations={},
+    clause="",
+)
+SENT_BACK = ApplicationReturned(
+    stage="复核",
+    title="已驳回",
+    reviewer="r",
+    role="university_admin",
+    organisation="o",
+    reason_code="id_front_unclear",
+    reason="身份证正面照片不清晰或不完整",
+    document="id_front",
+    note="请重拍",
+    reopens=("初审",),
+    clause="",
+)
+PASSED = StagePassed(
+    stage="初审", title="已初审", reviewer="r", role="x", organisation="o", checklist=(), opinion="", clause=""
+)
+CODE = SmsCodeIssued(
+    mobile=MOBILE,
+    code="123456",
+    digest="d",
+    purpose="register",
+    expires_at=NOON + timedelta(minutes=5),
+    attempts=5,
+)
+REGISTERED = AccountRegistered(mobile=MOBILE, name_of_person="试验甲", id_number="x", ticket_number="")
+REPLACED = MobileReplaced(mobile=MOBILE, previous="13900000009", checked_by=None, evidence="")
+GRANTED = ExemptionGranted(course_codes=(), title="已复核", clause="")
+
+
+def reacted(event: Event, since: tuple[str, ...] = ("beginning", "deployment")) -> list[Command]:
+    return [
+        command
+        for reaction in REACTIONS
+        if reaction.event is type(event) and reaction.since in since
+        for command in reaction.react(fact(event))
+    ]
+
+
+def test_a_submission_teaches_the_number_and_the_book_before_anything_is_told() -> None:
+    learning, telling = reacted(SUBMITTED)
+    assert learning == LearnContact(mobile=MOBILE, given_at=NOON, origin="application", case=CASE, scheme=SCHEME)
+    assert telling == RequestMessage(moment="exemption.submitted", facts={"submission": 2})
+
+
+def test_a_return_is_told_with_stage_reason_document_and_note() -> None:
+    facts = {"stage": "复核", "reason": SENT_BACK.reason, "document": "id_front", "note": "请重拍"}
+    assert reacted(SENT_BACK) == [RequestMessage(moment="exemption.returned", facts=facts)]
+
+
+def test_a_code_goes_to_the_number_in_the_fact_and_ends_with_it() -> None:
+    (told,) = reacted(CODE)
+    assert told == RequestMessage(
+        moment="identity.code_to_register", facts={"code": "123456"}, mobile=MOBILE, expires_at=CODE.expires_at
+    )
+
+
+@pytest.mark.parametrize("event", [SUBMITTED, SENT_BACK, PASSED, GRANTED, CODE, REGISTERED, REPLACED])
+def test_history_from_before_our_first_day_teaches_and_tells_nobody(event: Event) -> None:
+    assert all(isinstance(command, LearnContact) for command in reacted(event, ("beginning",)))
+
+
+@pytest.mark.parametrize("event", [SUBMITTED, SENT_BACK, PASSED, CODE, REGISTERED, REPLACED])
+def test_facts_of_an_erased_person_lead_to_nothing(event: Event) -> None:
+    erased = {name: erased_value(kind) for name, kind in personal_fields(type(event)).items()}
+    assert reacted(structs.replace(event, **erased)) == []  # type: ignore[type-var]
+
+
+@pytest.mark.parametrize("event", [SUBMITTED, SENT_BACK, PASSED, GRANTED, CODE, REGISTERED])
+def test_every_told_moment_finds_its_words_and_every_fact_the_words_name(event: Event) -> None:
+    (told,) = [command for command in reacted(event) if isinstance(command, RequestMessage)]
+    book, ref = (PLATFORM, "platform") if told.moment.startswith("identity.") else (BOOK, SCHEME)
+    letter = written(told.moment, ref, book, POLICY, told.facts)
+    assert "{" not in letter.inbox_text
+    assert letter.inbox_text or letter.templates
