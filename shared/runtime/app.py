@@ -30,10 +30,6 @@ from shared.runtime.service import Service, ServiceDefinition
 from shared.runtime.settings import Settings
 from shared.runtime.telemetry import Metrics
 
-JSON_BYTES = 256 * 1024
-UPLOAD_BYTES = 20 * 1024 * 1024
-"""A route that takes files says so: `@router.post(..., max_body_size=UPLOAD_BYTES)`; all others take `JSON_BYTES`."""
-
 _FEED_MOST = 1000
 log = structlog.get_logger(__name__)
 
@@ -101,7 +97,6 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,  # its pages would load scripts from elsewhere
         redoc_url=None,
-        max_body_size=JSON_BYTES,
         telemetry={
             "metrics": False,
             "logs": False,

@@ -6,13 +6,16 @@ from uuid import UUID, uuid4
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.kernel.errors import Refused
 from shared.runtime import telemetry
 from shared.runtime.problems import BodyRefused, Problems
 from shared.runtime.telemetry import Metrics
+
+JSON_BYTES = 256 * 1024
+UPLOAD_BYTES = 20 * 1024 * 1024
+"""A route that takes files says so: `@router.post(..., max_body_size=UPLOAD_BYTES)`; all others take `JSON_BYTES`."""
 
 QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked every few seconds: neither traced nor logged."""
@@ -56,7 +59,7 @@ class Edge:
             if "\0" in scope["path"] or b"%00" in scope.get("query_string", b""):
                 await self._problems.answer(_nul("query"))(scope, receive, answer)
             else:
-                await self._app(scope, _without_nul(scope, receive), answer)
+                await self._app(scope, checked(scope, receive), answer)
         except Exception as error:  # noqa: BLE001 - the last one to catch it; logged with its places
             response = self._problems.fault(error)
             if answer.status is not None:
@@ -91,7 +94,7 @@ class _Answer:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             if message["status"] == 413 and headers.get("content-type", "").startswith("text/plain"):
-                response = self._problems.of_status(413, self._scope.get(MAX_BODY_SIZE_SCOPE_KEY))
+                response = self._problems.answer(Refused("request.too_large", limit=_limit(self._scope)))
                 await response(self._scope, _nothing, self)
                 self._replaced = True
                 return
@@ -116,24 +119,46 @@ def _request_id(given: str | None) -> UUID:
     return uuid4()
 
 
-def _without_nul(scope: Scope, receive: Receive) -> Receive:
-    """PostgreSQL's text has no \\u0000, so JSON that holds one is refused while it is read, however it is chunked."""
-    if "json" not in Headers(scope=scope).get("content-type", "json"):
-        return receive
+def checked(scope: Scope, receive: Receive) -> Receive:
+    """`receive` that refuses a body while it is read, however it is chunked: too large, or JSON with a \\u0000.
+
+    PostgreSQL's text knows no NUL. The route is found before its body is read, so its own limit is known here.
+    """
+    headers = Headers(scope=scope)
+    is_json = "json" in headers.get("content-type", "json")
+    declared = int(length) if (length := headers.get("content-length", "0")).isdecimal() else 0
+    count = 0
     carried = b""
 
-    async def checked() -> Message:
-        nonlocal carried
+    async def checked_receive() -> Message:
+        nonlocal count, carried
+        limit = _limit(scope)
+        if declared > limit:
+            raise BodyRefused(Refused("request.too_large", limit=limit))
         message = await receive()
         if message["type"] == "http.request":
-            text = carried + message.get("body", b"")
-            if _NUL_IN_JSON.search(text):
-                raise BodyRefused(_nul("body"))
-            unfinished = _NUL_UNFINISHED.search(text)
-            carried = unfinished[0] if unfinished else b""
+            body = message.get("body", b"")
+            count += len(body)
+            if count > limit:
+                raise BodyRefused(Refused("request.too_large", limit=limit))
+            if is_json:
+                carried = _nul_free(carried + body)
         return message
 
-    return checked
+    return checked_receive
+
+
+def _limit(scope: Scope) -> int:
+    """What the route declares as `max_body_size`, else what JSON needs."""
+    return getattr(scope.get("route"), "max_body_size", None) or JSON_BYTES
+
+
+def _nul_free(text: bytes) -> bytes:
+    """Refuses a NUL; gives back the end of `text` that could become one with what follows."""
+    if _NUL_IN_JSON.search(text):
+        raise BodyRefused(_nul("body"))
+    unfinished = _NUL_UNFINISHED.search(text)
+    return unfinished[0] if unfinished else b""
 
 
 def _nul(field: str) -> Refused:

@@ -83,7 +83,7 @@ class Problems:
             assert isinstance(error, HTTPException)
             if isinstance(error, BodyRefused):
                 return self.answer(error.refused)
-            return self.of_status(error.status_code, request.scope.get(MAX_BODY_SIZE_SCOPE_KEY), error.headers)
+            return self.of_status(error.status_code, error.headers, limit=request.scope.get(MAX_BODY_SIZE_SCOPE_KEY))
 
         app.add_exception_handler(Refused, refused)
         app.add_exception_handler(RequestValidationError, invalid)
@@ -97,14 +97,11 @@ class Problems:
         self._metrics.refusals.labels(code=refused.code).inc()
         return _response(refused, refusal)
 
-    def of_status(self, status: int, limit: int | None = None, headers: Mapping[str, str] | None = None) -> Response:
+    def of_status(self, status: int, headers: Mapping[str, str] | None, **facts: Any) -> Response:
         """The framework's own answers."""
         code = _BY_STATUS.get(status, "request.malformed" if status < 500 else "service.unavailable")
-        facts = {"limit": limit} if code == "request.too_large" else {}
-        response = self.answer(Refused(code, **facts))
+        response = self.answer(Refused(code, **(facts if code == "request.too_large" else {})))
         response.headers.update(headers or {})
-        if code == "request.too_large":
-            response.headers["connection"] = "close"  # the rest of the body is not read
         return response
 
     def fault(self, error: BaseException) -> Response:
@@ -169,6 +166,8 @@ def _response(refused: Refused, refusal: Refusal) -> Response:
     )
     if refusal.status == HTTPStatus.UNAUTHORIZED:
         response.headers["www-authenticate"] = "Bearer"
+    if refusal.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        response.headers["connection"] = "close"  # the rest of the body is not read
     if isinstance(wait := refused.facts.get("retry_after"), int):
         response.headers["retry-after"] = str(wait)
     return response

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from traceback import walk_tb
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 from uuid import UUID
 
 import httpx
@@ -45,8 +45,8 @@ _URLS = frozenset({"http.url", "url.full", "http.target", "url.path"})
 # Logs
 
 
-def log_as_json(service: str, level: int = logging.INFO) -> None:
-    """One JSON object a line on stdout, for our own logs and for those of libraries."""
+def log_as_json(service: str, level: int = logging.INFO, stream: TextIO = sys.stdout) -> None:
+    """One JSON object a line, for our own logs and for those of libraries."""
 
     def named(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         event["service"] = service
@@ -68,7 +68,7 @@ def log_as_json(service: str, level: int = logging.INFO) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
