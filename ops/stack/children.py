@@ -31,13 +31,15 @@ def start(
     *,
     environment: Mapping[str, str],
     log: Path,
+    pid_file: Path | None = None,
     user: ServerUser | None = None,
     folder: Path | None = None,
     at_our_death: str = "TERM",
 ) -> Child:
     """Start `command` with exactly this environment, as `user`, its output appended to `log`.
 
-    It gets a session of its own, so a Ctrl-C in the terminal reaches only us and we end things in order.
+    `pid_file` lets a later run recognise it (`wait_for_leftovers`). It gets a session of its own, so that a Ctrl-C in
+    the terminal reaches only us and we end things in order.
     """
     words = ["setpriv", "--pdeathsig", at_our_death]
     if user:
@@ -56,7 +58,10 @@ def start(
                 start_new_session=True,
             )
 
-    return _starter.submit(begin).result()
+    child = _starter.submit(begin).result()
+    if pid_file and (identity := Identity.of(child.pid)):
+        identity.write(pid_file)
+    return child
 
 
 def end(child: Child, *, gently: signal.Signals = signal.SIGTERM, within: float = 10.0) -> None:
@@ -133,3 +138,12 @@ class Identity:
                 os.kill(self.pid, sign)
             if self.wait(seconds):
                 return
+
+
+def wait_for_leftovers(folder: Path, seconds: float = 30.0) -> None:
+    """Processes of a run that was killed were told so by the kernel and are ending: give them the time, not more."""
+    for file in folder.glob("*.pid"):
+        left = Identity.read(file)
+        if left and not left.wait(seconds):
+            left.end(gently=signal.SIGKILL)
+        file.unlink()

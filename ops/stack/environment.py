@@ -22,7 +22,6 @@ from ops.stack.ports import LOOPBACK
 
 SERVICES = ("identity", "exemption", "graduation", "payment", "notification")  # in the order they are started
 SANDBOX = "sandbox"
-SMS_PROVIDERS = ("aliyun", "tencent")
 
 
 def existing_services() -> tuple[str, ...]:
@@ -62,12 +61,9 @@ class Secrets:
         """What `service` shows to identity to get its tokens."""
         return self._of(f"service {service}", secrets.token_urlsafe)
 
-    def of_sms(self, provider: str) -> dict[str, str]:
-        """Key id and secret of our account at an SMS provider."""
-        return {
-            "key_id": self._of(f"sms {provider} key id", lambda: secrets.token_hex(12)),
-            "secret": self._of(f"sms {provider} secret", secrets.token_urlsafe),
-        }
+    def of_sms(self, provider: str) -> str:
+        """What an SMS provider gave us to sign with."""
+        return self._of(f"sms {provider}", secrets.token_urlsafe)
 
     def _of(self, name: str, generate: Callable[[], str]) -> str:
         if name not in self._kept:
@@ -113,7 +109,7 @@ def environment_for(name: str, around: Surroundings) -> dict[str, str]:
         "ZIKAO_PEERS": json.dumps(peers),
     }
     if name == SANDBOX:
-        told |= {"ZIKAO_SMS": _sms(around), "ZIKAO_SANDBOX_DATA": str(_folder(around, SANDBOX))}
+        told["ZIKAO_SANDBOX_FILE"] = str(_folder(around, SANDBOX) / "messages.jsonl")
     else:
         told |= {
             "ZIKAO_POSTGRES_URL": around.postgres_url(name),
@@ -122,8 +118,16 @@ def environment_for(name: str, around: Surroundings) -> dict[str, str]:
             "ZIKAO_BLOBS": str(_folder(around, "blobs")),
             "ZIKAO_SERVICE_SECRET": around.secrets.of_service(name),
         }
-    if name == "notification":
-        told["ZIKAO_SMS"] = _sms(around)
+    if name in (SANDBOX, "notification"):  # the two ends of the same accounts
+        told |= {
+            "ZIKAO_SMS_ALIYUN_URL": around.base_url(SANDBOX),
+            "ZIKAO_SMS_ALIYUN_KEY_ID": "sandbox-aliyun",
+            "ZIKAO_SMS_ALIYUN_SECRET": around.secrets.of_sms("aliyun"),
+            "ZIKAO_SMS_TENCENT_URL": around.base_url(SANDBOX),
+            "ZIKAO_SMS_TENCENT_SECRET_ID": "sandbox-tencent",
+            "ZIKAO_SMS_TENCENT_SECRET_KEY": around.secrets.of_sms("tencent"),
+            "ZIKAO_SMS_TENCENT_APP_ID": "1400000001",
+        }
     if name == "identity":
         told |= {
             "ZIKAO_TOKEN_KEYS": around.secrets.token_keys,
@@ -132,11 +136,6 @@ def environment_for(name: str, around: Surroundings) -> dict[str, str]:
         }
     optional = {key: os.environ[key] for key in ("ZIKAO_OTLP_ENDPOINT",) if key in os.environ}
     return inherited | optional | told
-
-
-def _sms(around: Surroundings) -> str:
-    accounts = {name: {"url": around.base_url(SANDBOX), **around.secrets.of_sms(name)} for name in SMS_PROVIDERS}
-    return json.dumps(accounts)
 
 
 def _digest(around: Surroundings, service: str) -> str:

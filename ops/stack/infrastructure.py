@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ops.stack.children import Identity
+from ops.stack.children import Identity, wait_for_leftovers
 from ops.stack.packages import is_unpacked, unpacked_rabbitmq
 from ops.stack.places import Place, Unserviceable, make_private, place_of
 from ops.stack.ports import Ports
@@ -26,7 +25,6 @@ from ops.stack.rabbitmq import RabbitMQ
 
 POSTGRES_VARIABLE = "ZIKAO_POSTGRES_ADMIN_URL"
 AMQP_VARIABLE = "ZIKAO_AMQP_URL"
-SERVERS = {"rabbitmq": signal.SIGTERM, "postgres": signal.SIGINT}  # how each is asked to end
 
 
 class Infrastructure:
@@ -45,6 +43,7 @@ class Infrastructure:
         self._own_rabbitmq = RabbitMQ(place, self.ports)
 
     def __enter__(self) -> Self:
+        wait_for_leftovers(self.place.pids)
         return self
 
     def __exit__(
@@ -130,11 +129,9 @@ def temporary_place() -> Iterator[Place]:
 
 
 def sweep(runs: Path) -> None:
-    """Remove what killed runs left. Their servers are ending by themselves; here we make sure of it."""
+    """Remove what killed runs left. Their servers are ending by themselves."""
     for run in runs.iterdir():
         if Identity.read(run / "owner.pid"):
             continue
-        for name, gently in SERVERS.items():
-            if left := Identity.read(run / f"{name}.pid"):
-                left.end(gently=gently, within=30.0)
+        wait_for_leftovers(run / "pids")
         shutil.rmtree(run)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.stack.places import Place, Unserviceable
+from ops.stack.places import Place, Unserviceable, open_to_read
 
 ROOT_PACKAGE = "rabbitmq-server"
 OURS = re.compile(r"rabbitmq-server|erlang-[a-z0-9-]+")
@@ -70,13 +70,13 @@ def _unpack(place: Place, root: Path) -> None:
         tree = work / "root"
         tree.mkdir()
         for package in sorted((work / "packages").glob("*.deb")):
-            subprocess.run(["dpkg", "-x", package, tree], check=True, capture_output=True)
+            subprocess.run(["dpkg", "-x", package, tree], check=True, capture_output=True, text=True)
         _tell_erlang_where_it_lives(tree, root)
-        tree.chmod(0o755)
+        open_to_read(tree)
         if not root.exists():  # another run may have been quicker
             tree.rename(root)
     except subprocess.CalledProcessError as error:
-        said = error.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
+        said = error.stderr.strip().splitlines() or ["no reason given"]
         raise Unserviceable(f"RabbitMQ could not be unpacked ({said[-1]}); {WHAT_TO_DO}.") from None
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -112,7 +112,7 @@ class Apt:
     def _download(self) -> None:
         programs = {name for name in self._needed_by([ROOT_PACKAGE]) if OURS.fullmatch(name)}
         if "erlang-base" not in programs:  # lists that know nothing answer with nothing
-            raise subprocess.CalledProcessError(1, "apt-cache", stderr=b"Debian's lists have no rabbitmq-server")
+            raise subprocess.CalledProcessError(1, "apt-cache", stderr="Debian's lists have no rabbitmq-server")
         self._run("apt-get", "download", *sorted(programs | self._missing_libraries(programs)))
 
     def _missing_libraries(self, programs: set[str]) -> set[str]:

@@ -77,8 +77,12 @@ class Place:
     def logs(self) -> Path:
         return self.data / "logs"
 
+    @property
+    def pids(self) -> Path:
+        return self.data / "pids"
+
     def make(self) -> None:
-        for folder in (self.home, self.software, self.data, self.logs):
+        for folder in (self.home, self.software, self.data, self.logs, self.pids):
             make_private(folder, self.user)
 
     def give_to_servers(self, folder: Path) -> Path:
@@ -105,6 +109,14 @@ def make_private(folder: Path, user: ServerUser | None) -> None:
     if user:
         os.chown(folder, -1, user.gid)
     folder.chmod(0o710 if user else 0o700)
+
+
+def open_to_read(folder: Path) -> None:
+    """Programs that are nobody's secret: whatever umask they were made under, everybody may read and run them."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            mode = path.stat().st_mode & 0o7777
+            path.chmod(mode | (mode & 0o500) >> 3 | (mode & 0o500) >> 6)
 
 
 def home_of(checkout: Path = CHECKOUT, user: ServerUser | None = None) -> Path:

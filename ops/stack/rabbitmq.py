@@ -20,7 +20,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ops.stack import children
-from ops.stack.children import Child, Identity
+from ops.stack.children import Child
 from ops.stack.packages import Unpacked, unpacked_rabbitmq
 from ops.stack.places import Place, Unserviceable
 from ops.stack.ports import LOOPBACK, Ports
@@ -49,7 +49,6 @@ class RabbitMQ:
         self._ports = ports
         self._folder = place.data / "rabbitmq"
         self._password = place.data / "rabbitmq.password"
-        self._pid_file = place.data / "rabbitmq.pid"
         self._node: Child | None = None
         self._epmd: Child | None = None
         self._environment: dict[str, str] = {}
@@ -65,24 +64,22 @@ class RabbitMQ:
 
     def start(self) -> None:
         software = unpacked_rabbitmq(self._place)
-        if left := Identity.read(self._pid_file):
-            left.end(within=STOP_WITHIN)  # a run that was killed a moment ago: its node is on its way out
         self._port = self._ports.of("rabbitmq")
         self._configure(software)
         self._epmd = children.start(
             [software.epmd, "-port", self._environment["ERL_EPMD_PORT"], "-address", LOOPBACK],
             environment=self._environment,
             log=self.log,
+            pid_file=self._place.pids / "epmd.pid",
             user=self._place.user,
         )
         self._node = children.start(
             [software.scripts / "rabbitmq-server"],
             environment=self._environment,
             log=self.log,
+            pid_file=self._place.pids / "rabbitmq.pid",
             user=self._place.user,
         )
-        if identity := Identity.of(self._node.pid):
-            identity.write(self._pid_file)
         self._wait_until_ready(self._node)
 
     def stop(self) -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ops.database import prepare
-from ops.stack.children import Identity
+from ops.stack.children import Identity, wait_for_leftovers
 from ops.stack.environment import SANDBOX, Secrets, Surroundings, environment_for, existing_services
-from ops.stack.infrastructure import SERVERS, Infrastructure
+from ops.stack.infrastructure import Infrastructure
 from ops.stack.places import CHECKOUT, Place, Unserviceable
 from ops.stack.processes import Processes, Program
 from ops.stack.screen import Row, Screen
@@ -79,6 +79,7 @@ class Stack:
                 environment=environment_for(name, around),
                 base_url=around.base_url(name),
                 log=self.place.logs / f"{name}.log",
+                pid_file=self.place.pids / f"{name}.pid",
             )
             for name, module in modules.items()
         }
@@ -110,6 +111,7 @@ def only_one(place: Place) -> Iterator[None]:
         assert us is not None  # we are alive
         us.write(_lock_file(place))
         yield
+        lock.truncate(0)
 
 
 def bring_down(place: Place) -> bool:
@@ -117,9 +119,7 @@ def bring_down(place: Place) -> bool:
     running = Identity.read(_lock_file(place))
     if running:
         running.end(within=90.0)
-    for name in SERVERS:  # left by a run that was killed, and still on their way out
-        if left := Identity.read(place.data / f"{name}.pid"):
-            left.end(gently=SERVERS[name], within=30.0)
+    wait_for_leftovers(place.pids)
     return running is not None
 
 
