@@ -5,12 +5,13 @@ RabbitMQ brings envelopes quickly, the feed brings whatever it did not; both end
 
 import asyncio
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
 
+import asyncpg
 import structlog
 from opentelemetry.trace import SpanKind
 
@@ -58,6 +59,7 @@ class Consumer:
         self._reactions: dict[str, list[Reaction]] = {}
         for reaction in service.definition.reactions:
             self._reactions.setdefault(reaction.event.name, []).append(reaction)
+        self._begun: set[str] = set()
         self._look = asyncio.Event()
         self.lag: dict[str, int] = {}
 
@@ -65,39 +67,43 @@ class Consumer:
         """Something was lost or unreadable: read the feeds now."""
         self._look.set()
 
-    async def begin(self) -> None:
-        """Learn, once for ever, where each source stood when we first followed it. Waits until they answer."""
-        for source in self._sources:
-            while not await self._service.pool.fetchval(
-                "select exists (select from sources where source = $1)", source
-            ):
-                try:
-                    head = await self._feed.head(source)
-                except (Refused, *OUTAGE) as error:
-                    log.warning("consumer.waits_for_source", source=source, error=type(error).__name__)
-                    await asyncio.sleep(1.0)
-                    continue
-                await self._service.pool.execute(
-                    "insert into sources (source, deployed_at) values ($1, $2) on conflict do nothing", source, head
-                )
+    async def begin(self, source: str) -> None:
+        """Learn, once for ever, where the source stood when we first followed it. Needs its answer only that once."""
+        if not await self._service.pool.fetchval("select exists (select from sources where source = $1)", source):
+            await self._service.pool.execute(
+                "insert into sources (source, deployed_at) values ($1, $2) on conflict do nothing",
+                source,
+                await self._feed.head(source),
+            )
+        self._begun.add(source)
 
     async def run(self, connected: Callable[[], bool]) -> None:
         """Follow the feeds: at the start, every 30 s (every second without the broker), and when something is
-        suspected; and try the parked again."""
-        polled = -math.inf
-        loop = asyncio.get_running_loop()
+        suspected; and try the parked again. A source that does not answer keeps nobody from following the others."""
+        polled = dict.fromkeys(self._sources, -math.inf)
         while True:
-            try:
-                if self._look.is_set() or loop.time() >= polled + _POLL_SECONDS[connected()]:
-                    self._look.clear()
-                    for source in self._sources:
-                        await self.catch_up(source)
-                    polled = loop.time()
-                await self.retry_not_yet()
-            except (Refused, *OUTAGE) as error:
-                log.warning("consumer.outage", error=type(error).__name__)
+            looking = self._look.is_set()
+            self._look.clear()
+            for source in self._sources:
+                now = asyncio.get_running_loop().time()
+                if looking or source not in self._begun or now >= polled[source] + _POLL_SECONDS[connected()]:
+                    polled[source] = now
+                    await self._outlast(self._look_at(source))
+            await self._outlast(self.retry_not_yet())
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._look.wait(), 1.0)
+
+    async def _look_at(self, source: str) -> None:
+        if source not in self._begun:
+            await self.begin(source)
+        await self.catch_up(source)
+
+    async def _outlast(self, step: Awaitable[object]) -> None:
+        """A source or the database is away: said in the log, and tried again at the next turn."""
+        try:
+            await step
+        except (Refused, asyncpg.PostgresError, *OUTAGE) as error:
+            log.warning("consumer.outage", error=type(error).__name__)
 
     async def catch_up(self, source: str) -> int:
         """Handle what the source's log holds beyond our complete position; how many events were read."""
@@ -116,7 +122,9 @@ class Consumer:
 
     async def take(self, envelopes: Sequence[Envelope]) -> None:
         """Handle a batch; returns when all of it is committed: done, known already, parked, or its hole filled."""
-        for source, stream in await self._attempt(envelopes) if envelopes else ():
+        # until we know where a source stood at our deployment its messages are left to the feed
+        followed = [envelope for envelope in envelopes if envelope.source in self._begun]
+        for source, stream in await self._attempt(followed) if followed else ():
             await self._fill(source, stream)
         self._service.sequencer.wake()
 

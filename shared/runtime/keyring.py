@@ -7,7 +7,6 @@ Only a tombstone reads as `Erased`; a missing key or a database that does not an
 import hmac
 import os
 from collections.abc import Iterable
-from hashlib import sha256
 from time import monotonic
 
 import asyncpg
@@ -18,6 +17,16 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEPT_SECONDS = 60.0
 _NONCE = 12
+
+
+def lookup_key(kek: bytes) -> bytes:
+    """What `looked_up` hashes with; the number at its end is the generation."""
+    return HKDF(SHA256(), 32, None, b"zikao lookup 1").derive(kek)
+
+
+def looked_up(key: bytes, kind: str, value: str) -> bytes:
+    """Keyed hash for finding by ID number, ticket or mobile; the plain value is stored nowhere."""
+    return hmac.digest(key, f"{kind}\x1f{value}".encode(), "sha256")
 
 
 class Erased(Exception):
@@ -44,7 +53,7 @@ class Cipher:
 
     def seal(self, plain: bytes, bound_to: bytes) -> bytes:
         place = len(bound_to).to_bytes(4, "big") + bound_to
-        nonce = hmac.digest(self._nonce_key, place + plain, sha256)[:_NONCE]
+        nonce = hmac.digest(self._nonce_key, place + plain, "sha256")[:_NONCE]
         return nonce + self._aead.encrypt(nonce, plain, bound_to)
 
     def open(self, sealed: bytes, bound_to: bytes) -> bytes:
@@ -61,11 +70,10 @@ class Keyring:
         self._pool = pool
         self._wrap = AESGCM(kek)
         self._kept: dict[str, tuple[float, Cipher | None]] = {}
-        self._lookup_key = HKDF(SHA256(), 32, None, b"zikao lookup 1").derive(kek)
+        self._lookup_key = lookup_key(kek)
 
     def hashed(self, kind: str, value: str) -> bytes:
-        """Keyed hash for finding by ID number, ticket or mobile; the plain value is stored nowhere."""
-        return hmac.digest(self._lookup_key, f"{kind}\x1f{value}".encode(), sha256)
+        return looked_up(self._lookup_key, kind, value)
 
     async def create(self, person: str) -> None:
         """Make the person's key; does nothing if there is one. Committed at once, before anything is sealed with it."""

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
+import structlog
 
 from shared import events
 from shared.kernel.time import Clock
@@ -14,6 +15,8 @@ from shared.runtime.consumer import Consumer
 from shared.runtime.feed import Feed
 from shared.runtime.service import Service, ServiceDefinition
 from shared.runtime.timers import Timers
+
+log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
@@ -54,20 +57,23 @@ class Node:
 
     async def start(self) -> None:
         self.service.sequencer.start()
-        loops: list[Coroutine[Any, Any, None]] = []
         if self.service.definition.timers:
-            loops.append(self.timers.run())
+            self._watch("timers", self.timers.run())
         if self.consumer:
-            loops.append(self._follow(self.consumer))
-        self._tasks = [asyncio.create_task(loop) for loop in loops]
+            self._watch("feeds", self.consumer.run(lambda: self.subscriber is not None and self.subscriber.connected))
+        if self.subscriber:
+            self._watch("subscriber", self.subscriber.run())
 
-    async def _follow(self, consumer: Consumer) -> None:
-        """Where the sources stood is known before the first message is taken."""
-        await consumer.begin()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(consumer.run(lambda: self.subscriber is not None and self.subscriber.connected))
-            if self.subscriber:
-                group.create_task(self.subscriber.run())
+    def _watch(self, name: str, loop: Coroutine[Any, Any, None]) -> None:
+        """A loop that ends is a bug: said at once in the log, and `/readyz` says no from then on."""
+
+        async def watched() -> None:
+            try:
+                await loop
+            except Exception:
+                log.exception("node.loop_ended", loop=name)
+
+        self._tasks.append(asyncio.create_task(watched(), name=name))
 
     async def stop(self) -> None:
         for task in self._tasks:

@@ -65,7 +65,7 @@ async def follower(toy: Service, toy_database: str, owner: asyncpg.Connection) -
         following = Follower(toy, sequencer, service, Consumer(service, feed), feed)
         while await sequencer.give():
             pass
-        await following.consumer.begin()
+        await following.consumer.begin("identity")
         await following.consumer.catch_up("identity")
         yield following
 
@@ -93,6 +93,7 @@ async def test_messages_out_of_order_are_handled_in_order(follower: Follower) ->
 async def test_two_replicas_taking_the_same_batch_have_one_effect(follower: Follower) -> None:
     envelopes = await follower.say("d", "one", "two", "three")
     twin = Consumer(follower.service, follower.feed)
+    await twin.begin("identity")
     await asyncio.gather(follower.consumer.take(envelopes), twin.take(envelopes))
     assert await follower.echoed("d") == ["one", "two", "three"]
 
@@ -103,6 +104,16 @@ async def test_a_lost_message_even_the_last_of_its_stream_is_read_from_the_feed(
     assert await follower.echoed("e") == ["one"]
     await follower.consumer.catch_up("identity")
     assert await follower.echoed("e") == ["one", "two"]
+
+
+async def test_a_source_that_does_not_answer_yet_leaves_its_messages_to_the_feed(follower: Follower) -> None:
+    newcomer = Consumer(follower.service, follower.feed)
+    envelopes = await follower.say("n", "one")
+    await newcomer.take(envelopes)
+    assert await follower.echoed("n") == []
+    await newcomer.begin("identity")
+    await newcomer.catch_up("identity")
+    assert await follower.echoed("n") == ["one"]
 
 
 async def test_what_came_without_a_hole_is_not_read_again_from_the_feed(follower: Follower) -> None:
