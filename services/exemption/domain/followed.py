@@ -61,14 +61,11 @@ def _learnt(command: OrganisationCommand, state: OrganisationFollowed | None) ->
         )
     if state is None:  # identity's first word about an organisation is always that it was added
         return None
-    renamed = isinstance(command, FollowRenaming)
-    return OrganisationFollowed(
-        title=command.title if renamed else state.title,
-        level=state.level,
-        parent=state.parent,
-        phones=command.phones if renamed else state.phones,
-        closed=state.closed or isinstance(command, FollowClosing),
+    title, phones = (
+        (command.title, command.phones) if isinstance(command, FollowRenaming) else (state.title, state.phones)
     )
+    closed = state.closed or isinstance(command, FollowClosing)
+    return OrganisationFollowed(title=title, level=state.level, parent=state.parent, phones=phones, closed=closed)
 
 
 def _organisation_is(_: OrganisationFollowed | None, event: OrganisationFollowed) -> OrganisationFollowed | None:

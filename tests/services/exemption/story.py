@@ -5,6 +5,7 @@ Everybody here is invented; the books are the real 1+X one (`SWUST`) and the mad
 
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ SWUST = rules_of("swust/1x@1", Catalog.load())
 GUILD = rules_of("madeup/guild@3", Catalog.load(TEST_BOOKS))
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=SHANGHAI)
-A = "application-a"
+CASE = "application-a"
 CANDIDATE = "candidate-zhang"
 ORGANISATIONS = {
     each.id: each
@@ -66,8 +67,8 @@ ROLES = {
 }
 ACCOUNT = Account("张三丰", "11010119900307109X", "13800138000")
 PHOTOS = {"id_front": "u-front", "id_back": "u-back", "certificate_photo": "u-certificate"}
-PHOTOGRAPHS = {upload: Photograph(CANDIDATE, A, slot) for slot, upload in PHOTOS.items()} | {
-    "u-paper": Photograph(CANDIDATE, A, "paper_photo")
+PHOTOGRAPHS = {upload: Photograph(CANDIDATE, CASE, slot) for slot, upload in PHOTOS.items()} | {
+    "u-paper": Photograph(CANDIDATE, CASE, "paper_photo")
 }
 FORM = {
     "teaching_point": "point-a",
@@ -94,7 +95,7 @@ def at(actor: str, now: datetime = NOON, rules: Rules = SWUST, **more: Any) -> C
         now=now,
         actor=actor,
         roles=frozenset({ROLES[actor]} if actor in ROLES else ()),
-        application=A,
+        application=CASE,
         cycle_id="cycle-1",
         rules=rules,
         cycle=Cycle(rules.ref, "hall" if guild else "uni", "测试批次", windows),
@@ -111,58 +112,67 @@ def me(now: datetime = NOON, rules: Rules = SWUST, **more: Any) -> Context:
 
 Past = Given[ApplicationCommand, Application, ApplicationEvent, Context]
 
-START = StartApplication(application=A, cycle="cycle-1")
-SUBMIT = SubmitApplication(application=A)
-PRINT = PrintRecordTable(application=A, digest="sha256:0")
+START = StartApplication(application=CASE, cycle="cycle-1")
+SUBMIT = SubmitApplication(application=CASE)
+PRINT = PrintRecordTable(application=CASE, digest="sha256:0")
 HAND_OFF = HandOffRecord(batch="batch-1", receiver="authority")
 
 
 def save(**changes: Any) -> SaveDraft:
-    return SaveDraft(application=A, form={**FORM, **changes}, photos=PHOTOS)
+    return SaveDraft(application=CASE, form={**FORM, **changes}, photos=PHOTOS)
 
 
 def passing(stage: str, rules: Rules = SWUST, opinion: str = "") -> PassStage:
     checklist = {item.id: True for item in rules.book.stage(stage).checklist}
-    return PassStage(application=A, stage=stage, checklist=checklist, opinion=opinion)
+    return PassStage(application=CASE, stage=stage, checklist=checklist, opinion=opinion)
 
 
 def returning(stage: str, reason: str = "id_front_unclear", note: str = "请重新拍摄") -> ReturnApplication:
-    return ReturnApplication(application=A, stage=stage, reason_code=reason, note=note)
+    return ReturnApplication(application=CASE, stage=stage, reason_code=reason, note=note)
 
 
+@cache
 def nothing() -> Past:
     return given(APPLICATION)
 
 
+@cache
 def draft() -> Past:
     return nothing().and_then(START, me()).and_then(save(), me())
 
 
+@cache
 def submitted() -> Past:
     return draft().and_then(SUBMIT, me())
 
 
+@cache
 def first_passed() -> Past:
     return submitted().and_then(passing("初审"), at("li"))
 
 
+@cache
 def returned_by_first() -> Past:
     return submitted().and_then(returning("初审"), at("li"))
 
 
+@cache
 def returned_by_second() -> Past:
     return first_passed().and_then(returning("复核"), at("wang"))
 
 
+@cache
 def granted() -> Past:
     return first_passed().and_then(passing("复核"), at("wang"))
 
 
+@cache
 def handed_off() -> Past:
     return granted().and_then(HAND_OFF, at("wang"))
 
 
+@cache
 def guild_submitted() -> Past:
-    saved = SaveDraft(application=A, form=GUILD_FORM, photos={"paper_photo": "u-paper"})
+    saved = SaveDraft(application=CASE, form=GUILD_FORM, photos={"paper_photo": "u-paper"})
     opening = me(NOON - timedelta(hours=1), GUILD)
     return nothing().and_then(START, opening).and_then(saved, opening).and_then(SUBMIT, opening)

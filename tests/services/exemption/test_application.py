@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from services.exemption.domain.application import APPLICATION, available_actions
 from services.exemption.domain.case import Case, Draft, Granted, HandedOff, InReview, Returned
 from services.exemption.domain.commands import AcknowledgeRecord, DiscardDraft, SaveDraft
+from services.exemption.domain.form import Photograph
 from shared.events.exemption import (
     ApplicationReturned,
     ApplicationStarted,
@@ -22,6 +23,7 @@ from shared.events.exemption import (
 from shared.kernel.time import SHANGHAI
 from tests.services.exemption.story import (
     CANDIDATE,
+    CASE,
     GUILD,
     HAND_OFF,
     NOON,
@@ -29,7 +31,6 @@ from tests.services.exemption.story import (
     PRINT,
     START,
     SUBMIT,
-    A,
     at,
     draft,
     first_passed,
@@ -203,7 +204,7 @@ def test_another_teaching_point_is_told_that_there_is_nothing() -> None:
 
 
 def test_another_candidate_is_told_that_there_is_nothing() -> None:
-    for command in (save(), SUBMIT, DiscardDraft(application=A)):
+    for command in (save(), SUBMIT, DiscardDraft(application=CASE)):
         draft().when(command, at("somebody-else")).refused("access.not_found")
 
 
@@ -248,14 +249,14 @@ def test_passing_needs_every_item_of_the_checklist_answered_with_yes(stage: str,
         less = {each: yes for each, yes in whole.items() if each != item}
         no = {**whole, item: False}
         command = type(passing(stage))
-        past.when(command(application=A, stage=stage, checklist=less), at(who)).refused(
+        past.when(command(application=CASE, stage=stage, checklist=less), at(who)).refused(
             "exemption.checklist_incomplete", items=[item]
         )
-        past.when(command(application=A, stage=stage, checklist=no), at(who)).refused(
+        past.when(command(application=CASE, stage=stage, checklist=no), at(who)).refused(
             "exemption.checklist_failed", items=[item]
         )
     extra = {**whole, "friend_of_mine": True}
-    past.when(type(passing(stage))(application=A, stage=stage, checklist=extra), at(who)).refused(
+    past.when(type(passing(stage))(application=CASE, stage=stage, checklist=extra), at(who)).refused(
         "exemption.checklist_unknown"
     )
 
@@ -312,11 +313,11 @@ def test_the_authority_acknowledges_what_it_was_given_once() -> None:
 
 
 def test_only_a_never_submitted_draft_can_be_given_up() -> None:
-    gone = draft().and_then(DiscardDraft(application=A), me())
+    gone = draft().and_then(DiscardDraft(application=CASE), me())
     assert isinstance(gone.state, Case)
     assert gone.state.title == "已放弃"
     gone.when(save(), me()).refused("exemption.ended")
-    returned_by_first().when(DiscardDraft(application=A), me()).refused("exemption.not_a_draft")
+    returned_by_first().when(DiscardDraft(application=CASE), me()).refused("exemption.not_a_draft")
 
 
 def test_the_available_actions_are_those_that_succeed() -> None:
@@ -331,9 +332,11 @@ def test_the_available_actions_are_those_that_succeed() -> None:
 
 
 def test_photographs_of_others_and_invented_ones_are_refused_alike() -> None:
-    strange = me().photographs | {"u-theirs": type(me().photographs["u-front"])("candidate-li", A, "id_front")}
+    strange = {**me().photographs, "u-theirs": Photograph("candidate-li", CASE, "id_front")}
     outcomes = [
-        draft().when(SaveDraft(application=A, form={}, photos={**PHOTOS, "id_front": upload}), me(photographs=strange))
+        draft().when(
+            SaveDraft(application=CASE, form={}, photos={**PHOTOS, "id_front": upload}), me(photographs=strange)
+        )
         for upload in ("u-theirs", "u-never-was", "u-back")
     ]
     for outcome in outcomes:

@@ -1,0 +1,251 @@
+"""批次, photographs, hand-off batches, and what is learnt from identity."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from services.exemption.domain.batch import BATCH, BatchContext, must_concern
+from services.exemption.domain.commands import (
+    AcknowledgeBatch,
+    CloseCycle,
+    ExtendWindow,
+    FollowAccount,
+    FollowClosing,
+    FollowOrganisation,
+    FollowRenaming,
+    OpenCycle,
+    ReceivePhotograph,
+    RecordBatch,
+    ViewDocuments,
+)
+from services.exemption.domain.cycle import CYCLE, Cycle, CycleContext
+from services.exemption.domain.followed import ACCOUNT_FOLLOWED, ORGANISATION_FOLLOWED, Organisation, at_level
+from services.exemption.domain.upload import UPLOAD, Accepted, UploadContext
+from services.exemption.domain.viewing import VIEWING, ViewingContext
+from shared.events.exemption import (
+    AccountFollowed,
+    BatchAcknowledged,
+    BatchHandedOff,
+    CycleClosed,
+    CycleOpened,
+    DocumentsViewed,
+    OrganisationFollowed,
+    PhotographAccepted,
+    PhotographRefused,
+    WindowExtended,
+    WindowSet,
+)
+from shared.kernel.errors import Refused
+from shared.schemes.procedure import Window
+from shared.testing.given import given
+from tests.services.exemption.story import (
+    CANDIDATE,
+    CASE,
+    NOON,
+    ORGANISATIONS,
+    SWUST,
+    WINDOW,
+    draft,
+    first_passed,
+    granted,
+    nothing,
+    submitted,
+)
+
+# --- cycles
+
+
+def ops(*roles: tuple[str, str], **more: Any) -> CycleContext:
+    return replace(CycleContext(NOON, "staff-ops", frozenset(roles), SWUST, ORGANISATIONS), **more)
+
+
+OPEN = OpenCycle(cycle="c", scheme=SWUST.ref, organisation="uni", title="2026年上半年", windows={"apply": WINDOW})
+UNI = ("university_admin", "uni")
+
+
+def test_a_cycle_opens_with_a_window_for_each_purpose() -> None:
+    outcome = given(CYCLE).when(OPEN, ops(UNI)).then_kinds(CycleOpened, WindowSet)
+    assert outcome.state == Cycle(SWUST.ref, "uni", "2026年上半年", {"apply": WINDOW})
+
+
+@pytest.mark.parametrize(
+    ("role", "allowed"),
+    [
+        (("university_admin", "uni"), True),
+        (("administrator", "*"), True),
+        (("administrator", "authority"), True),
+        (("administrator", "other-uni"), False),
+        (("university_admin", "other-uni"), False),
+        (("university_admin", "point-a"), False),
+        (("teaching_point_admin", "point-a"), False),
+        (("auditor", "*"), False),
+    ],
+)
+def test_only_those_responsible_open_extend_and_close_a_cycle(role: tuple[str, str], allowed: bool) -> None:
+    opened = given(CYCLE).and_then(OPEN, ops(UNI))
+    longer = ExtendWindow(cycle="c", purpose="apply", to_day=date(2026, 4, 5), reason="系统维护")
+    for past, command in ((given(CYCLE), OPEN), (opened, longer), (opened, CloseCycle(cycle="c", reason="取消"))):
+        outcome = past.when(command, ops(role))
+        assert (outcome.refusal is None) == allowed
+        if not allowed:
+            outcome.refused("access.not_allowed")
+
+
+def test_a_cycle_needs_exactly_the_windows_of_the_book() -> None:
+    for windows in ({}, {"apply": WINDOW, "pay": WINDOW}, {"pay": WINDOW}):
+        command = OpenCycle(cycle="c", scheme=SWUST.ref, organisation="uni", title="批次", windows=windows)
+        given(CYCLE).when(command, ops(UNI)).refused("exemption.wrong_windows", needed=["apply"])
+
+
+def test_a_window_must_make_sense() -> None:
+    backwards = Window(date(2026, 3, 2), date(2026, 3, 1))
+    command = OpenCycle(cycle="c", scheme=SWUST.ref, organisation="uni", title="批次", windows={"apply": backwards})
+    given(CYCLE).when(command, ops(UNI)).refused("exemption.impossible_window", faults=["to_day_before_from_day"])
+
+
+def test_a_window_is_only_ever_extended_with_a_reason() -> None:
+    opened = given(CYCLE).and_then(OPEN, ops(UNI))
+    longer = ExtendWindow(cycle="c", purpose="apply", to_day=date(2026, 4, 5), reason="系统维护")
+    outcome = opened.when(longer, ops(UNI)).then_kinds(WindowExtended)
+    assert isinstance(outcome.state, Cycle)
+    assert outcome.state.windows["apply"].to_day == date(2026, 4, 5)
+    same = ExtendWindow(cycle="c", purpose="apply", to_day=WINDOW.to_day, reason="系统维护")
+    opened.when(same, ops(UNI)).refused("exemption.extension_not_later")
+    opened.when(longer, ops(UNI, now=NOON + timedelta(days=60))).refused("exemption.extension_not_later")
+    no_reason = ExtendWindow(cycle="c", purpose="apply", to_day=date(2026, 4, 5), reason=" ")
+    opened.when(no_reason, ops(UNI)).refused("request.text_length")
+    unknown = ExtendWindow(cycle="c", purpose="pay", to_day=date(2026, 4, 5), reason="系统维护")
+    opened.when(unknown, ops(UNI)).refused("exemption.no_such_window")
+
+
+def test_a_closed_cycle_stays_closed() -> None:
+    closed = given(CYCLE).and_then(OPEN, ops(UNI)).and_then(CloseCycle(cycle="c", reason="取消"), ops(UNI))
+    assert isinstance(closed.past[-1], CycleClosed)
+    closed.when(CloseCycle(cycle="c", reason="再次"), ops(UNI)).refused("exemption.cycle_closed")
+    closed.when(OPEN, ops(UNI)).refused("exemption.cycle_already_open")
+
+
+# --- photographs
+
+RECEIVED = ReceivePhotograph(
+    upload="u", application=CASE, slot="id_front", accepted=True, results=({"code": "photo.bytes", "passed": True},),
+    original="o", original_type="image/jpeg", original_digest="d", picture="p", picture_digest="e",
+    reading={"id_number": "11010119900307109X"},
+)  # fmt: skip
+
+
+def test_a_photograph_is_kept_with_everything_that_was_measured() -> None:
+    context = UploadContext(CANDIDATE, SWUST, draft().state)
+    outcome = given(UPLOAD).when(RECEIVED, context).then_kinds(PhotographAccepted)
+    assert outcome.state == Accepted(CANDIDATE, CASE, "id_front", "p", "e")
+
+
+def test_a_refused_photograph_is_a_fact_and_nothing_of_it_is_kept() -> None:
+    failed = ReceivePhotograph(
+        upload="u", application=CASE, slot="id_front", accepted=False, results=({"code": "photo.too_blurred"},)
+    )
+    (event,) = given(UPLOAD).when(failed, UploadContext(CANDIDATE, SWUST, draft().state)).happened()
+    assert isinstance(event, PhotographRefused)
+    assert not hasattr(event, "original")
+
+
+def test_photographs_are_taken_only_for_the_own_application_while_it_may_be_edited() -> None:
+    for past, who, code in (
+        (nothing(), CANDIDATE, "access.not_found"),
+        (draft(), "candidate-other", "access.not_found"),
+        (submitted(), CANDIDATE, "exemption.already_submitted"),
+        (granted(), CANDIDATE, "exemption.already_submitted"),
+    ):
+        given(UPLOAD).when(RECEIVED, UploadContext(who, SWUST, past.state)).refused(code)
+    other_slot = ReceivePhotograph(upload="u", application=CASE, slot="passport", accepted=True, results=())
+    given(UPLOAD).when(other_slot, UploadContext(CANDIDATE, SWUST, draft().state)).refused("exemption.unknown_slot")
+
+
+def test_looking_at_the_papers_of_others_is_a_fact_and_at_the_own_is_not() -> None:
+    look = ViewDocuments(application=CASE, documents=("form", "id_front"))
+
+    def by(who: str, *roles: tuple[str, str]) -> ViewingContext:
+        return ViewingContext(who, frozenset(roles), first_passed().state)
+
+    seen = DocumentsViewed(
+        viewer="li", role="teaching_point_admin", organisation="point-a", documents=("form", "id_front")
+    )
+    given(VIEWING).when(look, by("li", ("teaching_point_admin", "point-a"))).then(seen)
+    given(VIEWING).when(look, by(CANDIDATE)).then()
+    given(VIEWING).when(look, by("chen", ("teaching_point_admin", "point-b"))).refused("access.not_found")
+    given(VIEWING).when(look, by("root", ("administrator", "*"))).refused("access.not_found")
+
+
+# --- batches
+
+BATCHED = RecordBatch(
+    scheme=SWUST.ref, cycle="c", organisation="uni", receiver="authority", applications=(CASE,), digest="sha256:1"
+)
+YES = AcknowledgeBatch(batch="b", reference="川考2026-7")
+
+
+def staff(role: str, organisation: str) -> BatchContext:
+    return BatchContext(f"staff-{role}", frozenset({(role, organisation)}), SWUST)
+
+
+def test_a_batch_goes_from_the_university_to_its_authority_and_is_acknowledged_once() -> None:
+    sent = given(BATCH).and_then(BATCHED, staff("university_admin", "uni"))
+    assert isinstance(sent.past[-1], BatchHandedOff)
+    done = sent.and_then(YES, staff("authority_clerk", "authority"))
+    assert isinstance(done.past[-1], BatchAcknowledged)
+    done.when(YES, staff("authority_clerk", "authority")).refused("exemption.already_acknowledged")
+
+
+def test_others_can_neither_send_nor_acknowledge_nor_see_a_batch() -> None:
+    sent = given(BATCH).and_then(BATCHED, staff("university_admin", "uni"))
+    for role, organisation in (("teaching_point_admin", "point-a"), ("university_admin", "other-uni")):
+        given(BATCH).when(BATCHED, staff(role, organisation)).refused("access.not_allowed")
+        sent.when(YES, staff(role, organisation)).refused("access.not_found")
+        with pytest.raises(Refused, match=r"access\.not_found"):
+            must_concern(sent.state, frozenset({(role, organisation)}))
+    sent.when(YES, staff("university_admin", "uni")).refused("access.not_allowed")
+    sent.when(YES, staff("authority_clerk", "elsewhere")).refused("access.not_found")
+
+
+def test_a_batch_is_neither_empty_nor_larger_than_the_book_allows() -> None:
+    def of(count: int) -> RecordBatch:
+        applications = tuple(f"a{number}" for number in range(count))
+        return RecordBatch(
+            scheme=SWUST.ref, cycle="c", organisation="uni", receiver="r", applications=applications, digest="d"
+        )
+
+    given(BATCH).when(of(0), staff("university_admin", "uni")).refused("exemption.batch_empty")
+    given(BATCH).when(of(201), staff("university_admin", "uni")).refused("exemption.batch_too_large", most=200)
+    given(BATCH).when(of(200), staff("university_admin", "uni")).happened()
+
+
+# --- what identity says
+
+
+def test_an_organisation_is_followed_through_its_life() -> None:
+    added = FollowOrganisation(organisation="p", title="甲", level="teaching_point", parent="uni", phones=())
+    known = given(ORGANISATION_FOLLOWED).and_then(added, None)
+    known.when(added, None).then()
+    renamed = known.and_then(FollowRenaming(organisation="p", title="甲二", phones=("0816-6000000",)), None)
+    closed = renamed.and_then(FollowClosing(organisation="p"), None)
+    assert closed.state == OrganisationFollowed(
+        title="甲二", level="teaching_point", parent="uni", phones=("0816-6000000",), closed=True
+    )
+    given(ORGANISATION_FOLLOWED).when(FollowClosing(organisation="p"), None).then()
+
+
+def test_an_account_keeps_what_a_later_word_does_not_mention() -> None:
+    first = FollowAccount(person="p", holder="张三丰", id_number="1", mobile="2")
+    known = given(ACCOUNT_FOLLOWED).and_then(first, None)
+    known.when(first, None).then()
+    known.when(FollowAccount(person="p", mobile="3"), None).then(
+        AccountFollowed(holder="张三丰", id_number="1", mobile="3")
+    )
+
+
+def test_a_ring_of_organisations_does_not_hang() -> None:
+    ring = {"a": Organisation("a", "甲", "x", "b"), "b": Organisation("b", "乙", "y", "a")}
+    assert at_level("a", "y", ring) == "b"
+    assert at_level("a", "z", ring) is None
