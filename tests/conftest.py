@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import asynccontextmanager
 from itertools import count
 from urllib.parse import urlsplit, urlunsplit
@@ -11,7 +11,18 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
-from ops.stack.infrastructure import Infrastructure, temporary_place
+from ops.stack.infrastructure import Infrastructure, NotOurs, temporary_place
+from ops.stack.screen import Screen
+from ops.stack.stack import Stack
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, None, None]:
+    """Tests that stop a server are for our own servers only."""
+    try:
+        return (yield)
+    except NotOurs as reason:
+        pytest.skip(str(reason))
 
 
 @pytest.fixture(scope="session")
@@ -80,3 +91,14 @@ def amqp_url(infra: Infrastructure, request: pytest.FixtureRequest) -> Iterator[
     name = re.sub(r"[^a-z0-9_.-]", "_", request.node.nodeid.lower())[-100:]
     yield infra.new_vhost(name)
     infra.drop_vhost(name)
+
+
+@pytest.fixture(scope="session")
+def stack(infra: Infrastructure) -> Iterator[Stack]:
+    """The whole stack as processes, for journeys: `stack.base_url("exemption")`, `stack.processes`, `stack.secrets`."""
+    whole = Stack(infra, Screen())
+    try:
+        whole.start()
+        yield whole
+    finally:
+        whole.processes.stop_all()

@@ -104,6 +104,12 @@ class Identity:
         return None if fields[0] == "Z" else cls(pid, int(fields[19]))
 
     @classmethod
+    def of_ourselves(cls) -> Identity:
+        us = cls.of(os.getpid())
+        assert us is not None  # we are alive
+        return us
+
+    @classmethod
     def read(cls, file: Path) -> Identity | None:
         """Who wrote this file, if that process is alive."""
         try:

@@ -6,8 +6,10 @@ comes, is a third pair beside these two; nothing else needs to know.)
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,6 +27,10 @@ from ops.stack.rabbitmq import RabbitMQ
 
 POSTGRES_VARIABLE = "ZIKAO_POSTGRES_ADMIN_URL"
 AMQP_VARIABLE = "ZIKAO_AMQP_URL"
+
+
+class NotOurs(Unserviceable):
+    """A server named in the environment is used, never stopped. Tests that would stop it are skipped."""
 
 
 class Infrastructure:
@@ -96,7 +102,7 @@ class Infrastructure:
     def rabbitmq(self) -> RabbitMQ:
         """Our own node, running, for tests that stop it or kill it."""
         if self._given_amqp:
-            raise Unserviceable(f"The broker named by {AMQP_VARIABLE} is not ours to stop; unset it for this.")
+            raise NotOurs(f"The broker named by {AMQP_VARIABLE} is not ours to stop; unset it for this.")
         _ = self.amqp_url
         return self._own_rabbitmq
 
@@ -104,7 +110,7 @@ class Infrastructure:
     def postgres(self) -> Postgres:
         """Our own server, running, for tests that stop it or kill it."""
         if self._given_postgres:
-            raise Unserviceable(f"The server named by {POSTGRES_VARIABLE} is not ours to stop; unset it for this.")
+            raise NotOurs(f"The server named by {POSTGRES_VARIABLE} is not ours to stop; unset it for this.")
         _ = self.postgres_admin_url
         return self._own_postgres
 
@@ -116,12 +122,11 @@ def temporary_place() -> Iterator[Place]:
     runs = place.home / "runs"
     for folder in (place.home, runs):
         make_private(folder, place.user)
-    sweep(runs)
-    mine = Identity.of(os.getpid())
-    assert mine is not None  # we are alive
-    place = replace(place, data=runs / str(mine.pid))
-    place.make()
-    mine.write(place.data / "owner.pid")
+    with (place.home / "runs.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # so that no other run sweeps ours before it carries our name
+        sweep(runs)
+        place = replace(place, data=Path(tempfile.mkdtemp(dir=runs, prefix=f"{os.getpid()}-")))
+        Identity.of_ourselves().write(place.data / "owner.pid")
     try:
         yield place
     finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import os
 import shutil
 import signal
 from collections.abc import Iterator
@@ -107,9 +106,7 @@ def only_one(place: Place) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Unserviceable("Zikao already runs here: `./zikao down` stops it.") from None
-        us = Identity.of(os.getpid())
-        assert us is not None  # we are alive
-        us.write(_lock_file(place))
+        Identity.of_ourselves().write(_lock_file(place))
         yield
         lock.truncate(0)
 
