@@ -18,6 +18,7 @@ from ops.stack.infrastructure import Infrastructure
 from ops.stack.places import CHECKOUT, Place, Unserviceable
 from ops.stack.processes import Processes, Program
 from ops.stack.screen import Row, Screen
+from shared.runtime.migrate import MigrationChanged
 
 
 class Stack:
@@ -48,11 +49,20 @@ class Stack:
                 amqp_url = infra.amqp_url
             if services:
                 with step("database", "roles, schemas and migrations"):
-                    asyncio.run(prepare(admin_url, self.secrets.of_roles(services)))
+                    self._prepare_database(admin_url, services)
             self.programs = self._programs(services, admin_url, amqp_url)
             for program in self.programs.values():
                 with step(program.name, f"{program.base_url}/readyz"):
                     self.processes.start(program)
+
+    def _prepare_database(self, admin_url: str, services: tuple[str, ...]) -> None:
+        try:
+            asyncio.run(prepare(admin_url, self.secrets.of_roles(services)))
+        except MigrationChanged as change:
+            raise Unserviceable(
+                f"The database was made by another version of the code ({change}); "
+                "go back to that version, or start afresh with `./zikao down --erase`."
+            ) from None
 
     def restart(self, name: str) -> None:
         """Start again what a fault test has ended."""

@@ -74,12 +74,12 @@ async def take(url: str) -> bytes | None:
 
 async def test_vhosts_are_apart_and_cheap(infra: Infrastructure, amqp_url: str) -> None:
     began = time.monotonic()
-    other = infra.new_vhost("other")
+    other = infra.rabbitmq.new_vhost("other")
     assert time.monotonic() - began < 5
     await put(other, b"elsewhere")
     with pytest.raises(aio_pika.exceptions.ChannelNotFoundEntity):
         await take(amqp_url)
-    infra.drop_vhost("other")
+    infra.rabbitmq.drop_vhost("other")
     with pytest.raises(aio_pika.exceptions.AMQPError):
         await aio_pika.connect(other)
 
