@@ -194,8 +194,13 @@ async def metrics(request: Request) -> Response:
     health = await _health(request)
     for source, lag in health.get("lag", {}).items():
         told.consumer_lag.labels(source=source).set(lag)
-    if "parked" in health:
-        told.parked_streams.set(health["parked"])
+    for gauge, number in (
+        (told.parked_streams, "parked"),
+        (told.sequencer_lag, "unpositioned"),
+        (told.publisher_lag, "unpublished"),
+    ):
+        if number in health:
+            gauge.set(health[number])
     return Response(generate_latest(told.registry), headers={"content-type": CONTENT_TYPE_LATEST})
 
 

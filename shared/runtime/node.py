@@ -85,8 +85,16 @@ class Node:
 
     async def health(self) -> dict[str, Any]:
         """What `/readyz` answers. Without the broker a node is slower, not unready: the feed goes on."""
-        await self.service.pool.fetchval("select 1")
-        parked = await self.service.pool.fetchval("select count(*) from parked where retry_at is null")
+        counted = await self.service.pool.fetchrow(
+            """
+            select
+                (select count(*) from parked where retry_at is null) as parked,
+                (select coalesce(max(e.seq), 0) from events as e) - s.seen as unpositioned,
+                (select coalesce(max(l.position), 0) from log as l) - s.published as unpublished
+            from sequencer as s
+            """
+        )
+        assert counted is not None  # the table has one row, for ever
         failed = [task.get_name() for task in self._tasks if task.done()]
         return {
             "ready": not failed,
@@ -95,6 +103,8 @@ class Node:
             "sequencer": "leads" if self.service.sequencer.leading else "stands by",
             "publisher": self.service.sequencer.stopped_by or "flows",
             "lag": self.consumer.lag if self.consumer else {},
-            "parked": parked,
+            "parked": counted["parked"],
+            "unpositioned": counted["unpositioned"],
+            "unpublished": counted["unpublished"] if events.followers(self.service.name) else 0,
             "failed": failed,
         }

@@ -31,6 +31,7 @@ create table events (
 comment on table events is 'Append-only. body is json, not jsonb: its exact text is what the hash covers.';
 create index events_by_case on events (case_id) where case_id is not null;
 create index events_by_person on events (person) where person is not null;
+create index events_by_cause on events (causation) where causation is not null;
 
 create table log (
     position bigint primary key,
