@@ -159,7 +159,7 @@ def equip(service: Service, settings: Settings, peers: Peers, metrics: Metrics) 
     service.settings = settings
     service.peers = peers
     service.metrics = metrics
-    service.blobs = Blobs(settings.blobs, service.keyring)
+    service.blobs = Blobs(f"{settings.blobs}/{service.name}", service.keyring)
 
 
 def _described(app: FastAPI, problems: Problems, definition: ServiceDefinition) -> Callable[[], dict[str, Any]]:

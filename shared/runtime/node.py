@@ -14,6 +14,7 @@ from shared.runtime.bus import Subscriber
 from shared.runtime.consumer import Consumer
 from shared.runtime.feed import Feed
 from shared.runtime.service import Service, ServiceDefinition
+from shared.runtime.sweeper import Sweeper
 from shared.runtime.timers import Timers
 
 log = structlog.get_logger(__name__)
@@ -59,6 +60,8 @@ class Node:
         self.service.sequencer.start()
         if self.service.definition.timers:
             self._watch("timers", self.timers.run())
+        if self.service.definition.blobs_kept:
+            self._watch("sweeper", Sweeper(self.service).run())
         if self.consumer:
             self._watch("feeds", self.consumer.run(lambda: self.subscriber is not None and self.subscriber.connected))
         if self.subscriber:

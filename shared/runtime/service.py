@@ -83,6 +83,10 @@ class TimerHandler(Protocol):
     def __call__(self, service: "Service", timer: Timer) -> Awaitable[None]: ...
 
 
+BlobsKept = Callable[[Connection, Sequence[str]], Awaitable[set[str]]]
+"""Which of these blobs an event refers to; None in a definition: the service stores no blobs."""
+
+
 @dataclass(frozen=True)
 class ServiceDefinition:
     """Everything that makes a service this service."""
@@ -95,6 +99,7 @@ class ServiceDefinition:
     schema: Path
     reactions: tuple[Reaction, ...] = ()
     timers: Mapping[str, TimerHandler] = field(default_factory=dict)
+    blobs_kept: BlobsKept | None = None
 
 
 class Service:
