@@ -19,6 +19,12 @@ from tests.shared.runtime.toy import DEFINITION
 pytestmark = pytest.mark.servers
 
 
+def let_two_days_pass(folder: Path, now: datetime, but_not_for: str) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file() and path.name != but_not_for:
+            os.utime(path, ((now - timedelta(days=2)).timestamp(),) * 2)
+
+
 async def test_a_blob_no_event_names_is_swept_after_a_day_and_a_named_one_stays(toy: Service, tmp_path: Path) -> None:
     named: set[str] = set()
 
@@ -32,9 +38,7 @@ async def test_a_blob_no_event_names_is_swept_after_a_day_and_a_named_one_stays(
     first, second, young = [
         (await service.blobs.put("person-blobs", text, "text/plain")).id for text in (b"1", b"2", b"3")
     ]
-    for path in tmp_path.rglob("*"):
-        if path.is_file() and path.name != young:
-            os.utime(path, ((now - timedelta(days=2)).timestamp(),) * 2)
+    let_two_days_pass(tmp_path, now, young)
     named.add(first)
     assert await Sweeper(service).sweep() == 1
     assert await service.blobs.get("person-blobs", first) == b"1"
