@@ -38,7 +38,7 @@ def dotted(node: ast.expr) -> str:
     return ""
 
 
-def tests_in(file: Path) -> set[str]:
+def names_of_tests(file: Path) -> set[str]:
     """The names of the test functions of a file, those in classes too."""
     return {
         node.name
