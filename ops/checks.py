@@ -53,7 +53,7 @@ def _run(command: Sequence[str | Path], part: Part) -> bool:
 
 def _tests(name: str, marks: str, words: Sequence[str]) -> Part:
     """Words of the caller (a path, -k ...) may leave a part without tests; otherwise that is a failure."""
-    return Part(name, [[sys.executable, "-m", "pytest", "-q", "-m", marks, *words]], may_be_empty=bool(words))
+    return Part(name, [[sys.executable, "-m", "pytest", "-m", marks, *words]], may_be_empty=bool(words))
 
 
 def _static() -> Part:
