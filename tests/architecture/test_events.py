@@ -18,7 +18,9 @@ from shared.runtime.service import Reaction
 from tests.architecture.tree import ROOT, parsed, services
 
 WIRE_NAME = re.compile(r"(?P<service>[a-z]+)\.(?P<what>[a-z][a-z0-9_]*)\.v[1-9][0-9]*")
-PAST = re.compile(r"(ed|Begun|Chosen|Given|Held|Kept|Learnt|Lost|Made|Paid|Read|Seen|Sent|Set|Taken|Withdrawn)$")
+PAST = re.compile(
+    r"(ed|Begun|Chosen|Forgotten|Given|Held|Kept|Learnt|Lost|Made|Paid|Read|Seen|Sent|Set|Taken|Withdrawn)$"
+)
 VAGUE = ("Updated", "Changed", "Processed", "Handled")
 NOT_PAST = {"OutcomeInDoubt": "that nothing is known is the fact"}
 _SEALED = typing.get_args(Personal[str])[1]

@@ -1,6 +1,6 @@
 """What the 1+X book promises to candidates and reviewers, row by row, in the words of the authority's own guide.
 
-Pages and the API show these sentences as they stand (`GET /v1/schemes/{ref}`), so a row that is only words is kept here.
+Pages and the API show these sentences as they stand (`GET /v1/schemes/{ref}`), so a row of words only is kept here.
 What the machine does with them is tested in tests/services/exemption.
 """
 
