@@ -26,7 +26,7 @@ create index messages_by_person on messages (person, requested_at desc, id desc)
 create index messages_by_case on messages (case_id, requested_at) where case_id is not null;
 
 create table attempts (
-    message text not null references messages (id),
+    message text not null,
     attempt integer not null,
     provider text not null,
     tried_at timestamptz not null,

@@ -23,10 +23,14 @@ class Contact:
 
 
 def decide(command: ContactCommand, state: Contact, _: None) -> list[ContactEvent]:
-    """Facts of two services may arrive in any order: the number given last counts, not the one heard of last."""
+    """Facts of two services may arrive in any order: the number given last counts, not the one heard of last.
+
+    Of two given at the same instant it is the one heard of last: those are of one stream, which arrives in order.
+    """
     events: list[ContactEvent] = []
-    later = state.given_at is None or command.given_at > state.given_at
-    if command.mobile and command.mobile != ERASED and later:
+    older = state.given_at is not None and command.given_at < state.given_at
+    known = (command.mobile, command.given_at) == (state.mobile, state.given_at)
+    if command.mobile and command.mobile != ERASED and not older and not known:
         events.append(ContactLearned(mobile=command.mobile, given_at=command.given_at, origin=command.origin))
     if command.case and command.scheme and command.case not in state.schemes:
         events.append(CaseLearned(case=command.case, scheme=command.scheme))

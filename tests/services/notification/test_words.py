@@ -171,6 +171,8 @@ def learnt(mobile: str, seconds: float) -> ContactLearned:
 def test_the_number_given_last_counts_whatever_is_heard_of_last() -> None:
     past = given(CONTACT, learnt("13900000002", 10))
     past.when(learn("13900000001", 5), None).then()
+    past.when(learn("13900000002", 10), None).then()
+    past.when(learn("13900000003", 10), None).then(learnt("13900000003", 10))
     past.when(learn("13900000003", 11), None).then(learnt("13900000003", 11))
 
 
@@ -197,6 +199,7 @@ SUBMITTED = ApplicationSubmitted(
     form={"mobile": MOBILE},
     photos={},
     certificate="x",
+    certificate_number="X1",
     course_codes=(),
     organisations={},
     clause="",
