@@ -18,13 +18,16 @@ from services.identity.domain.commands import (
     AddStaff,
     AskMobileReplacement,
     ConfirmSecondFactor,
+    ErasePerson,
     GrantRole,
     OrganisationCommand,
     PersonCommand,
     ProveMobile,
     RecordKeyDestroyed,
+    RegisterAccount,
     RenewActivation,
     ReplaceMobile,
+    ReplaceMobileInPerson,
     ResetPassword,
     RevokeRole,
     SendCodeAgain,
@@ -66,6 +69,7 @@ def handlers(scheme: IdentityScheme) -> Mapping[type[Command], Handler]:
         )
         # an erased person has no key, and nothing more to seal
         person = None if isinstance(state, account.Erased) else command.person
+        await _take_turns(work, _numbers_asked(command, state))
         with _Taken():
             return await work.execute(ACCOUNT, command.person, command, context, person=person)
 
@@ -82,6 +86,9 @@ def handlers(scheme: IdentityScheme) -> Mapping[type[Command], Handler]:
             new_session=work.new_id("session"),
         )
         person = None if isinstance(state, staff.Erased) else command.person
+        if isinstance(command, AddFirstAdministrator | AddStaff | ErasePerson):
+            login = state.login if isinstance(state, staff.Person) else getattr(command, "login", "")
+            await _take_turns(work, [(views.STAFF_LOGIN, login)])
         with _Taken():
             return await work.execute(STAFF, command.person, command, context, person=person)
 
@@ -118,6 +125,30 @@ class _Taken:
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, Refused) and error.code == "claim.taken":
             raise Refused(_TAKEN[error.facts["kind"]]) from None
+
+
+async def _take_turns(work: Work, numbers: Iterable[tuple[str, str]]) -> None:
+    """Who frees a number and who takes it next append in that order too, so that a replay meets them in it."""
+    keys = {int.from_bytes(work.tx.hashed(kind, value)[:8], "big", signed=True) for kind, value in numbers if value}
+    if keys:
+        await work.tx.connection.execute("select pg_advisory_xact_lock(k) from unnest($1::bigint[]) as k", sorted(keys))
+
+
+def _numbers_asked(command: account.Command, state: account.Account) -> Iterable[tuple[str, str]]:
+    """The numbers that the command will claim or release."""
+    match command, state:
+        case RegisterAccount(), account.GivingIdentity():
+            yield from (("mobile", state.mobile), ("id_number", command.id_number))
+            yield ("ticket_number", command.ticket_number)
+        case ReplaceMobile(), account.Registered(code=account.IssuedCode() as code):
+            yield from (("mobile", state.mobile), ("mobile", code.mobile))
+        case ReplaceMobileInPerson(), account.Registered():
+            yield from (("mobile", state.mobile), ("mobile", command.mobile))
+        case ErasePerson(), account.Registered():
+            yield from (("mobile", state.mobile), ("id_number", state.id_number))
+            yield ("ticket_number", state.ticket_number)
+        case _:
+            return
 
 
 def _roles(work: Work) -> Roles:

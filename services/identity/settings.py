@@ -19,7 +19,7 @@ class IdentitySettings(BaseSettings):
         default=None, description="What the one-time command for the first administrator must know; unset: nobody."
     )
     argon2_time_cost: int = Field(default=3, ge=1, description="Passes of argon2id.")
-    argon2_memory_kib: int = Field(default=65_536, ge=8, description="Memory of argon2id in KiB.")
+    argon2_memory_kib: int = Field(default=65_536, ge=32, description="Memory of argon2id in KiB.")
     argon2_at_once: int = Field(default=2, ge=1, description="How many passwords are hashed at the same time.")
     audiences: tuple[str, ...] = Field(
         default=("identity", "exemption", "graduation", "payment", "notification"),
