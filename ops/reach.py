@@ -1,0 +1,72 @@
+"""Reaching the stack's database for audit and replay, whether the stack runs, is stopped, or is somewhere else.
+
+Elsewhere: `--url` with the role's own address, or ZIKAO_POSTGRES_ADMIN_URL for a server that `./zikao up` prepared.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ops.database import DATABASE, as_role, with_database
+from ops.stack.children import Identity
+from ops.stack.environment import Secrets
+from ops.stack.infrastructure import POSTGRES_VARIABLE, Infrastructure
+from ops.stack.places import Place, Unserviceable, place_of
+from ops.stack.ports import LOOPBACK
+from ops.stack.stack import only_one
+
+KEK_VARIABLE = "ZIKAO_KEK"
+
+
+@dataclass(frozen=True)
+class Database:
+    """Where one role finds the events, and the key-encryption key if this machine has it."""
+
+    url: str
+    kek: bytes | None
+
+    @property
+    def needed_kek(self) -> bytes:
+        if self.kek is None:
+            raise Unserviceable(f"To unseal personal values name the key-encryption key in {KEK_VARIABLE} (base64).")
+        return self.kek
+
+
+@contextmanager
+def reached(role: str, url: str | None = None) -> Iterator[Database]:
+    """The database as `role` sees it. A stopped stack's server is started for as long as the block lasts."""
+    if url is not None:
+        yield Database(url, _given_kek())
+        return
+    place = place_of()
+    secrets = place.data / "secrets.json"
+    if not secrets.exists():
+        raise Unserviceable(
+            "There is no data here yet: `./zikao demo` or `./zikao up` makes some, or name it by --url."
+        )
+    kept = Secrets(secrets)
+    with _server(place) as server:
+        database = as_role(with_database(server, DATABASE), role, kept.of_role(role))
+        yield Database(database, _given_kek() or base64.b64decode(kept.kek))
+
+
+@contextmanager
+def _server(place: Place) -> Iterator[str]:
+    if given := os.environ.get(POSTGRES_VARIABLE):
+        yield given
+    elif Identity.read(place.data / "stack.pid"):
+        port = json.loads((place.data / "ports.json").read_text())["postgres"]
+        yield f"postgresql://{LOOPBACK}:{port}/{DATABASE}"
+    else:
+        with only_one(place), Infrastructure(place) as infra:
+            yield infra.postgres_admin_url
+
+
+def _given_kek() -> bytes | None:
+    given = os.environ.get(KEK_VARIABLE)
+    return base64.b64decode(given) if given else None
