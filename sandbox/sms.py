@@ -74,7 +74,7 @@ class Gateways:
         )
         answer = await (self._aliyun(request) if "x-acs-action" in request.headers else self._tencent(request))
         status, body = answer
-        return Response(json.dumps(body, ensure_ascii=False), status, media_type="application/json; charset=utf-8")
+        return Response(json.dumps(body, ensure_ascii=False), status, media_type="application/json")
 
     # --- Aliyun
 
