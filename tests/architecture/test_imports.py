@@ -37,7 +37,7 @@ class Seed:
 
 SEEDS = (
     Seed("tree", "shared/runtime/migrate.py", "import ops.stack.ports"),
-    Seed("tree", "shared/runtime/service.py", "import services.identity.settings"),
+    Seed("tree", "shared/testing/stores.py", "import services.identity.settings"),
     Seed("services", "services/notification/domain/rules.py", "import services.identity.domain.rules"),
     Seed("rooms_of_services", "services/identity/settings.py", "import services.identity.views"),
     Seed("rooms_of_services", "services/exemption/helpers.py", ""),

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.architecture.tree import ROOT, named, names_of_tests
+from tests.architecture.tree import PACKAGES, ROOT, named, names_of_tests
 
 TABLE = ROOT / "docs/requirements.md"
 ROW = re.compile(
@@ -61,6 +62,23 @@ def test_a_decision_says_why_what_else_and_what_guards_it(decision: Path) -> Non
     assert text.startswith(f"# {decision.name[:4]} ")
     assert TEST.search(text.split("## Guarded by")[1])
     assert len(text.split()) < 700, "one page"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+def test_a_document_uses_only_names_that_the_code_has(document: Path) -> None:
+    """`Service.handle`, `give_positions(...)`: whatever stands as code in a document stands in the code."""
+    quoted = re.findall(r"`([A-Za-z_]+(?:\.[A-Za-z_]+)*)(?:\(\.\.\.\))?`", document.read_text(encoding="utf-8"))
+    assert not sorted({name for name in quoted if not set(name.split(".")) <= words_of_the_code()})
+
+
+@cache
+def words_of_the_code() -> set[str]:
+    """Of Python, SQL and books, and of what stands beside them at the root of the checkout."""
+    files = [
+        file for room in PACKAGES for suffix in ("py", "sql", "yaml") for file in (ROOT / room).rglob(f"*.{suffix}")
+    ]
+    beside = {word for path in ROOT.iterdir() for word in re.findall(r"\w+", path.name)}
+    return beside | {word for file in files for word in re.findall(r"[A-Za-z_]+", file.read_text(encoding="utf-8"))}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=named)
