@@ -50,6 +50,7 @@ class ApplicationSubmitted(Event):
     form: Personal[dict[str, Any]]
     photos: dict[str, str]
     certificate: str  # the book's id of the certificate
+    certificate_number: Personal[str]  # also in the form; here so that a projection finds it without the book
     course_codes: tuple[str, ...]
     organisations: dict[str, str]  # scope of a stage -> the organisation that will review there
     clause: str
@@ -267,6 +268,7 @@ class BatchHandedOff(Event):
     scheme: str
     cycle: str
     organisation: str
+    sender_role: str
     receiver_role: str
     receiver: str  # the organisation that must acknowledge
     applications: tuple[str, ...]
@@ -284,7 +286,15 @@ class BatchAcknowledged(Event):
     clause: str
 
 
-BatchEvent = BatchHandedOff | BatchAcknowledged
+class BatchExported(Event):
+    """Somebody of the two organisations took the rows of the batch, with all that is personal in them."""
+
+    name: ClassVar[str] = "exemption.batch_exported.v1"
+    exported_by: str
+    format: str
+
+
+BatchEvent = BatchHandedOff | BatchAcknowledged | BatchExported
 
 # --- organisation-<id>, person-<id>: what this service learnt from identity ----------------------------------------
 
@@ -312,4 +322,10 @@ class AccountFollowed(Event):
     mobile: Personal[str]
 
 
-PersonEvent = AccountFollowed
+class PersonForgotten(Event):
+    """The person was erased: what was kept to find them by is dropped."""
+
+    name: ClassVar[str] = "exemption.person_forgotten.v1"
+
+
+PersonEvent = AccountFollowed | PersonForgotten

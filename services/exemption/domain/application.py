@@ -268,6 +268,7 @@ def _submit(state: Application, context: Context) -> Sequence[ApplicationEvent]:
         form=form,
         photos=dict(case.photos),
         certificate=certificate.id,
+        certificate_number=value_of(book, "certificate_number", form) or "",
         course_codes=certificate.courses,
         organisations=organisations,
         clause=context.rules.clause(f"certificates[{certificate.id}]", source=certificate.source),
@@ -296,10 +297,11 @@ def _warnings(context: Context) -> Sequence[ApplicationEvent]:
 def _pass_stage(command: PassStage, state: Application, context: Context) -> Sequence[ApplicationEvent]:
     case, stage = _may_review(state, context)
     _must_be_the_open_stage(command.stage, stage)
+    rules.person_must_not_be_erased(case.form)
     book = context.rules.book
     rules.checklist_must_be_complete(stage, command.checklist)
-    if "certificate_valid" in stage.rechecks:
-        rules.certificate_must_be_valid(value_of(book, "valid_until", case.form) or "", context.now)
+    if "certificate_valid" in stage.rechecks and (valid_until := value_of(book, "valid_until", case.form)):
+        rules.certificate_must_be_valid(valid_until, context.now)
     clause = context.rules.clause(f"stages[{stage.name}]", source=stage.source)
     title = book.state(stage.state).title
     passed = StagePassed(
@@ -321,6 +323,7 @@ def _pass_stage(command: PassStage, state: Application, context: Context) -> Seq
 def _return(command: ReturnApplication, state: Application, context: Context) -> Sequence[ApplicationEvent]:
     case, stage = _may_review(state, context)
     _must_be_the_open_stage(command.stage, stage)
+    rules.person_must_not_be_erased(case.form)
     book = context.rules.book
     reason = rules.reason_must_be_given(stage, command.reason_code)
     document = command.document or reason.document
@@ -344,7 +347,8 @@ def _return(command: ReturnApplication, state: Application, context: Context) ->
 
 
 def _print(command: PrintRecordTable, state: Application, context: Context) -> Sequence[ApplicationEvent]:
-    _, organisation = _may_print(state, context)
+    case, organisation = _may_print(state, context)
+    rules.person_must_not_be_erased(case.form)
     table = context.rules.book.record_table
     return [
         RecordTablePrinted(
@@ -358,7 +362,8 @@ def _print(command: PrintRecordTable, state: Application, context: Context) -> S
 
 
 def _hand_off(command: HandOffRecord, state: Application, context: Context) -> Sequence[ApplicationEvent]:
-    _, hand_off = _may_hand_off(state, context)
+    case, hand_off = _may_hand_off(state, context)
+    rules.person_must_not_be_erased(case.form)
     return [
         ApplicationHandedOff(
             batch=command.batch,

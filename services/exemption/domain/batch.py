@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from services.exemption.domain.commands import AcknowledgeBatch, BatchCommand, RecordBatch
+from services.exemption.domain.commands import AcknowledgeBatch, BatchCommand, ExportBatch, RecordBatch
 from services.exemption.domain.scheme import Rules
-from shared.events.exemption import BatchAcknowledged, BatchEvent, BatchHandedOff
+from shared.events.exemption import BatchAcknowledged, BatchEvent, BatchExported, BatchHandedOff
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refused
 from shared.kernel.values import parse_text
@@ -25,7 +25,7 @@ class Batch:
     """Handed off; acknowledged once it has a reference."""
 
     scheme: str
-    organisation: str
+    sender: tuple[str, str]  # role, organisation
     receiver: tuple[str, str]  # role, organisation
     applications: tuple[str, ...]
     digest: str
@@ -50,6 +50,9 @@ def decide(command: BatchCommand, state: BatchState, context: BatchContext) -> S
             return _record(command, state, context)
         case AcknowledgeBatch():
             return _acknowledge(command, state, context)
+        case ExportBatch():
+            must_concern(state, context.roles)
+            return [BatchExported(exported_by=context.actor, format=command.format)]
         case _:
             assert_never(command)
 
@@ -72,6 +75,7 @@ def _record(command: RecordBatch, state: BatchState, context: BatchContext) -> S
             scheme=command.scheme,
             cycle=command.cycle,
             organisation=command.organisation,
+            sender_role=hand_off.role,
             receiver_role=hand_off.receiver_role,
             receiver=command.receiver,
             applications=command.applications,
@@ -98,12 +102,9 @@ def _acknowledge(command: AcknowledgeBatch, state: BatchState, context: BatchCon
     ]
 
 
-def must_concern(state: BatchState, roles: frozenset[tuple[str, str]], sender: str | None = None) -> Batch:
-    """Only the two organisations of a batch may know of it; `sender` is the role that hands off."""
-    concerned = isinstance(state, Batch) and (
-        state.receiver in roles or any(where == state.organisation and sender in (None, role) for role, where in roles)
-    )
-    if not isinstance(state, Batch) or not concerned:
+def must_concern(state: BatchState, roles: frozenset[tuple[str, str]]) -> Batch:
+    """Only those who sent a batch and those who receive it may know of it."""
+    if not isinstance(state, Batch) or not roles & {state.sender, state.receiver}:
         raise Refused("access.not_found")
     return state
 
@@ -113,10 +114,13 @@ def evolve(state: BatchState, event: BatchEvent) -> BatchState:
     match event:
         case BatchHandedOff():
             receiver = (event.receiver_role, event.receiver)
-            return Batch(event.scheme, event.organisation, receiver, event.applications, event.digest)
+            sender = (event.sender_role, event.organisation)
+            return Batch(event.scheme, sender, receiver, event.applications, event.digest)
         case BatchAcknowledged():
             assert isinstance(state, Batch)
             return replace(state, reference=event.reference)
+        case BatchExported():
+            return state
         case _:
             assert_never(event)
 

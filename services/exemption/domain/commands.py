@@ -1,6 +1,7 @@
 """What people and other services may ask of exemption.
 
-Each command carries the id of what it is about; `expected` is the version the asker saw (If-Match).
+Each command carries the id of what it is about; new things get theirs from the command's own id. `expected` is the
+version that the asker saw (If-Match).
 """
 
 from datetime import date
@@ -17,7 +18,6 @@ from shared.schemes.procedure import Window
 class StartApplication(Command):
     """Open an application in a cycle, with whatever is typed already."""
 
-    application: str
     cycle: str
 
 
@@ -47,7 +47,6 @@ class SubmitApplication(Command):
 class ReceivePhotograph(Command):
     """A photograph that has been checked: every rule with its measured value, and what was kept of it."""
 
-    upload: str
     application: str
     slot: str
     accepted: bool
@@ -106,9 +105,15 @@ class PrintRecordTable(Command):
 class HandOffBatch(Command):
     """Submit approved records to the examinations authority; none named = all of the cycle that are ready."""
 
-    batch: str
     cycle: str
     applications: tuple[str, ...] = ()
+
+
+class ExportBatch(Command):
+    """Somebody concerned takes the rows of a batch."""
+
+    batch: str
+    format: str
 
 
 class RecordBatch(Command):
@@ -149,7 +154,6 @@ class AcknowledgeRecord(Command):
 class OpenCycle(Command):
     """批次: open a scheme at an organisation, with dates for each window."""
 
-    cycle: str
     scheme: str
     organisation: str
     title: str
@@ -210,6 +214,12 @@ class FollowAccount(Command):
     mobile: str | None = None
 
 
+class ForgetPerson(Command):
+    """Their key is gone: drop what was kept to find them by."""
+
+    person: str
+
+
 ApplicationCommand = (
     StartApplication
     | SaveDraft
@@ -222,5 +232,6 @@ ApplicationCommand = (
     | AcknowledgeRecord
 )
 CycleCommand = OpenCycle | ExtendWindow | CloseCycle
+AccountCommand = FollowAccount | ForgetPerson
 OrganisationCommand = FollowOrganisation | FollowRenaming | FollowClosing
-BatchCommand = RecordBatch | AcknowledgeBatch
+BatchCommand = RecordBatch | ExportBatch | AcknowledgeBatch

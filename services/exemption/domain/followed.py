@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.exemption.domain.commands import (
-    FollowAccount,
+    AccountCommand,
     FollowClosing,
     FollowOrganisation,
     FollowRenaming,
+    ForgetPerson,
     OrganisationCommand,
 )
-from shared.events.exemption import AccountFollowed, OrganisationFollowed
+from shared.events.exemption import AccountFollowed, OrganisationFollowed, PersonEvent, PersonForgotten
 from shared.kernel.decider import Decider
 
 
@@ -86,7 +87,9 @@ class Account:
     mobile: str
 
 
-def _follow_account(command: FollowAccount, state: Account | None, _: None) -> Sequence[AccountFollowed]:
+def _follow_account(command: AccountCommand, state: Account | None, _: None) -> Sequence[PersonEvent]:
+    if isinstance(command, ForgetPerson):
+        return [PersonForgotten()]
     known = state or Account("", "", "")
     learnt = Account(
         known.holder if command.holder is None else command.holder,
@@ -98,10 +101,12 @@ def _follow_account(command: FollowAccount, state: Account | None, _: None) -> S
     return [AccountFollowed(holder=learnt.holder, id_number=learnt.id_number, mobile=learnt.mobile)]
 
 
-def _account_is(_: Account | None, event: AccountFollowed) -> Account | None:
+def _account_is(_: Account | None, event: PersonEvent) -> Account | None:
+    if isinstance(event, PersonForgotten):
+        return None
     return Account(event.holder, event.id_number, event.mobile)
 
 
-ACCOUNT_FOLLOWED: Decider[FollowAccount, Account | None, AccountFollowed, None] = Decider(
+ACCOUNT_FOLLOWED: Decider[AccountCommand, Account | None, PersonEvent, None] = Decider(
     "person", None, _follow_account, _account_is
 )

@@ -108,7 +108,7 @@ def _reached(walk: Walk, rules: Rules) -> Iterator[str]:
 def walked(rules: Rules) -> Walk:
     """Every situation there is under a book; Refused when a perfect application is not even taken."""
     walk = Walk()
-    start = _after(APPLICATION.initial, StartApplication(application=_APPLICATION, cycle="c"), rules, _CANDIDATE)
+    start = _after(APPLICATION.initial, StartApplication(cycle="c"), rules, _CANDIDATE)
     found = [start]
     while found:
         state = found.pop()

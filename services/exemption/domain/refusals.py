@@ -89,16 +89,20 @@ REFUSALS: dict[str, Refusal] = {
     "exemption.no_such_document": Refusal(
         422, "没有该材料或填写项：{document}。", "There is no document or field {document}."
     ),
+    "exemption.person_erased": Refusal(410, "该考生的个人信息已删除。", "The candidate's personal data was erased."),
     # after the decision
     "exemption.not_granted": Refusal(409, "只有通过终审的申请可以办理。", "Only for applications finally approved."),
     "exemption.no_hand_off": Refusal(409, "本事项不需要上报。", "This scheme hands nothing off."),
     "exemption.batch_empty": Refusal(409, "没有可上报的申请记录。", "There is nothing to hand off."),
+    "exemption.batch_of_two_senders": Refusal(
+        422, "一批只能由一个单位上报。", "One batch comes from one organisation."
+    ),
     "exemption.batch_too_large": Refusal(
         422, "每批最多 {most} 条，本批 {count} 条。", "At most {most} records a batch; these are {count}."
     ),
     "exemption.batch_exists": Refusal(409, "该批上报已存在。", "This batch exists already."),
     "exemption.already_acknowledged": Refusal(409, "该批上报已经确认。", "This batch was already acknowledged."),
-    "exemption.missing_glyphs": Refusal(
+    "documents.missing_glyphs": Refusal(
         409, "申请记录含有本机字体没有的字：{characters}，无法打印。", "No font here can print: {characters}."
     ),
 }

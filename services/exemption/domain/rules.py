@@ -135,6 +135,12 @@ def checklist_must_be_complete(stage: Stage, answers: Mapping[str, bool]) -> Non
         raise Refused("exemption.checklist_failed", items=failed)
 
 
+def person_must_not_be_erased(form: Mapping[str, object]) -> None:
+    """What was erased can no longer be judged, printed or handed on."""
+    if not form:
+        raise Refused("exemption.person_erased")
+
+
 def reason_must_be_given(stage: Stage, code: str) -> Reason:
     """SW-26, SW-30: sent back only for a reason that the book has for this stage."""
     reason = stage.reason(code)

@@ -43,7 +43,8 @@ class Certificate(Sourced):
     """A certificate the system knows, the lowest level it accepts and the courses it exempts from."""
 
     id: Id
-    name: Text = Field(description="The official name, as printed on the certificate.")
+    name: Text = Field(description="The official name.")
+    also_printed: tuple[Text, ...] = Field((), description="Other ways in which certificates print the name.")
     lowest_level: Text
     courses: tuple[str, ...] = Field(min_length=1, description="Codes of the courses that need not be sat.")
 

@@ -43,10 +43,10 @@ class UploadContext:
 
     actor: str
     rules: Rules
-    application: Application
+    application: Application | Case
 
 
-def slot_must_be_open(application: Application, actor: str, rules: Rules, slot: str) -> Case:
+def slot_must_be_open(application: Application | Case, actor: str, rules: Rules, slot: str) -> Case:
     """SW-06, SW-14: a photograph is taken by the candidate, while the application may be edited, for a known slot."""
     if not isinstance(application, Case) or application.candidate != actor:
         raise Refused("access.not_found")

@@ -47,7 +47,7 @@ CANDIDATE = "candidate-zhang"
 ORGANISATIONS = {
     each.id: each
     for each in (
-        Organisation("authority", "测试考试院", "examinations_authority", None),
+        Organisation("authority", "测试考试院", "province", None),
         Organisation("uni", "测试大学", "university", "authority"),
         Organisation("point-a", "甲助学点", "teaching_point", "uni"),
         Organisation("point-b", "乙助学点", "teaching_point", "uni"),
@@ -112,7 +112,7 @@ def me(now: datetime = NOON, rules: Rules = SWUST, **more: Any) -> Context:
 
 Past = Given[ApplicationCommand, Application, ApplicationEvent, Context]
 
-START = StartApplication(application=CASE, cycle="cycle-1")
+START = StartApplication(cycle="cycle-1")
 SUBMIT = SubmitApplication(application=CASE)
 PRINT = PrintRecordTable(application=CASE, digest="sha256:0")
 HAND_OFF = HandOffRecord(batch="batch-1", receiver="authority")

@@ -61,7 +61,7 @@ def ops(*roles: tuple[str, str], **more: Any) -> CycleContext:
     return replace(CycleContext(NOON, "staff-ops", frozenset(roles), SWUST, ORGANISATIONS), **more)
 
 
-OPEN = OpenCycle(cycle="c", scheme=SWUST.ref, organisation="uni", title="2026年上半年", windows={"apply": WINDOW})
+OPEN = OpenCycle(scheme=SWUST.ref, organisation="uni", title="2026年上半年", windows={"apply": WINDOW})
 UNI = ("university_admin", "uni")
 
 
@@ -95,13 +95,13 @@ def test_only_those_responsible_open_extend_and_close_a_cycle(role: tuple[str, s
 
 def test_a_cycle_needs_exactly_the_windows_of_the_book() -> None:
     for windows in ({}, {"apply": WINDOW, "pay": WINDOW}, {"pay": WINDOW}):
-        command = OpenCycle(cycle="c", scheme=SWUST.ref, organisation="uni", title="批次", windows=windows)
+        command = OpenCycle(scheme=SWUST.ref, organisation="uni", title="批次", windows=windows)
         given(CYCLE).when(command, ops(UNI)).refused("exemption.wrong_windows", needed=["apply"])
 
 
 def test_a_window_must_make_sense() -> None:
     backwards = Window(date(2026, 3, 2), date(2026, 3, 1))
-    command = OpenCycle(cycle="c", scheme=SWUST.ref, organisation="uni", title="批次", windows={"apply": backwards})
+    command = OpenCycle(scheme=SWUST.ref, organisation="uni", title="批次", windows={"apply": backwards})
     given(CYCLE).when(command, ops(UNI)).refused("exemption.impossible_window", faults=["to_day_before_from_day"])
 
 
@@ -130,7 +130,7 @@ def test_a_closed_cycle_stays_closed() -> None:
 # --- photographs
 
 RECEIVED = ReceivePhotograph(
-    upload="u", application=CASE, slot="id_front", accepted=True, results=({"code": "photo.bytes", "passed": True},),
+    application=CASE, slot="id_front", accepted=True, results=({"code": "photo.bytes", "passed": True},),
     original="o", original_type="image/jpeg", original_digest="d", picture="p", picture_digest="e",
     reading={"id_number": "11010119900307109X"},
 )  # fmt: skip
@@ -144,7 +144,7 @@ def test_a_photograph_is_kept_with_everything_that_was_measured() -> None:
 
 def test_a_refused_photograph_is_a_fact_and_nothing_of_it_is_kept() -> None:
     failed = ReceivePhotograph(
-        upload="u", application=CASE, slot="id_front", accepted=False, results=({"code": "photo.too_blurred"},)
+        application=CASE, slot="id_front", accepted=False, results=({"code": "photo.too_blurred"},)
     )
     (event,) = given(UPLOAD).when(failed, UploadContext(CANDIDATE, SWUST, draft().state)).happened()
     assert isinstance(event, PhotographRefused)
@@ -159,7 +159,7 @@ def test_photographs_are_taken_only_for_the_own_application_while_it_may_be_edit
         (granted(), CANDIDATE, "exemption.already_submitted"),
     ):
         given(UPLOAD).when(RECEIVED, UploadContext(who, SWUST, past.state)).refused(code)
-    other_slot = ReceivePhotograph(upload="u", application=CASE, slot="passport", accepted=True, results=())
+    other_slot = ReceivePhotograph(application=CASE, slot="passport", accepted=True, results=())
     given(UPLOAD).when(other_slot, UploadContext(CANDIDATE, SWUST, draft().state)).refused("exemption.unknown_slot")
 
 

@@ -1,0 +1,102 @@
+"""For candidates: start, fill in, hand in and follow an application. The detail page is shared with reviewers."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from services.exemption.api.answers import Answer, case_answer, list_item
+from services.exemption.api.asking import Body, BooksDep, Done, Id, IdInBody, looking, readable_case
+from services.exemption.domain.case import Case
+from services.exemption.domain.commands import (
+    DiscardDraft,
+    SaveDraft,
+    StartApplication,
+    SubmitApplication,
+    ViewDocuments,
+)
+from services.exemption.domain.upload import UPLOAD
+from services.exemption.views.applications import find_duplicates, find_own
+from services.exemption.views.organisations import find_named
+from services.exemption.views.uploads import find_uploads
+from shared.kernel.messages import Fact, stream_name
+from shared.runtime.access import AnyoneDep, CandidateDep, CommandMeta, IfMatch, ServiceDep
+from shared.runtime.event_store import Connection
+from shared.runtime.service import Service
+
+router = APIRouter()
+
+Word = Annotated[str, Field(max_length=40)]
+
+
+class Start(Body):
+    cycle: IdInBody
+
+
+class Draft(Body):
+    """The whole form as typed so far, and the photographs by slot."""
+
+    form: dict[Word, Annotated[str, Field(max_length=4000)]] = Field(max_length=60)
+    photos: dict[Word, IdInBody] = Field(default_factory=dict, max_length=20)
+
+
+@router.post("/applications", status_code=201)
+async def start(body: Start, service: ServiceDep, caller: CandidateDep, meta: CommandMeta) -> Done:
+    """待提交: open an application in a cycle."""
+    return Done.of(await service.handle(StartApplication(cycle=body.cycle), meta, caller=caller))
+
+
+@router.get("/applications")
+async def own(service: ServiceDep, books: BooksDep, caller: CandidateDep) -> dict[str, Any]:
+    """SW-16: the candidate's own records."""
+    async with service.reading() as connection:
+        rows = await find_own(connection, caller.id)
+    return {"items": [list_item(row, books.rules(row.scheme).book) for row in rows]}
+
+
+@router.put("/applications/{application}/draft")
+async def save(
+    application: Id, body: Draft, service: ServiceDep, caller: CandidateDep, meta: CommandMeta, version: IfMatch
+) -> Done:
+    """Kept as typed, right or wrong; checked when handed in."""
+    command = SaveDraft(application=application, form=dict(body.form), photos=dict(body.photos), expected=version)
+    return Done.of(await service.handle(command, meta, caller=caller))
+
+
+@router.post("/applications/{application}/submit")
+async def submit(
+    application: Id, service: ServiceDep, caller: CandidateDep, meta: CommandMeta, version: IfMatch
+) -> Done:
+    """SW-07 确认提交: hand in what was saved last; with If-Match, exactly what was looked at."""
+    command = SubmitApplication(application=application, expected=version)
+    return Done.of(await service.handle(command, meta, caller=caller))
+
+
+@router.post("/applications/{application}/discard")
+async def discard(
+    application: Id, service: ServiceDep, caller: CandidateDep, meta: CommandMeta, version: IfMatch
+) -> Done:
+    command = DiscardDraft(application=application, expected=version)
+    return Done.of(await service.handle(command, meta, caller=caller))
+
+
+@router.get("/applications/{application}")
+async def detail(application: Id, service: ServiceDep, books: BooksDep, caller: AnyoneDep) -> Answer:
+    """SW-20: the form, the photographs, the state and 经办记录; a reviewer's look is recorded."""
+    reviewing = caller.kind == "staff"
+    if reviewing:
+        look = ViewDocuments(application=application, documents=("form", "history"))
+        await service.handle(look, looking(service, caller), caller=caller)
+    async with service.reading() as connection:
+        case, context, past = await readable_case(service, connection, books, application, caller)
+        named = {getattr(fact.event, "organisation", "") for fact in past} | set(case.organisations.values())
+        names = await find_named(connection, sorted(named))
+        photographs = await _photographs(service, connection, case)
+        duplicates = await find_duplicates(connection, application) if reviewing else None
+    return case_answer(application, case, context, past, photographs, names, duplicates)
+
+
+async def _photographs(service: Service, connection: Connection, case: Case) -> dict[str, Fact[Any]]:
+    known = await find_uploads(connection, case.photos.values())
+    facts = await service.facts(connection, [(stream_name(UPLOAD.kind, upload), 1) for upload in known])
+    return {fact.subject: fact for fact in facts}

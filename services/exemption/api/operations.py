@@ -1,0 +1,176 @@
+"""For those who run the procedure: cycles are opened, extended and closed; approved records are handed off."""
+
+from datetime import date, time
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import JSONResponse
+from pydantic import Field
+
+from services.exemption.api.asking import Body, BooksDep, Done, Id, IdInBody, looking
+from services.exemption.domain import export as rows_of
+from services.exemption.domain.application import APPLICATION
+from services.exemption.domain.batch import BATCH, Batch
+from services.exemption.domain.case import Case
+from services.exemption.domain.commands import (
+    AcknowledgeBatch,
+    CloseCycle,
+    ExportBatch,
+    ExtendWindow,
+    HandOffBatch,
+    OpenCycle,
+)
+from services.exemption.handlers import Books, organisation_names
+from services.exemption.views.batches import BatchRow, find_batches
+from shared.kernel.messages import stream_name
+from shared.runtime.access import CommandMeta, IfMatch, ServiceDep, StaffDep
+from shared.runtime.event_store import Connection
+from shared.runtime.service import Service
+from shared.schemes.procedure import Window
+
+router = APIRouter()
+
+Word = Annotated[str, Field(min_length=1, max_length=100)]
+Reason = Annotated[str, Field(min_length=2, max_length=200)]
+
+
+class WindowDates(Body):
+    """Days inclusive, hours half-open, Asia/Shanghai."""
+
+    from_day: date
+    to_day: date
+    daily: list[tuple[time, time]] = Field(default_factory=list, max_length=10)
+    excluded: list[date] = Field(default_factory=list, max_length=100)
+
+    def window(self) -> Window:
+        return Window(self.from_day, self.to_day, tuple(self.daily), tuple(self.excluded))
+
+
+class Open(Body):
+    scheme: Word
+    organisation: Word
+    title: Word
+    windows: dict[Word, WindowDates] = Field(max_length=20)
+
+
+class Extend(Body):
+    purpose: Word
+    to_day: date
+    reason: Reason
+
+
+class Close(Body):
+    reason: Reason
+
+
+class HandOff(Body):
+    """Which records; none named = all of the cycle that are ready."""
+
+    cycle: IdInBody
+    applications: list[IdInBody] = Field(default_factory=list, max_length=1000)
+
+
+class Acknowledge(Body):
+    reference: Annotated[str, Field(min_length=1, max_length=60)]
+
+
+@router.post("/cycles", status_code=201)
+async def open_cycle(body: Open, service: ServiceDep, caller: StaffDep, meta: CommandMeta) -> Done:
+    """批次: open a scheme at an organisation and all below it."""
+    windows = {purpose: dates.window() for purpose, dates in body.windows.items()}
+    command = OpenCycle(scheme=body.scheme, organisation=body.organisation, title=body.title, windows=windows)
+    return Done.of(await service.handle(command, meta, caller=caller))
+
+
+@router.post("/cycles/{cycle}/extend")
+async def extend(
+    cycle: Id, body: Extend, service: ServiceDep, caller: StaffDep, meta: CommandMeta, version: IfMatch
+) -> Done:
+    command = ExtendWindow(cycle=cycle, purpose=body.purpose, to_day=body.to_day, reason=body.reason, expected=version)
+    return Done.of(await service.handle(command, meta, caller=caller))
+
+
+@router.post("/cycles/{cycle}/close")
+async def close(
+    cycle: Id, body: Close, service: ServiceDep, caller: StaffDep, meta: CommandMeta, version: IfMatch
+) -> Done:
+    command = CloseCycle(cycle=cycle, reason=body.reason, expected=version)
+    return Done.of(await service.handle(command, meta, caller=caller))
+
+
+@router.post("/batches", status_code=201)
+async def hand_off(body: HandOff, service: ServiceDep, caller: StaffDep, meta: CommandMeta) -> Done:
+    """SW-33: submit approved records to the examinations authority."""
+    command = HandOffBatch(cycle=body.cycle, applications=tuple(dict.fromkeys(body.applications)))
+    return Done.of(await service.handle(command, meta, caller=caller))
+
+
+@router.post("/batches/{batch}/acknowledge")
+async def acknowledge(batch: Id, body: Acknowledge, service: ServiceDep, caller: StaffDep, meta: CommandMeta) -> Done:
+    """The authority confirms that it has them, under its own reference."""
+    command = AcknowledgeBatch(batch=batch, reference=body.reference)
+    return Done.of(await service.handle(command, meta, caller=caller))
+
+
+@router.get("/batches")
+async def batches(service: ServiceDep, caller: StaffDep) -> dict[str, Any]:
+    """What the caller's organisations sent or received, the newest first."""
+    async with service.reading() as connection:
+        rows = await find_batches(connection, caller.roles)
+    return {"items": [_batch_item(row) for row in rows]}
+
+
+def _batch_item(row: BatchRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "scheme": row.scheme,
+        "cycle": row.cycle,
+        "organisation": row.organisation,
+        "receiver": row.receiver,
+        "count": len(row.applications),
+        "digest": row.digest,
+        "handed_off_at": row.handed_off_at,
+        "reference": row.reference,
+        "acknowledged_at": row.acknowledged_at,
+        "version": row.version,
+    }
+
+
+@router.get("/batches/{batch}/export", response_class=Response)
+async def export(
+    batch: Id,
+    service: ServiceDep,
+    books: BooksDep,
+    caller: StaffDep,
+    file: Annotated[Literal["json", "csv"], Query(description="What kind of file.")] = "json",
+) -> Response:
+    """The rows of a batch with their digest; `intact` says whether it is still that of the hand-off. Recorded."""
+    look = ExportBatch(batch=batch, format=file)
+    await service.handle(look, looking(service, caller), caller=caller)
+    async with service.reading() as connection:
+        handed, heading, rows = await _rows(service, connection, books, batch)
+    if file == "csv":
+        disposition = {"Content-Disposition": f'attachment; filename="{batch}.csv"'}
+        return Response(rows_of.as_csv(heading, rows), media_type="text/csv; charset=utf-8", headers=disposition)
+    digest = rows_of.digest(heading, rows)
+    return JSONResponse(
+        {"batch": batch, "columns": heading, "rows": rows, "digest": digest, "intact": digest == handed.digest}
+    )
+
+
+async def _rows(
+    service: Service, connection: Connection, books: Books, batch: str
+) -> tuple[Batch, list[str], list[list[str]]]:
+    past = await service.history(connection, stream_name(BATCH.kind, batch))
+    handed = BATCH.replay(fact.event for fact in past)
+    assert isinstance(handed, Batch)  # the command before this refused anything else
+    rules = books.rules(handed.scheme)
+    cases: dict[str, Case] = {}
+    for application in handed.applications:
+        facts = await service.history(connection, stream_name(APPLICATION.kind, application))
+        state = APPLICATION.replay(fact.event for fact in facts)
+        assert isinstance(state, Case)
+        cases[application] = state
+    names = await organisation_names(connection, rules, cases.values())
+    heading = rows_of.columns(rules.book)
+    return handed, heading, [rows_of.row(rules.book, each, case, names) for each, case in cases.items()]

@@ -1,0 +1,149 @@
+"""证件照片: received, checked, kept sealed, and shown to those who may read the case.
+
+The check and the reading run in worker processes; what is heavy or may fail happens before the command.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from hashlib import sha256
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Form, Response, UploadFile
+
+from services.exemption.api.answers import Answer, agreements
+from services.exemption.api.asking import BooksDep, DocumentsDep, Id, looking, readable_case
+from services.exemption.domain.commands import ReceivePhotograph, ViewDocuments
+from services.exemption.domain.upload import slot_must_be_open
+from services.exemption.views.uploads import find_uploads
+from shared.documents import hints
+from shared.documents.photo_rules import PhotoRules, RuleResult
+from shared.documents.pool import DocumentWorkers
+from shared.documents.refusals import explain
+from shared.events.exemption import PhotographAccepted, PhotographRefused
+from shared.kernel.errors import Refused
+from shared.runtime.access import AnyoneDep, CandidateDep, CommandMeta, ServiceDep
+from shared.runtime.edge import UPLOAD_BYTES
+from shared.schemes.forms import PhotoSlot
+
+router = APIRouter()
+
+_READERS: Mapping[str, Callable[[hints.Reading], hints.Found | None]] = {
+    "id_number": hints.id_number,
+    "name": hints.name,
+    "certificate_number": hints.certificate_number,
+    "certificate": hints.certificate_title,
+    "valid_until": hints.valid_until,
+}
+_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png"}
+
+
+@router.post("/uploads", status_code=201, max_body_size=UPLOAD_BYTES)
+async def upload(
+    application: Annotated[str, Form(max_length=40)],
+    slot: Annotated[str, Form(max_length=40)],
+    file: Annotated[UploadFile, File()],
+    service: ServiceDep,
+    books: BooksDep,
+    documents: DocumentsDep,
+    caller: CandidateDep,
+    meta: CommandMeta,
+) -> Answer:
+    """SW-06, SW-10, SW-46: checked by content, cropped, re-encoded; every failed rule with its measured value."""
+    async with service.reading() as connection:
+        case, context, _ = await readable_case(service, connection, books, application, caller)
+    slot_must_be_open(case, caller.id, context.rules, slot)
+    said = context.rules.book.slot(slot)
+    assert said is not None  # the law above
+    data = await file.read()
+    command = await _checked(data, said, service, documents, caller.id, application)
+    request = {"application": application, "slot": slot, "content": sha256(data).hexdigest()}
+    receipt = await service.handle(command, meta, caller=caller, request=request)
+    async with service.reading() as connection:
+        (fact,) = await service.facts(connection, [(receipt.stream, receipt.version)])
+    if isinstance(fact.event, PhotographRefused):
+        failed = [result for result in fact.event.results if not result["passed"]]
+        raise Refused("exemption.photo_refused", slot=slot, count=len(failed), failed=failed, hint=_hint(said))
+    event: PhotographAccepted = fact.event
+    return {
+        "id": fact.subject,
+        "slot": slot,
+        "cropped": event.cropped,
+        "results": list(event.results),
+        "hints": list(event.hints),
+        "agreement": agreements(context.rules.book, case, event.reading),
+    }
+
+
+def _hint(said: PhotoSlot) -> str:
+    """SW-09: what to do about it."""
+    return said.background_hint.text if said.background_hint else said.capture_hint.text
+
+
+async def _checked(
+    data: bytes, said: PhotoSlot, service: Any, documents: DocumentWorkers, person: str, application: str
+) -> ReceivePhotograph:
+    prepared = await documents.prepare(data, PhotoRules(**said.photo.asked()))
+    report = prepared.report
+    results = tuple(_result(each) for each in report.results)
+    noticed = tuple(_result(each) for each in report.hints if not each.passed)
+    if prepared.picture is None:
+        return ReceivePhotograph(
+            application=application, slot=said.slot, accepted=False, results=results, hints=noticed
+        )
+    reading = await _reading(prepared.picture, said, documents)
+    original = await service.blobs.put(person, data, _TYPES.get(report.format, "application/octet-stream"))
+    picture = await service.blobs.put(person, prepared.picture, "image/jpeg")
+    return ReceivePhotograph(
+        application=application,
+        slot=said.slot,
+        accepted=True,
+        results=results,
+        hints=noticed,
+        original=original.id,
+        original_type=original.content_type,
+        original_digest=original.digest,
+        picture=picture.id,
+        picture_digest=picture.digest,
+        cropped=prepared.cropped,
+        reading=reading,
+    )
+
+
+def _result(result: RuleResult) -> dict[str, Any]:
+    zh, en = explain(result)
+    return {**asdict(result), "zh": zh, "en": en}
+
+
+async def _reading(picture: bytes, said: PhotoSlot, documents: DocumentWorkers) -> dict[str, Any]:
+    """By kind of field, what stands on the paper. Only a hint: when the reader is busy the upload goes on without."""
+    if not said.reads:
+        return {}
+    try:
+        read = await documents.read(picture)
+    except Refused:
+        return dict.fromkeys(said.reads)
+    found = {kind: _READERS[kind](read) for kind in said.reads}
+    return {kind: asdict(each) if each else None for kind, each in found.items()}
+
+
+@router.get("/uploads/{upload}/picture", response_class=Response)
+async def picture(
+    upload: Id, service: ServiceDep, books: BooksDep, caller: AnyoneDep, original: bool = False
+) -> Response:
+    """SW-21: in full quality, for the owner and for those whose desk the case has reached; that look is recorded."""
+    async with service.reading() as connection:
+        row = (await find_uploads(connection, [upload])).get(upload)
+        if row is None:
+            raise Refused("access.not_found")
+        case, _, _ = await readable_case(service, connection, books, row.application, caller)
+        if row.owner != case.candidate or (caller.id != row.owner and upload not in case.photos.values()):
+            raise Refused("access.not_found")
+    if caller.id != row.owner:
+        look = ViewDocuments(application=row.application, documents=(row.slot,))
+        await service.handle(look, looking(service, caller), caller=caller)
+    data = await service.blobs.get(row.owner, row.original if original else row.picture)
+    return Response(
+        data,
+        media_type=row.original_type if original else "image/jpeg",
+        headers={"Content-Disposition": f'inline; filename="{row.slot}"'},
+    )

@@ -1,0 +1,183 @@
+"""For reviewers: the work list by role and organisation, the decisions, and the record table."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from fastapi.concurrency import run_in_threadpool
+from pydantic import Field
+
+from services.exemption.api.answers import list_item
+from services.exemption.api.asking import Body, BooksDep, Done, Id, readable_case
+from services.exemption.domain import export
+from services.exemption.domain.application import APPLICATION, Context
+from services.exemption.domain.case import Case
+from services.exemption.domain.commands import PassStage, PrintRecordTable, ReturnApplication
+from services.exemption.domain.followed import Organisation
+from services.exemption.domain.form import value_of
+from services.exemption.handlers import Books, organisation_names
+from services.exemption.views.applications import find_work
+from services.exemption.views.organisations import find_named
+from services.exemption.views.uploads import find_uploads
+from shared.documents.record_table import Decision, Picture, RecordTable, render
+from shared.events.exemption import StagePassed
+from shared.kernel.errors import Refused
+from shared.kernel.messages import Fact, stream_name
+from shared.kernel.time import microseconds, spoken
+from shared.runtime.access import CommandMeta, IfMatch, ServiceDep, StaffDep
+from shared.runtime.event_store import Connection
+
+router = APIRouter()
+
+
+class Pass(Body):
+    """通过: every item of the checklist answered."""
+
+    stage: str = Field(max_length=40)
+    checklist: dict[Annotated[str, Field(max_length=40)], bool] = Field(max_length=50)
+    opinion: str = Field("", max_length=500)
+
+
+class Return(Body):
+    """驳回: a reason of the book and free text."""
+
+    stage: str = Field(max_length=40)
+    reason_code: str = Field(max_length=40)
+    note: str = Field(min_length=1, max_length=500)
+    document: str | None = Field(None, max_length=40)
+
+
+@router.get("/work")
+async def work(
+    service: ServiceDep,
+    books: BooksDep,
+    caller: StaffDep,
+    done: bool = False,
+    after: Annotated[str | None, Query(max_length=100)] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+) -> dict[str, Any]:
+    """SW-23, SW-28: what waits for the caller's roles at their organisations, the oldest first; or what was decided."""
+    async with service.reading() as connection:
+        rows = await find_work(connection, caller.roles, done=done, after=_place(after), limit=limit)
+        refs = [(stream_name(APPLICATION.kind, row.application.id), row.application.form_version or 1) for row in rows]
+        forms = await service.facts(connection, refs)
+    items = []
+    for row, fact in zip(rows, forms, strict=True):
+        book = books.rules(row.application.scheme).book
+        items.append(
+            {
+                **list_item(row.application, book),
+                "name": value_of(book, "name", fact.event.form) if hasattr(fact.event, "form") else None,
+                "stage": row.stage,
+                "role": row.role,
+                "organisation": row.organisation,
+                "opened_at": row.opened_at,
+                "due_at": row.due_at,
+                "outcome": row.outcome,
+                "decided_at": row.decided_at,
+                "duplicates": row.duplicates,
+            }
+        )
+    last = rows[-1] if len(rows) == limit else None
+    at = (last.decided_at if done else last.opened_at) if last else None
+    return {"items": items, "next": f"{microseconds(at)}.{last.application.id}" if last and at else None}
+
+
+def _place(after: str | None) -> tuple[datetime, str] | None:
+    if after is None:
+        return None
+    moment, _, application = after.partition(".")
+    if not moment.isdecimal() or len(moment) > 17:
+        raise Refused("request.invalid", fields=[{"field": "after", "problem": "not_a_cursor"}])
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(moment)), application
+
+
+@router.post("/applications/{application}/pass")
+async def pass_stage(
+    application: Id, body: Pass, service: ServiceDep, caller: StaffDep, meta: CommandMeta, version: IfMatch
+) -> Done:
+    """SW-26 通过初审, SW-30 通过终审."""
+    command = PassStage(
+        application=application,
+        stage=body.stage,
+        checklist=dict(body.checklist),
+        opinion=body.opinion,
+        expected=version,
+    )
+    return Done.of(await service.handle(command, meta, caller=caller))
+
+
+@router.post("/applications/{application}/return")
+async def return_application(
+    application: Id, body: Return, service: ServiceDep, caller: StaffDep, meta: CommandMeta, version: IfMatch
+) -> Done:
+    """SW-26, SW-30 驳回申请: the reason goes to the candidate."""
+    command = ReturnApplication(
+        application=application,
+        stage=body.stage,
+        reason_code=body.reason_code,
+        note=body.note,
+        document=body.document,
+        expected=version,
+    )
+    return Done.of(await service.handle(command, meta, caller=caller))
+
+
+@router.post("/applications/{application}/record-table", response_class=Response)
+async def record_table(
+    application: Id, service: ServiceDep, books: BooksDep, caller: StaffDep, meta: CommandMeta
+) -> Response:
+    """SW-31 打印申请记录: a PDF with everything, only when finally approved. Printing is recorded."""
+    async with service.reading() as connection:
+        case, context, past = await readable_case(service, connection, books, application, caller)
+        table = await _table(connection, application, case, context, past, books)
+        uploads = await find_uploads(connection, case.photos.values())
+    await service.handle(PrintRecordTable(application=application, digest=table.digest), meta, caller=caller)
+    pictures = [await service.blobs.get(case.candidate, uploads[each].picture) for each in case.photos.values()]
+    printed = await run_in_threadpool(render, table, pictures)
+    return Response(
+        printed,
+        media_type="application/pdf",
+        headers={"Content-Disposition": f'inline; filename="{application}.pdf"'},
+    )
+
+
+async def _table(
+    connection: Connection, application: str, case: Case, context: Context, past: list[Fact[Any]], books: Books
+) -> RecordTable:
+    book = context.rules.book
+    names = await organisation_names(connection, context.rules, [case])
+    heading, row = export.columns(book), export.row(book, application, case, names)
+    asked = list(zip(heading, row, strict=True))[1:-1]
+    uploads = await find_uploads(connection, case.photos.values())
+    passed = [fact for fact in past if isinstance(fact.event, StagePassed) and fact.event.stage in case.passed]
+    latest = {fact.event.stage: fact for fact in passed}  # of several submissions, the last word counts
+    places = await find_named(connection, [fact.event.organisation for fact in latest.values()])
+    return RecordTable(
+        title=book.record_table.title,
+        number=application,
+        fields=tuple((label, value or "—") for label, value in asked),
+        courses=case.course_codes,
+        decisions=tuple(_decision(fact, context, places) for fact in latest.values()),
+        pictures=tuple(
+            Picture(said.label if (said := book.slot(slot)) else slot, uploads[upload].picture_digest)
+            for slot, upload in case.photos.items()
+        ),
+        note=book.record_table.note.text,
+        footer=tuple(each.text for each in books.head(case.scheme).footer),
+    )
+
+
+def _decision(fact: Fact[StagePassed], context: Context, places: Mapping[str, Organisation]) -> Decision:
+    event = fact.event
+    items = {item.id: item.text for item in context.rules.book.stage(event.stage).checklist}
+    return Decision(
+        stage=event.stage,
+        result=event.title,
+        organisation=places[event.organisation].title if event.organisation in places else event.organisation,
+        reviewer=event.reviewer,
+        at=spoken(fact.meta.at),
+        checked=tuple(items.get(item, item) for item in event.checklist),
+        opinion=event.opinion,
+    )

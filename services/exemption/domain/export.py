@@ -1,0 +1,51 @@
+"""An application as a row of plain text: for the record table, and for the batch that goes to the authority. Pure."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+
+from services.exemption.domain.case import Case
+from services.exemption.domain.scheme import ExemptionScheme
+
+Row = Sequence[str]
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def columns(book: ExemptionScheme) -> list[str]:
+    return ["申请编号", *(field.label for field in book.fields), "免考课程代码"]
+
+
+def row(book: ExemptionScheme, application: str, case: Case, names: Mapping[str, str]) -> list[str]:
+    """What the form says, in words that people read; `names` are titles of organisations."""
+    shown = [_shown(book, kind=field.kind, field=field.name, case=case, names=names) for field in book.fields]
+    return [application, *shown, "、".join(case.course_codes)]
+
+
+def _shown(book: ExemptionScheme, *, kind: str, field: str, case: Case, names: Mapping[str, str]) -> str:
+    value = str(case.form.get(field, ""))
+    if kind == "certificate":
+        return next((each.name for each in book.certificates if each.id == value), value)
+    if kind == "organisation":
+        return names.get(value, value)
+    if kind == "choice":
+        entries = book.lists.get(next(each.list or "" for each in book.fields if each.name == field), ())
+        return next((each.title for each in entries if each.id == value), value)
+    return value
+
+
+def digest(heading: Row, rows: Sequence[Row]) -> str:
+    """Of the rows as canonical JSON: the sender, the receiver and the trail can compare it."""
+    said = json.dumps([list(heading), *map(list, rows)], ensure_ascii=False, separators=(",", ":"))
+    return f"sha256:{sha256(said.encode()).hexdigest()}"
+
+
+def as_csv(heading: Row, rows: Sequence[Row]) -> str:
+    """For spreadsheets: a byte order mark for Chinese, and no cell that a spreadsheet would run as a formula."""
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL)
+    for each in (heading, *rows):
+        writer.writerow([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in each])
+    return "\ufeff" + out.getvalue()

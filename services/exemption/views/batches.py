@@ -1,0 +1,73 @@
+"""上报批次: what was handed off to an examinations authority, and what came back."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.events.exemption import BatchAcknowledged, BatchHandedOff
+from shared.kernel.messages import Fact
+from shared.runtime.event_store import Connection, Tx, View
+
+
+async def _handed_off(tx: Tx, fact: Fact[BatchHandedOff]) -> None:
+    event = fact.event
+    await tx.connection.execute(
+        "insert into batches (id, scheme, cycle, organisation, sender_role, receiver, receiver_role, applications, "
+        "digest, handed_off_at, version) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        fact.subject,
+        event.scheme,
+        event.cycle,
+        event.organisation,
+        event.sender_role,
+        event.receiver,
+        event.receiver_role,
+        list(event.applications),
+        event.digest,
+        fact.meta.at,
+        fact.version,
+    )
+
+
+async def _acknowledged(tx: Tx, fact: Fact[BatchAcknowledged]) -> None:
+    await tx.connection.execute(
+        "update batches set reference = $2, acknowledged_at = $3, version = $4 where id = $1 and version < $4",
+        fact.subject,
+        fact.event.reference,
+        fact.meta.at,
+        fact.version,
+    )
+
+
+BATCHES = View("batches", ("batches",), {BatchHandedOff: _handed_off, BatchAcknowledged: _acknowledged})
+
+
+@dataclass(frozen=True)
+class BatchRow:
+    """A batch without its rows."""
+
+    id: str
+    scheme: str
+    cycle: str
+    organisation: str
+    receiver: str
+    applications: Sequence[str]
+    digest: str
+    handed_off_at: datetime
+    reference: str | None
+    acknowledged_at: datetime | None
+    version: int
+
+
+async def find_batches(connection: Connection, roles: Iterable[tuple[str, str]]) -> list[BatchRow]:
+    """The batches that those who hold these roles sent or received, the newest first."""
+    held = list(roles)
+    rows = await connection.fetch(
+        "select id, scheme, cycle, organisation, receiver, applications, digest, handed_off_at, reference, "
+        "acknowledged_at, version from batches "
+        "where (sender_role, organisation) in (select * from unnest($1::text[], $2::text[])) "
+        "or (receiver_role, receiver) in (select * from unnest($1::text[], $2::text[])) "
+        "order by handed_off_at desc, id limit 200",
+        [role for role, _ in held],
+        [organisation for _, organisation in held],
+    )
+    return [BatchRow(*row) for row in rows]

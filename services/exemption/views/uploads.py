@@ -1,0 +1,61 @@
+"""证件照片: accepted photographs, to whom they belong and where they are kept."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from shared.events.exemption import PhotographAccepted
+from shared.kernel.messages import Fact
+from shared.runtime.event_store import Connection, Tx, View
+
+
+async def _accepted(tx: Tx, fact: Fact[PhotographAccepted]) -> None:
+    event = fact.event
+    await tx.connection.execute(
+        "insert into uploads (id, application, owner, slot, picture, picture_digest, original, original_type, version) "
+        "values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        fact.subject,
+        event.application,
+        event.owner,
+        event.slot,
+        event.picture,
+        event.picture_digest,
+        event.original,
+        event.original_type,
+        fact.version,
+    )
+
+
+UPLOADS = View("uploads", ("uploads",), {PhotographAccepted: _accepted})
+
+
+@dataclass(frozen=True)
+class UploadRow:
+    """One accepted photograph."""
+
+    id: str
+    application: str
+    owner: str
+    slot: str
+    picture: str
+    picture_digest: str
+    original: str
+    original_type: str
+
+
+async def find_uploads(connection: Connection, ids: Iterable[str]) -> dict[str, UploadRow]:
+    rows = await connection.fetch(
+        "select id, application, owner, slot, picture, picture_digest, original, original_type from uploads "
+        "where id = any($1::text[])",
+        list(ids),
+    )
+    return {row["id"]: UploadRow(*row) for row in rows}
+
+
+async def kept_blobs(connection: Connection, blobs: Sequence[str]) -> set[str]:
+    """Which of these an accepted photograph still refers to; the others may be swept."""
+    rows = await connection.fetch(
+        "select unnest(array[picture, original]) as blob from uploads "
+        "where picture = any($1::text[]) or original = any($1::text[])",
+        list(blobs),
+    )
+    return {row["blob"] for row in rows} & set(blobs)
