@@ -209,10 +209,11 @@ def test_the_record_table_is_for_paper_and_made_by_the_university(book: Exemptio
     assert book.record_table.note.text == "打印纸质版用于存档和后续处理"
 
 
-def test_the_university_hands_approved_records_to_the_authority(book: ExemptionScheme) -> None:
+def test_the_university_hands_approved_records_to_the_authority(head: Head, book: ExemptionScheme) -> None:
     """SW-33."""
     assert book.hand_off
-    assert (book.hand_off.role, book.hand_off.receiver_scope) == ("university_admin", "examinations_authority")
+    titles = {scope.level: scope.title for scope in head.levels}
+    assert (book.hand_off.role, titles[book.hand_off.receiver_scope]) == ("university_admin", "考试院")
 
 
 def test_three_contacts_can_be_asked(head: Head) -> None:
