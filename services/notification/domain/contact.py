@@ -19,7 +19,7 @@ class Contact:
     mobile: str | None = None
     given_at: datetime | None = None
     schemes: Mapping[str, str] = field(default_factory=dict)
-    """Case -> the scheme it is judged by for ever, e.g. "swust/1x@1"."""
+    """Case -> the scheme it is judged by for ever, "<jurisdiction>/<name>@<version>"."""
 
 
 def decide(command: ContactCommand, state: Contact, _: None) -> list[ContactEvent]:

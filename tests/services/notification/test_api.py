@@ -9,7 +9,6 @@ import pytest
 from services.notification.main import notification
 from shared.schemes.catalog import Catalog
 from shared.testing.services import Web, running
-from shared.testing.stores import prepared
 from tests.conftest import Databases
 from tests.sandbox.serving import Sandbox
 from tests.services.notification.world import (
@@ -49,18 +48,10 @@ class Office:
         return answer.status_code, answer.json()
 
 
-@pytest.fixture(scope="module")
-async def template(databases: Databases) -> AsyncIterator[str]:
-    async with databases.fresh() as url:
-        await prepared(url)
-        yield url
-
-
 @pytest.fixture
 async def office(
-    template: str, databases: Databases, sandbox: Sandbox, gateways: Gateways, tmp_path: Path
+    template: str, databases: Databases, sandbox: Sandbox, gateways: Gateways, catalog: Catalog, tmp_path: Path
 ) -> AsyncIterator[Office]:
-    catalog = Catalog.load()
     async with databases.fresh(template=template) as url, world(url, sandbox, gateways, catalog) as around:
         for name in around.sources:
             await around.consumer.begin(name)

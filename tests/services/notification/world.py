@@ -33,6 +33,8 @@ from shared.testing.stores import KEK, LocalFeed, pool_of
 from tests.sandbox.serving import MovableClock, Sandbox
 
 Gateways = Mapping[str, SmsGateway]
+CALL_SECONDS = 0.4
+"""The books of these tests wait no longer for a provider."""
 _numbers = count(1)
 
 
