@@ -26,6 +26,7 @@ from services.identity.api.parts import (
     sms_may_be_sent,
     staff_of,
     today,
+    typed_code,
 )
 from services.identity.attempts import Attempts
 from services.identity.domain import account, rules, staff
@@ -192,7 +193,7 @@ async def reset(body: Reset, service: ServiceDep, parts: PartsDep, meta: Anonymo
     own = await _registered(service, person)
     command = ResetPassword(
         person=person,
-        code=body.code.strip(),
+        code=typed_code(body.code),
         id_number=body.id_number.strip().upper(),
         password_hash=password_hash,
         password_is_personal=rules.is_personal(password, own.mobile, own.id_number),
@@ -253,7 +254,7 @@ async def ask_mobile(
 
 @router.post("/me/mobile", status_code=204)
 async def replace_mobile(body: Code, service: ServiceDep, caller: CandidateDep, meta: CommandMeta) -> None:
-    command = ReplaceMobile(person=caller.id, code=body.code.strip())
+    command = ReplaceMobile(person=caller.id, code=typed_code(body.code))
     receipt = await service.handle(command, meta, caller=caller)
     await code_must_have_been_right(service, receipt)
 
@@ -265,6 +266,8 @@ async def replace_mobile(body: Code, service: ServiceDep, caller: CandidateDep, 
 async def find_person(body: Find, service: ServiceDep, parts: PartsDep, caller: StaffDep, meta: CommandMeta) -> Found:
     """F-10: a clerk who has an ID card before them looks its holder up."""
     rules.clerk_must_be_allowed(caller.roles, parts.scheme)
+    limit = parts.scheme.limits.lookups_per_clerk
+    await Attempts(service).spend_or_refuse("lookup", caller.id, limit, meta.at)
     person = await _person_with(service, "id_number", parse_id_number(body.id_number, today(meta.at)))
     if person is None:
         raise Refused("identity.no_account")

@@ -93,12 +93,22 @@ async def sms_may_be_sent(
     service: Service, scheme: IdentityScheme, body: CaptchaAnswer, mobile: str, address: str, meta: Meta
 ) -> None:
     """SD-11, SD-12: a picture read rightly, then the limits. A retry of the same command is not counted again."""
+    if not body.answer.strip():
+        raise Refused("identity.captcha_missing")
     if not await use_captcha(service, body.captcha, body.answer, meta.command_id, meta.at):
         return
     attempts, limits = Attempts(service), scheme.limits
     await attempts.spend_or_refuse("sms_cool_down", mobile, limits.sms_cool_down, meta.at)
     await attempts.spend_or_refuse("sms_per_address", address, limits.sms_per_address, meta.at)
     await attempts.spend_or_refuse("sms_per_mobile", mobile, limits.sms_per_mobile, meta.at)
+
+
+def typed_code(typed: str) -> str:
+    """SD-12: an SMS code as typed, spaces taken off."""
+    code = "".join(typed.split())
+    if not code:
+        raise Refused("identity.sms_code_missing")
+    return code
 
 
 def new_sms_code(scheme: IdentityScheme) -> str:

@@ -27,6 +27,7 @@ from services.identity.api.parts import (
     same,
     sms_may_be_sent,
     today,
+    typed_code,
 )
 from services.identity.attempts import Attempts, new_captcha
 from services.identity.domain import account, rules
@@ -169,7 +170,7 @@ async def prove_mobile(
     registration: RegistrationDep, body: Prove, service: ServiceDep, meta: AnonymousMeta
 ) -> RegistrationShown:
     """Step 1 done: from here on one may know whether the mobile has an account already."""
-    receipt = await service.handle(ProveMobile(person=registration, code=body.code.strip()), meta)
+    receipt = await service.handle(ProveMobile(person=registration, code=typed_code(body.code)), meta)
     await code_must_have_been_right(service, receipt)
     state = await account_of(service, registration)
     if isinstance(state, account.ChoosingPassword | account.GivingIdentity):

@@ -9,6 +9,8 @@ REFUSALS: dict[str, Refusal] = {
         "图片验证码不正确或已失效，请换一张重新填写。",
         "The picture was read wrongly or has expired; take a new one.",
     ),
+    "identity.captcha_missing": Refusal(422, "请填写图片验证码。", "Type what the picture shows."),
+    "identity.sms_code_missing": Refusal(422, "请填写验证码。", "Type the code that was sent."),
     "identity.sms_code_wrong": Refusal(
         422,
         "验证码不正确，还可以填写 {attempts_left} 次。",

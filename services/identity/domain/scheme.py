@@ -64,6 +64,7 @@ class Limits(BaseModel):
     identity_per_registration: Limit = Field(description="tries to register an ID number with one proved mobile")
     reset_per_mobile: Limit = Field(description="tries to choose a new password with a code")
     activation_per_staff: Limit = Field(description="activation codes typed for one staff account")
+    lookups_per_clerk: Limit = Field(description="ID numbers looked up by one member of staff")
     secrets_per_address: Limit = Field(description="service and bootstrap secrets tried from one address")
 
 

@@ -4,9 +4,13 @@ A cell is `ok` (events), `-` (nothing to do) or the code of the refusal. A forgo
 """
 # ruff: noqa: E501 - tables are read by column
 
+from contextlib import suppress
+from datetime import timedelta
 from typing import Any, get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.identity.domain.account import ACCOUNT
 from services.identity.domain.commands import (
@@ -44,6 +48,7 @@ from services.identity.domain.commands import (
 )
 from services.identity.domain.organisation import ORGANISATION
 from services.identity.domain.staff import STAFF
+from shared.events.identity import ActivationRenewed, SignedIn
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refused
 from shared.kernel.messages import Command
@@ -177,6 +182,31 @@ def test_the_tables_leave_out_no_command() -> None:
     assert {type(command) for command in OF_ACCOUNTS} == {*get_args(AccountCommand), *get_args(PersonCommand)}
     assert {type(command) for command in OF_STAFF} == {*get_args(StaffCommand), *get_args(PersonCommand)}
     assert {type(command) for command in OF_ORGANISATIONS} == {*get_args(OrganisationCommand)}
+
+
+MOMENTS = st.integers(0, 30 * 3600).map(lambda seconds: NOW + timedelta(seconds=seconds))
+
+
+@given(st.lists(st.tuples(st.sampled_from(OF_ACCOUNTS), MOMENTS, st.sampled_from([past.CODE, "wrong"])), max_size=25))
+def test_an_account_answers_any_run_of_commands_with_events_or_a_code(run: list[Any]) -> None:
+    events: list[Any] = []
+    for command, now, digest in run:
+        context = past.account(now, digest, EVERYTHING | {("authority_clerk", "*")})
+        with suppress(Refused):
+            events += ACCOUNT.decide(command, ACCOUNT.replay(events), context)
+    ACCOUNT.replay(events)
+
+
+@given(st.lists(st.tuples(st.sampled_from(OF_STAFF), MOMENTS, st.integers(98, 104)), max_size=25))
+def test_staff_answers_any_run_of_commands_with_events_or_a_code_and_no_step_serves_twice(run: list[Any]) -> None:
+    events: list[Any] = []
+    for command, now, step in run:
+        with suppress(Refused):
+            events += STAFF.decide(command, STAFF.replay(events), past.staff(now=now, step=step))
+    STAFF.replay(events)
+    used = [event.second_factor_step or 0 for event in events if isinstance(event, SignedIn)]
+    if not any(isinstance(event, ActivationRenewed) for event in events):  # which brings a new secret
+        assert used == sorted(set(used))
 
 
 NO = "access.not_allowed"

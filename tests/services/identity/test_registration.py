@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.testing.services import Web
-from tests.services.identity.people import PASSWORD, Office, Person, open_office
+from tests.services.identity.people import EASY_PICTURES, PASSWORD, Office, Person, open_office
 
 pytestmark = pytest.mark.servers
 
@@ -71,7 +71,7 @@ async def test_a_picture_is_too_old_after_five_minutes(office: Office) -> None:
         ("mobile", "'; drop table people; --", "identity.mobile_malformed"),
         ("mobile", "x" * 201, "request.invalid"),
         ("captcha", "", "identity.captcha_wrong"),
-        ("answer", "", "identity.captcha_wrong"),
+        ("answer", " ", "identity.captcha_missing"),
     ],
 )
 async def test_a_wrong_first_step_is_answered_with_what_is_wrong(
@@ -86,6 +86,33 @@ async def test_a_wrong_first_step_is_answered_with_what_is_wrong(
 async def test_the_message_about_a_wrong_mobile_is_the_one_the_source_asks_for(office: Office) -> None:
     answer = await office.post("/v1/registrations", {"mobile": "1390000", **await office.captcha()})
     assert "请填写正确手机号码" in answer.json()["detail"]
+
+
+async def test_what_is_left_empty_is_asked_for_in_the_words_of_the_source(office: Office) -> None:
+    """SD-11, SD-12; and a picture is not used up by an empty answer."""
+    read = await office.captcha()
+    person = Person()
+    answer = await office.post("/v1/registrations", {"mobile": person.mobile, **read, "answer": ""})
+    assert answer.json()["detail"] == "请填写图片验证码。"
+    began = (await office.post("/v1/registrations", {"mobile": person.mobile, **read})).json()
+    assert (await office.step(began, "mobile", {"code": " "})).json()["detail"] == "请填写验证码。"
+
+
+@pytest.mark.parametrize(("limit", "path"), [("captcha_per_address", "captchas"), ("sms_per_address", "registrations")])
+async def test_one_address_gets_so_many_pictures_and_codes_and_no_more(
+    office: Office, identity_database: str, tmp_path: Path, limit: str, path: str
+) -> None:
+    limits = EASY_PICTURES.limits
+    few = limits.model_copy(update={limit: getattr(limits, limit).model_copy(update={"most": 2})})
+    scheme = EASY_PICTURES.model_copy(update={"limits": few})
+    async with open_office(identity_database, tmp_path, office.clock, scheme=scheme) as strict:
+        strict.address = f"10.203.{len(limit)}.1"
+        statuses = []
+        for _ in range(3):
+            strict_captcha = await office.captcha() if path == "registrations" else {}
+            body = {"mobile": Person().mobile, **strict_captcha} if strict_captcha else {}
+            statuses.append((await strict.post(f"/v1/{path}", body)).status_code)
+        assert statuses == [201, 201, 429]
 
 
 async def test_codes_to_one_mobile_cool_down_for_a_minute_also_after_a_restart(

@@ -146,6 +146,18 @@ async def test_an_address_that_tries_many_numbers_waits(office: Office, identity
         assert code_of(await strict.sign_in(Person().mobile, "x")) == "identity.login_wrong"
 
 
+async def test_forty_people_sign_in_at_once_after_a_restart(
+    office: Office, identity_database: str, tmp_path: Path
+) -> None:
+    """More at once than the service has connections, and nobody's key is in memory yet."""
+    people = [Person() for _ in range(40)]
+    for person in people:
+        await office.registered(person)
+    async with open_office(identity_database, tmp_path, office.clock) as restarted, asyncio.timeout(8):
+        answers = await asyncio.gather(*(restarted.sign_in(person.mobile) for person in people))
+    assert {answer.status_code for answer in answers} == {201}
+
+
 # --- tokens
 
 
