@@ -4,14 +4,18 @@ Called by the exemption service, off the event loop. The layout is `record_table
 data, in memory: nothing of a person touches the disk. The same data prints the same bytes.
 """
 
+import io
 import json
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import typst
+from PIL import Image
 
 from shared.documents.fonts import chinese_font, missing_glyphs
 from shared.kernel.errors import Refused
@@ -46,6 +50,7 @@ class RecordTable:
 
     title: str
     number: str
+    approved_at: datetime  # also the date of the document: the same data prints the same bytes
     fields: tuple[tuple[str, str], ...]
     courses: tuple[str, ...]
     decisions: tuple[Decision, ...]
@@ -56,28 +61,37 @@ class RecordTable:
     @property
     def digest(self) -> str:
         """Of everything that is printed, the pictures included: the trail keeps it."""
-        return f"sha256:{sha256(self._said().encode()).hexdigest()}"
+        return f"sha256:{sha256(self.said().encode()).hexdigest()}"
 
-    def _said(self) -> str:
-        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    def said(self) -> str:
+        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
 
 
 def render(table: RecordTable, pictures: Sequence[bytes]) -> bytes:
     """The PDF. A character that no font here has would vanish silently, so it is refused by name."""
     font = chinese_font()
-    said = json.dumps(asdict(table), ensure_ascii=False)
-    if missing := missing_glyphs(said, font):
+    if missing := missing_glyphs(table.said(), font):
         raise Refused("documents.missing_glyphs", characters=missing)
     files: dict[str, Any] = {"main.typ": _LAYOUT.read_bytes()}
-    files |= {f"picture-{place}.jpg": data for place, data in enumerate(pictures)}
+    files |= {f"picture-{place}.svg": _as_text(data) for place, data in enumerate(pictures)}
     data = {**asdict(table), "digest": table.digest, "font": font.at(12).getname()[0]}
     compile_files: Any = typst.compile  # takes files by name, which its stub does not know
     printed: bytes = compile_files(
         files,
         font_paths=[str(font.path.parent)],
         ignore_system_fonts=True,
-        sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
+        sys_inputs={"data": json.dumps(data, ensure_ascii=False, default=str)},
         pdf_standards=["a-2b"],
-        timestamp=0,
+        timestamp=table.approved_at.replace(microsecond=0),
     )
     return printed
+
+
+def _as_text(picture: bytes) -> bytes:
+    """typst takes files in memory only as text, so a photograph travels inside a drawing of its size."""
+    with Image.open(io.BytesIO(picture), formats=("JPEG",)) as opened:
+        width, height = opened.size
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">'
+        f'<image width="{width}" height="{height}" href="data:image/jpeg;base64,{b64encode(picture).decode()}"/></svg>'
+    ).encode()

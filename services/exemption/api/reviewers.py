@@ -157,6 +157,7 @@ async def _table(
     return RecordTable(
         title=book.record_table.title,
         number=application,
+        approved_at=past[-1].meta.at if not latest else max(fact.meta.at for fact in latest.values()),
         fields=tuple((label, value or "—") for label, value in asked),
         courses=case.course_codes,
         decisions=tuple(_decision(fact, context, places) for fact in latest.values()),

@@ -173,7 +173,7 @@ def checklist(stage: str) -> Mapping[str, bool]:
 
 
 ORGANISATIONS = (
-    ("authority", "测试考试院", "examinations_authority", None),
+    ("authority", "测试考试院", "province", None),
     ("uni", "测试大学", "university", "authority"),
     ("point-a", "甲助学点", "teaching_point", "uni"),
     ("point-b", "乙助学点", "teaching_point", "uni"),

@@ -1,0 +1,52 @@
+"""申请记录表 (SW-31): what is printed, and that it is printed alike."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pypdfium2
+import pytest
+
+from shared.documents.record_table import Decision, Picture, RecordTable, render
+from shared.kernel.errors import Refused
+from shared.testing.pictures import plain
+
+TABLE = RecordTable(
+    title="自学考试1+X证书课程免试申请记录表",
+    number="application-1",
+    approved_at=datetime(2026, 3, 10, 4, 5, 6, 789, tzinfo=UTC),
+    fields=(("姓名", "样本张三"), ("身份证号码", "899999199903070014"), ("备注信息", "=HYPERLINK()" * 20)),
+    courses=("00018", "00019"),
+    decisions=(Decision("初审", "已初审", "甲助学点", "staff-1", "2026-03-10 12:00:00", ("信息准确",), "材料完整"),),
+    pictures=(Picture("身份证正面", "a" * 64), Picture("1+X证书", "b" * 64)),
+    note="打印纸质版用于存档和后续处理",
+    footer=("页脚",),
+)
+PICTURES = [plain((640, 400)), plain((400, 640))]
+
+
+def test_everything_of_the_application_is_on_the_paper() -> None:
+    printed = pypdfium2.PdfDocument(render(TABLE, PICTURES))
+    text = "".join(page.get_textpage().get_text_bounded() for page in printed).replace("\r\n", "")
+    for said in ("申请记录表", "样本张三", "899999199903070014", "00018", "初审", "staff-1", "材料完整", "身份证正面"):
+        assert said in text
+    images = [each for page in printed for each in page.get_objects() if each.type == 3]
+    assert len(images) == len(PICTURES)
+
+
+def test_the_same_data_prints_the_same_bytes_and_other_data_another_digest() -> None:
+    assert render(TABLE, PICTURES) == render(TABLE, PICTURES)
+    assert replace(TABLE, number="application-2").digest != TABLE.digest
+
+
+def test_a_character_that_no_font_has_is_refused_by_name_instead_of_vanishing() -> None:
+    with pytest.raises(Refused) as refused:
+        render(replace(TABLE, note="\U000f1234"), PICTURES)
+    assert refused.value.facts == {"characters": "\U000f1234"}
+
+
+def test_what_people_type_is_never_read_as_layout() -> None:
+    typed = '#import "x" $ * _ [ ] \\ <script> #sys.inputs'
+    table = replace(TABLE, fields=(("备注信息", typed),))
+    text = pypdfium2.PdfDocument(render(table, PICTURES))[0].get_textpage().get_text_bounded()
+    assert "<script>" in text
+    assert "#sys.inputs" in text

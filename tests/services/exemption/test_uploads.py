@@ -1,0 +1,138 @@
+"""Photographs over HTTP with the real workers: what is kept, what is refused, and what OCR hints at (SW-06..SW-12)."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from shared.testing.pictures import (
+    IdCard,
+    Shot,
+    SkillCertificate,
+    bomb_png,
+    certificate,
+    html_with_jpeg_head,
+    id_front,
+    photograph,
+    plain,
+    truncated,
+)
+from tests.services.exemption.office import CLERK, Office, Person
+
+pytestmark = pytest.mark.servers
+
+CARD = IdCard()
+SMALLER = (2000, 1500)
+
+
+async def upload(
+    office: Office, who: Person, application: str, slot: str, data: bytes, name: str = "p.jpg"
+) -> httpx.Response:
+    return await office.me(
+        who,
+        "post",
+        "/v1/uploads",
+        data={"application": application, "slot": slot},
+        files={"file": (name, data, "image/jpeg")},
+    )
+
+
+async def started(office: Office, who: Person) -> str:
+    answer = await office.me(who, "post", "/v1/applications", json={"cycle": await office.open_cycle()})
+    application = str(answer.json()["id"])
+    saved = await office.me(who, "put", f"/v1/applications/{application}/draft", json={"form": who.form()})
+    assert saved.status_code == 200, saved.text
+    return application
+
+
+async def test_a_phone_picture_is_cropped_kept_and_compared_with_what_was_typed(office: Office) -> None:
+    who = await office.somebody("李小明", id_number=CARD.number)
+    application = await started(office, who)
+    original = photograph(id_front(CARD), Shot(orientation=6, size=SMALLER, share=0.5))
+    answer = await upload(office, who, application, "id_front", original)
+    assert answer.status_code == 201, answer.text
+    kept = answer.json()
+    assert kept["cropped"] is True
+    assert all(result["passed"] for result in kept["results"])
+    compared = {each["field"]: each for each in kept["agreement"]}
+    assert compared["id_number"]["verdict"] == "agrees"
+    assert compared["name"]["verdict"] == "differs"
+    assert compared["name"]["differences"] == [{"position": 1, "typed": "小", "read": "晓"}]
+    path = f"/v1/uploads/{kept['id']}/picture"
+    assert (await office.me(who, "get", path, params={"original": "true"})).content == original
+    picture = await office.me(who, "get", path)
+    assert picture.content.startswith(b"\xff\xd8")
+    assert picture.content != original
+    assert b"Exif" not in picture.content
+
+
+async def test_a_certificate_agrees_although_it_prints_its_name_another_way(office: Office) -> None:
+    paper = SkillCertificate()
+    who = await office.somebody(paper.name, id_number=paper.id_number, certificate_number=paper.number)
+    application = await started(office, who)
+    data = photograph(certificate(paper), Shot(orientation=1, size=SMALLER, share=0.7))
+    answer = await upload(office, who, application, "certificate_photo", data)
+    assert answer.status_code == 201, answer.text
+    verdicts = {each["field"]: each["verdict"] for each in answer.json()["agreement"]}
+    assert verdicts == dict.fromkeys(["name", "certificate", "certificate_number", "valid_until"], "agrees")
+
+
+async def test_every_failed_rule_is_told_with_what_was_measured_and_nothing_is_kept(office: Office) -> None:
+    who = await office.somebody()
+    application = await started(office, who)
+    answer = await upload(office, who, application, "id_front", plain((320, 200)))
+    assert answer.status_code == 422
+    problem = answer.json()
+    assert problem["code"] == "exemption.photo_refused"
+    failed = {each["code"]: each for each in problem["facts"]["failed"]}
+    assert {"photo.too_small", "photo.too_blurred"} <= set(failed)
+    assert failed["photo.too_small"]["measured"] == [320, 200]
+    assert failed["photo.too_small"]["zh"]
+    assert "仅保留有效内容" in problem["facts"]["hint"]
+    async with office.web.service.reading() as connection:
+        assert await connection.fetchval("select count(*) from uploads where application = $1", application) == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "photo.empty"),
+        (html_with_jpeg_head(), "photo.unreadable"),
+        (truncated(plain((900, 700))), "photo.unreadable"),
+        (plain((900, 700), form="GIF"), "photo.wrong_format"),
+        (plain((900, 700), mode="CMYK"), "photo.wrong_colours"),
+        (bomb_png(), "photo.too_many_pixels"),
+    ],
+    ids=["empty", "html", "truncated", "gif", "cmyk", "bomb"],
+)
+async def test_bad_files_are_refused_by_their_content(office: Office, data: bytes, code: str) -> None:
+    who = await office.somebody()
+    answer = await upload(office, who, await started(office, who), "id_front", data, "../../etc/passwd.jpg")
+    assert answer.status_code == 422, answer.text
+    assert code in [each["code"] for each in answer.json()["facts"]["failed"]]
+    assert "passwd" not in answer.text
+
+
+async def test_30_megabytes_are_refused_before_they_are_looked_at(office: Office) -> None:
+    who = await office.somebody()
+    answer = await upload(office, who, await started(office, who), "id_front", b"\xff\xd8" + bytes(30 * 1024 * 1024))
+    assert answer.status_code == 413
+    assert answer.json()["code"] == "request.too_large"
+
+
+async def test_nobody_uploads_into_the_application_of_another_or_after_submission(office: Office) -> None:
+    who, other = await office.somebody(), await office.somebody()
+    application = await started(office, who)
+    nothing = "00000000-0000-4000-8000-000000000000"
+    answers = [await upload(office, other, each, "id_front", plain()) for each in (application, nothing)]
+    assert answers[0].status_code == 404
+    assert answers[0].json() == answers[1].json()
+    staff = await office.staff(
+        "post", "/v1/uploads", CLERK, data={"application": application, "slot": "id_front"}, files={"file": b"x"}
+    )
+    assert staff.status_code == 403
+    unknown: Any = await upload(office, who, application, "passport", plain())
+    assert unknown.json()["code"] == "exemption.unknown_slot"
+    sent = await office.submitted(who, await office.open_cycle())
+    late = await upload(office, who, sent, "id_front", plain())
+    assert late.json()["code"] == "exemption.already_submitted"
