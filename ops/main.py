@@ -8,13 +8,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ops import checks
+from ops import audit, checks, first_admin, replay, schemes
+from ops.demo import story
+from ops.demo.api import Unexpected
 from ops.stack.places import CHECKOUT, Unserviceable, place_of
 from ops.stack.screen import Screen
 from ops.stack.stack import Stack, bring_down, erase, running_stack, stop_on_signals
@@ -26,6 +27,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+app.add_typer(audit.app, name="audit")
+app.add_typer(replay.app, name="replay")
+app.add_typer(schemes.app, name="schemes")
+app.add_typer(first_admin.app, name="admin")
 
 
 @app.command()
@@ -45,7 +52,7 @@ def demo(
 ) -> None:
     """Bring up the stack and carry a candidate through a 1+X exemption, then rebuild the trail from events alone."""
     with _stack() as (stack, screen):
-        import_module("ops.demo.story").run(stack)
+        story.run(stack)
         if not leave:
             _serve(stack, screen)
 
@@ -105,7 +112,7 @@ def _serve(stack: Stack, screen: Screen) -> None:
 def main() -> None:
     try:
         app(prog_name="./zikao")
-    except Unserviceable as reason:
+    except (Unserviceable, Unexpected) as reason:
         Screen().fail(str(reason))
         sys.exit(1)
 

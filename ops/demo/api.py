@@ -1,0 +1,69 @@
+"""A caller of the services, as portal and console are: HTTP, tokens, Idempotency-Keys, coded refusals."""
+
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+
+class Unexpected(Exception):
+    """A service answered otherwise than the story needs; carries what it said."""
+
+
+class Api:
+    """One service as one person sees it."""
+
+    def __init__(self, base_url: str) -> None:
+        self._client = httpx.Client(base_url=base_url, timeout=60)
+
+    def sign(self, access_token: str) -> None:
+        self._client.headers["Authorization"] = f"Bearer {access_token}"
+
+    def get(self, path: str, **params: Any) -> Any:
+        return self._told(self._client.get(path, params=params))
+
+    def post(self, path: str, body: Any = None, **options: Any) -> Any:
+        return self._told(self._sent("POST", path, body, options))
+
+    def put(self, path: str, body: Any = None, **options: Any) -> Any:
+        return self._told(self._sent("PUT", path, body, options))
+
+    def document(self, path: str) -> bytes:
+        """A file that is made by asking for it."""
+        answer = self._sent("POST", path, None, {})
+        self._told(answer)
+        return answer.content
+
+    def post_unless(self, refusals: set[str], path: str, body: Any = None) -> Any | None:
+        """The answer, or None for one of these refusals."""
+        answer = self._sent("POST", path, body, {})
+        if answer.is_error and answer.json().get("code") in refusals:
+            return None
+        return self._told(answer)
+
+    def picture(self, path: str) -> bytes:
+        answer = self._client.get(path)
+        self._told(answer)
+        return answer.content
+
+    def refusal(self, path: str, body: Any = None, **options: Any) -> dict[str, Any]:
+        """What the service says no with; that it does not is unexpected."""
+        answer = self._sent("POST", path, body, options)
+        if answer.is_success:
+            raise Unexpected(f"POST {path} was not refused")
+        problem: dict[str, Any] = answer.json()
+        return problem
+
+    def _sent(self, method: str, path: str, body: Any, options: dict[str, Any]) -> httpx.Response:
+        headers = {"Idempotency-Key": str(uuid4()), **options.pop("headers", {})}
+        if body is not None:
+            options["json"] = body
+        return self._client.request(method, path, headers=headers, **options)
+
+    def _told(self, answer: httpx.Response) -> Any:
+        if not answer.is_success:
+            raise Unexpected(
+                f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text[:600]}"
+            )
+        is_json = answer.headers.get("content-type", "").startswith("application/json")
+        return answer.json() if is_json and answer.content else None

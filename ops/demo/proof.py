@@ -1,0 +1,46 @@
+"""The proof at the end of the demonstration: the trail, rebuilt from events alone, against the live read models."""
+
+import asyncio
+import base64
+
+import asyncpg
+from rich.console import Console
+
+from ops.audit import deciders
+from ops.database import AUDITOR, DATABASE, as_role, with_database
+from ops.demo.api import Unexpected
+from ops.stack.stack import Stack
+from ops.telling import told
+from shared.runtime.keyring import Keyring
+from shared.runtime.trail import Difference, State, differences, rebuild_trail
+
+
+def prove(stack: Stack, case: str, console: Console) -> None:
+    """Print the trail of `case`, then rebuild the trail of every application and compare where it arrives."""
+    found, carried, rebuilt = asyncio.run(_prove(stack, case, console))
+    for difference in found:
+        console.print(f"{difference.stream}: events say {difference.rebuilt}, the table {difference.live}", style="red")
+    console.print(f"demo: {carried} applications carried, {rebuilt} trails rebuilt, {len(found)} differences")
+    if found:
+        raise Unexpected("the trails and the read models differ")
+
+
+async def _prove(stack: Stack, case: str, console: Console) -> tuple[list[Difference], int, int]:
+    """The differences, how many applications went all the way, and how many trails were rebuilt (runs that were broken
+    off left unfinished ones)."""
+    server = with_database(stack.infra.postgres_admin_url, DATABASE)
+    async with (
+        asyncpg.create_pool(as_role(server, AUDITOR, stack.secrets.of_role(AUDITOR)), min_size=1, max_size=2) as pool,
+        pool.acquire() as connection,
+    ):
+        keyring = Keyring(pool, base64.b64decode(stack.secrets.kek))
+        told(await rebuild_trail(connection, case, deciders(), keyring=keyring), console)
+        rows = await connection.fetch(
+            "select id, state, title, version from exemption.applications order by started_at"
+        )
+        found: list[Difference] = []
+        for row in rows:
+            trail = await rebuild_trail(connection, row["id"], deciders())
+            stream = ("exemption", f"application-{row['id']}")
+            found += differences(trail, {stream: State(row["title"], row["version"])})
+        return found, sum(row["state"] == "handed_off" for row in rows), len(rows)
