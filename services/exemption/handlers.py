@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from services.exemption.domain import export
-from services.exemption.domain.application import APPLICATION, Context
+from services.exemption.domain.access import Context
+from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.batch import BATCH, BatchContext, must_concern
 from services.exemption.domain.case import Case
 from services.exemption.domain.commands import (

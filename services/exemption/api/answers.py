@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from services.exemption.domain.application import Context, available_actions, reading_desk
+from services.exemption.domain.access import Context, available_actions, reading_desk
 from services.exemption.domain.case import Application, Case, InReview
 from services.exemption.domain.followed import Organisation
 from services.exemption.domain.form import value_of

@@ -9,7 +9,8 @@ from uuid import uuid4
 from fastapi import Depends, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.exemption.domain.application import APPLICATION, Context, must_be_readable
+from services.exemption.domain.access import Context, must_be_readable
+from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.case import Case
 from services.exemption.domain.cycle import CYCLE, Cycle
 from services.exemption.handlers import Books

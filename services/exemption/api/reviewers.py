@@ -11,7 +11,8 @@ from pydantic import Field
 from services.exemption.api.answers import list_item
 from services.exemption.api.asking import Body, BooksDep, Done, Id, readable_case
 from services.exemption.domain import export
-from services.exemption.domain.application import APPLICATION, Context
+from services.exemption.domain.access import Context
+from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.case import Case
 from services.exemption.domain.commands import PassStage, PrintRecordTable, ReturnApplication
 from services.exemption.domain.followed import Organisation

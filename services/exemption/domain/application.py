@@ -1,30 +1,15 @@
 """免考申请 the decider of one candidate's application, from the first draft to the authority's acknowledgement. Pure.
 
-`handlers.py` loads its events, calls `decide`, and appends what comes back. Each command passes one guard (`_may_...`)
-that knows who may do it in which state; `available_actions` asks the same guards, so pages offer what would succeed.
-Whoever may not read an application is told that there is none.
+`handlers.py` loads its events, calls `decide`, and appends what comes back. Each command passes its guard in
+`access.py`, then the laws in `rules.py`; what it leads to is written down with the clause of the book.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
-from services.exemption.domain import rules
-from services.exemption.domain.case import (
-    Application,
-    Case,
-    Desk,
-    Draft,
-    Editable,
-    Granted,
-    HandedOff,
-    InReview,
-    NotStarted,
-    Returned,
-    Submitted,
-    evolve,
-)
+from services.exemption.domain import access, rules
+from services.exemption.domain.access import Context
+from services.exemption.domain.case import Application, NotStarted, Returned, evolve
 from services.exemption.domain.commands import (
     AcknowledgeRecord,
     ApplicationCommand,
@@ -37,17 +22,14 @@ from services.exemption.domain.commands import (
     StartApplication,
     SubmitApplication,
 )
-from services.exemption.domain.cycle import Cycle
-from services.exemption.domain.followed import Account, Organisations, at_level
+from services.exemption.domain.followed import at_level
 from services.exemption.domain.form import (
-    Photograph,
     Surroundings,
     checked_form,
     kept_draft,
     photographs_must_be_own,
     value_of,
 )
-from services.exemption.domain.scheme import Deadline, HandOff, Rules
 from shared.events.exemption import (
     ApplicationEvent,
     ApplicationHandedOff,
@@ -69,24 +51,6 @@ from shared.kernel.values import parse_text
 from shared.schemes.procedure import DISCARDED, DRAFT, HANDED_OFF, RETURNED, SUBMITTED, Stage
 
 
-@dataclass(frozen=True)
-class Context:
-    """What a decision may know besides the past."""
-
-    now: datetime
-    actor: str
-    roles: frozenset[tuple[str, str]]  # (role, organisation)
-    application: str
-    cycle_id: str
-    rules: Rules
-    cycle: Cycle
-    organisations: Organisations = field(default_factory=dict)  # the chosen one and those above it
-    account: Account | None = None
-    photographs: Mapping[str, Photograph] = field(default_factory=dict)
-    seen_elsewhere: tuple[str, ...] = ()  # other people's applications with this certificate number
-    own_other: str | None = None  # another open application of the same person with it
-
-
 def decide(command: ApplicationCommand, state: Application, context: Context) -> Sequence[ApplicationEvent]:
     match command:
         case StartApplication():
@@ -94,7 +58,7 @@ def decide(command: ApplicationCommand, state: Application, context: Context) ->
         case SaveDraft():
             return _save(command, state, context)
         case DiscardDraft():
-            _may_discard(state, context)
+            access.may_discard(state, context)
             discarded = context.rules.book.state(DISCARDED)
             clause = context.rules.clause(f"states[{DISCARDED}]", source=discarded.source)
             return [DraftDiscarded(title=discarded.title, clause=clause)]
@@ -114,118 +78,6 @@ def decide(command: ApplicationCommand, state: Application, context: Context) ->
             assert_never(command)
 
 
-# --- who may do what, and when -------------------------------------------------------------------------------------
-
-
-def reading_desk(state: Case, roles: frozenset[tuple[str, str]]) -> Desk | None:
-    """SW-28: the desk by which a reviewer may read an application: one that it has reached with this submission."""
-    return next((desk for desk in state.desks if (desk.role, desk.organisation) in roles), None)
-
-
-def must_be_readable(state: Application, actor: str, roles: frozenset[tuple[str, str]]) -> Case:
-    """Whoever may not read it learns nothing, not even that it exists."""
-    if isinstance(state, NotStarted) or not (state.candidate == actor or reading_desk(state, roles)):
-        raise Refused("access.not_found")
-    return state
-
-
-def _must_be_own(state: Application, context: Context) -> Case:
-    case = must_be_readable(state, context.actor, context.roles)
-    if case.candidate != context.actor:
-        raise Refused("access.not_allowed")
-    return case
-
-
-def _may_save(state: Application, context: Context) -> Editable:
-    """SW-14, SW-19, SW-34: a draft may be edited, and what was sent back; nothing else."""
-    case = _must_be_own(state, context)
-    if isinstance(case, Draft | Returned):
-        return case
-    if isinstance(case, InReview | Submitted):
-        raise Refused("exemption.already_submitted")
-    raise Refused("exemption.ended")
-
-
-def _may_discard(state: Application, context: Context) -> Draft:
-    case = _may_save(state, context)
-    if not isinstance(case, Draft):
-        raise Refused("exemption.not_a_draft")
-    return case
-
-
-def _may_submit(state: Application, context: Context) -> Editable:
-    case = _may_save(state, context)
-    _must_be_in_time(_deadline(case, context), context)
-    return case
-
-
-def _may_review(state: Application, context: Context) -> tuple[InReview, Stage]:
-    case = must_be_readable(state, context.actor, context.roles)
-    if context.actor == case.candidate:
-        raise Refused("exemption.your_own_application")
-    if not isinstance(case, InReview):
-        raise Refused("exemption.stage_not_open", stage=case.title)
-    rules.reviewer_must_hold(case.desk.role, case.desk.organisation, context.roles)
-    stage = context.rules.book.stage(case.desk.stage)
-    rules.reviewers_must_differ(stage, context.actor, case.candidate, case.decided)
-    return case, stage
-
-
-def _may_print(state: Application, context: Context) -> tuple[Case, str]:
-    """SW-31: only when finally approved, by those the book names."""
-    case = must_be_readable(state, context.actor, context.roles)
-    table = context.rules.book.record_table
-    organisation = case.organisations.get(table.scope, "")
-    if (table.role, organisation) not in context.roles:
-        raise Refused("access.not_allowed")
-    if not isinstance(case, Granted | HandedOff):
-        raise Refused("exemption.not_granted")
-    return case, organisation
-
-
-def _may_hand_off(state: Application, context: Context) -> tuple[Granted, HandOff]:
-    """SW-33: the university hands off what is finally approved, once."""
-    hand_off = context.rules.book.hand_off
-    if hand_off is None:
-        raise Refused("exemption.no_hand_off")
-    case = must_be_readable(state, context.actor, context.roles)
-    if (hand_off.role, case.organisations.get(hand_off.scope, "")) not in context.roles:
-        raise Refused("access.not_allowed")
-    if not isinstance(case, Granted):
-        raise Refused("exemption.not_granted")
-    return case, hand_off
-
-
-def _may_acknowledge(state: Application, context: Context) -> HandedOff:
-    if not isinstance(state, HandedOff) or state.receiver not in context.roles:
-        raise Refused("access.not_found")
-    if state.reference is not None:
-        raise Refused("exemption.already_acknowledged")
-    return state
-
-
-def available_actions(state: Application, context: Context) -> list[str]:
-    """What this person could do with this application now, by the guards that `decide` uses."""
-    guards: dict[str, Callable[[Application, Context], object]] = {
-        "save": _may_save,
-        "submit": _may_submit,
-        "discard": _may_discard,
-        "pass": _may_review,
-        "return": _may_review,
-        "print": _may_print,
-        "hand_off": _may_hand_off,
-    }
-    return [action for action, guard in guards.items() if _passes(guard, state, context)]
-
-
-def _passes(guard: Callable[[Application, Context], object], state: Application, context: Context) -> bool:
-    try:
-        guard(state, context)
-    except Refused:
-        return False
-    return True
-
-
 # --- decisions -----------------------------------------------------------------------------------------------------
 
 
@@ -233,7 +85,7 @@ def _start(state: Application, context: Context) -> Sequence[ApplicationEvent]:
     if not isinstance(state, NotStarted):
         raise Refused("exemption.already_started")
     deadline = context.rules.book.submit
-    _must_be_in_time(deadline, context)
+    access.must_be_in_time(deadline, context)
     return [
         ApplicationStarted(
             scheme=context.rules.ref,
@@ -246,14 +98,14 @@ def _start(state: Application, context: Context) -> Sequence[ApplicationEvent]:
 
 
 def _save(command: SaveDraft, state: Application, context: Context) -> Sequence[ApplicationEvent]:
-    _may_save(state, context)
+    access.may_save(state, context)
     form = kept_draft(context.rules.book, command.form, command.photos)
     photographs_must_be_own(command.photos, _surroundings(context))
     return [DraftSaved(form=form, photos=command.photos)]
 
 
 def _submit(state: Application, context: Context) -> Sequence[ApplicationEvent]:
-    case = _may_submit(state, context)
+    case = access.may_submit(state, context)
     book = context.rules.book
     form = checked_form(book, case.form, case.photos, _surroundings(context))
     certificate = book.certificate(value_of(book, "certificate", form) or "")
@@ -295,7 +147,7 @@ def _warnings(context: Context) -> Sequence[ApplicationEvent]:
 
 
 def _pass_stage(command: PassStage, state: Application, context: Context) -> Sequence[ApplicationEvent]:
-    case, stage = _may_review(state, context)
+    case, stage = access.may_review(state, context)
     _must_be_the_open_stage(command.stage, stage)
     rules.person_must_not_be_erased(case.form)
     book = context.rules.book
@@ -321,7 +173,7 @@ def _pass_stage(command: PassStage, state: Application, context: Context) -> Seq
 
 
 def _return(command: ReturnApplication, state: Application, context: Context) -> Sequence[ApplicationEvent]:
-    case, stage = _may_review(state, context)
+    case, stage = access.may_review(state, context)
     _must_be_the_open_stage(command.stage, stage)
     rules.person_must_not_be_erased(case.form)
     book = context.rules.book
@@ -347,7 +199,7 @@ def _return(command: ReturnApplication, state: Application, context: Context) ->
 
 
 def _print(command: PrintRecordTable, state: Application, context: Context) -> Sequence[ApplicationEvent]:
-    case, organisation = _may_print(state, context)
+    case, organisation = access.may_print(state, context)
     rules.person_must_not_be_erased(case.form)
     table = context.rules.book.record_table
     return [
@@ -362,7 +214,7 @@ def _print(command: PrintRecordTable, state: Application, context: Context) -> S
 
 
 def _hand_off(command: HandOffRecord, state: Application, context: Context) -> Sequence[ApplicationEvent]:
-    case, hand_off = _may_hand_off(state, context)
+    case, hand_off = access.may_hand_off(state, context)
     rules.person_must_not_be_erased(case.form)
     return [
         ApplicationHandedOff(
@@ -376,7 +228,7 @@ def _hand_off(command: HandOffRecord, state: Application, context: Context) -> S
 
 
 def _acknowledge(command: AcknowledgeRecord, state: Application, context: Context) -> Sequence[ApplicationEvent]:
-    case = _may_acknowledge(state, context)
+    case = access.may_acknowledge(state, context)
     hand_off = context.rules.book.hand_off
     if hand_off is None or command.batch != case.batch:
         raise Refused("access.not_found")
@@ -385,17 +237,6 @@ def _acknowledge(command: AcknowledgeRecord, state: Application, context: Contex
 
 
 # --- what decisions share ------------------------------------------------------------------------------------------
-
-
-def _deadline(case: Editable, context: Context) -> Deadline:
-    return context.rules.book.resubmit if isinstance(case, Returned) else context.rules.book.submit
-
-
-def _must_be_in_time(deadline: Deadline, context: Context) -> None:
-    rules.cycle_must_not_be_closed(context.cycle.closed)
-    purpose = context.rules.book.purpose(deadline.window)
-    assert purpose is not None  # the book's own check
-    rules.window_must_be_open(context.cycle.windows[deadline.window], purpose.title, context.now)
 
 
 def _must_be_the_open_stage(asked: str, stage: Stage) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
-from services.exemption.domain.application import APPLICATION, Context
+from services.exemption.domain.access import Context
+from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.case import (
     Application,
     Case,

@@ -102,9 +102,6 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "exemption.batch_exists": Refusal(409, "该批上报已存在。", "This batch exists already."),
     "exemption.already_acknowledged": Refusal(409, "该批上报已经确认。", "This batch was already acknowledged."),
-    "documents.missing_glyphs": Refusal(
-        409, "申请记录含有本机字体没有的字：{characters}，无法打印。", "No font here can print: {characters}."
-    ),
 }
 
 

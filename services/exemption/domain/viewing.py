@@ -6,7 +6,7 @@ A stream of its own beside the application, so that looking never collides with 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.exemption.domain.application import must_be_readable, reading_desk
+from services.exemption.domain.access import must_be_readable, reading_desk
 from services.exemption.domain.case import Application
 from services.exemption.domain.commands import ViewDocuments
 from shared.events.exemption import DocumentsViewed, ViewingEvent

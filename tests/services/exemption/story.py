@@ -9,7 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from services.exemption.domain.application import APPLICATION, Context
+from services.exemption.domain.access import Context
+from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.case import Application
 from services.exemption.domain.commands import (
     ApplicationCommand,

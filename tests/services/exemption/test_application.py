@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from services.exemption.domain.application import APPLICATION, available_actions
+from services.exemption.domain.access import available_actions
+from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.case import Case, Draft, Granted, HandedOff, InReview, Returned
 from services.exemption.domain.commands import AcknowledgeRecord, DiscardDraft, SaveDraft
 from services.exemption.domain.form import Photograph

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from services.exemption.domain.application import available_actions, must_be_readable
+from services.exemption.domain.access import available_actions, must_be_readable
 from services.exemption.domain.case import Case
 from services.exemption.domain.commands import (
     AcknowledgeRecord,

@@ -1,0 +1,168 @@
+"""Who may do what with an application, in which state: the guards of APPLICATION. Pure.
+
+Each command passes one guard; `available_actions` asks the same guards, so pages offer what would succeed. Whoever may
+not read an application is told that there is none.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from services.exemption.domain import rules
+from services.exemption.domain.case import (
+    Application,
+    Case,
+    Desk,
+    Draft,
+    Editable,
+    Granted,
+    HandedOff,
+    InReview,
+    NotStarted,
+    Returned,
+    Submitted,
+)
+from services.exemption.domain.cycle import Cycle
+from services.exemption.domain.followed import Account, Organisations
+from services.exemption.domain.form import Photograph
+from services.exemption.domain.scheme import Deadline, HandOff, Rules
+from shared.kernel.errors import Refused
+from shared.schemes.procedure import Stage
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a decision may know besides the past."""
+
+    now: datetime
+    actor: str
+    roles: frozenset[tuple[str, str]]  # (role, organisation)
+    application: str
+    cycle_id: str
+    rules: Rules
+    cycle: Cycle
+    organisations: Organisations = field(default_factory=dict)  # the chosen one and those above it
+    account: Account | None = None
+    photographs: Mapping[str, Photograph] = field(default_factory=dict)
+    seen_elsewhere: tuple[str, ...] = ()  # other people's applications with this certificate number
+    own_other: str | None = None  # another open application of the same person with it
+
+
+def reading_desk(state: Case, roles: frozenset[tuple[str, str]]) -> Desk | None:
+    """SW-28: the desk by which a reviewer may read an application: one that it has reached with this submission."""
+    return next((desk for desk in state.desks if (desk.role, desk.organisation) in roles), None)
+
+
+def must_be_readable(state: Application, actor: str, roles: frozenset[tuple[str, str]]) -> Case:
+    """Whoever may not read it learns nothing, not even that it exists."""
+    if isinstance(state, NotStarted) or not (state.candidate == actor or reading_desk(state, roles)):
+        raise Refused("access.not_found")
+    return state
+
+
+def _must_be_own(state: Application, context: Context) -> Case:
+    case = must_be_readable(state, context.actor, context.roles)
+    if case.candidate != context.actor:
+        raise Refused("access.not_allowed")
+    return case
+
+
+def may_save(state: Application, context: Context) -> Editable:
+    """SW-14, SW-19, SW-34: a draft may be edited, and what was sent back; nothing else."""
+    case = _must_be_own(state, context)
+    if isinstance(case, Draft | Returned):
+        return case
+    if isinstance(case, InReview | Submitted):
+        raise Refused("exemption.already_submitted")
+    raise Refused("exemption.ended")
+
+
+def may_discard(state: Application, context: Context) -> Draft:
+    case = may_save(state, context)
+    if not isinstance(case, Draft):
+        raise Refused("exemption.not_a_draft")
+    return case
+
+
+def may_submit(state: Application, context: Context) -> Editable:
+    case = may_save(state, context)
+    must_be_in_time(_deadline(case, context), context)
+    return case
+
+
+def may_review(state: Application, context: Context) -> tuple[InReview, Stage]:
+    case = must_be_readable(state, context.actor, context.roles)
+    if context.actor == case.candidate:
+        raise Refused("exemption.your_own_application")
+    if not isinstance(case, InReview):
+        raise Refused("exemption.stage_not_open", stage=case.title)
+    rules.reviewer_must_hold(case.desk.role, case.desk.organisation, context.roles)
+    stage = context.rules.book.stage(case.desk.stage)
+    rules.reviewers_must_differ(stage, context.actor, case.candidate, case.decided)
+    return case, stage
+
+
+def may_print(state: Application, context: Context) -> tuple[Case, str]:
+    """SW-31: only when finally approved, by those the book names."""
+    case = must_be_readable(state, context.actor, context.roles)
+    table = context.rules.book.record_table
+    organisation = case.organisations.get(table.scope, "")
+    if (table.role, organisation) not in context.roles:
+        raise Refused("access.not_allowed")
+    if not isinstance(case, Granted | HandedOff):
+        raise Refused("exemption.not_granted")
+    return case, organisation
+
+
+def may_hand_off(state: Application, context: Context) -> tuple[Granted, HandOff]:
+    """SW-33: the university hands off what is finally approved, once."""
+    hand_off = context.rules.book.hand_off
+    if hand_off is None:
+        raise Refused("exemption.no_hand_off")
+    case = must_be_readable(state, context.actor, context.roles)
+    if (hand_off.role, case.organisations.get(hand_off.scope, "")) not in context.roles:
+        raise Refused("access.not_allowed")
+    if not isinstance(case, Granted):
+        raise Refused("exemption.not_granted")
+    return case, hand_off
+
+
+def may_acknowledge(state: Application, context: Context) -> HandedOff:
+    if not isinstance(state, HandedOff) or state.receiver not in context.roles:
+        raise Refused("access.not_found")
+    if state.reference is not None:
+        raise Refused("exemption.already_acknowledged")
+    return state
+
+
+def available_actions(state: Application, context: Context) -> list[str]:
+    """What this person could do with this application now, by the guards that `decide` uses."""
+    guards: dict[str, Callable[[Application, Context], object]] = {
+        "save": may_save,
+        "submit": may_submit,
+        "discard": may_discard,
+        "pass": may_review,
+        "return": may_review,
+        "print": may_print,
+        "hand_off": may_hand_off,
+    }
+    return [action for action, guard in guards.items() if _passes(guard, state, context)]
+
+
+def _passes(guard: Callable[[Application, Context], object], state: Application, context: Context) -> bool:
+    try:
+        guard(state, context)
+    except Refused:
+        return False
+    return True
+
+
+def _deadline(case: Editable, context: Context) -> Deadline:
+    return context.rules.book.resubmit if isinstance(case, Returned) else context.rules.book.submit
+
+
+def must_be_in_time(deadline: Deadline, context: Context) -> None:
+    rules.cycle_must_not_be_closed(context.cycle.closed)
+    purpose = context.rules.book.purpose(deadline.window)
+    assert purpose is not None  # the book's own check
+    rules.window_must_be_open(context.cycle.windows[deadline.window], purpose.title, context.now)
