@@ -16,13 +16,13 @@ import asyncpg
 import typer
 from rich.console import Console
 
-from ops.database import AUDITOR
 from ops.reach import Database, reached
 from ops.telling import as_json, told
 from shared import events
 from shared.kernel.decider import Decider
 from shared.kernel.time import SHANGHAI
 from shared.runtime.audit import Audited, Finding, stores_in, verify
+from shared.runtime.database import AUDITOR
 from shared.runtime.keyring import Keyring
 from shared.runtime.trail import Deciders, Trail, UnknownCase, rebuild_trail
 

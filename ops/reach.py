@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ops.database import DATABASE, as_role, with_database
 from ops.stack.children import Identity
 from ops.stack.environment import Secrets
 from ops.stack.infrastructure import POSTGRES_VARIABLE, Infrastructure
 from ops.stack.places import Place, Unserviceable, place_of
 from ops.stack.ports import LOOPBACK
 from ops.stack.stack import only_one
+from shared.runtime.database import DATABASE, as_role, with_database
 
 KEK_VARIABLE = "ZIKAO_KEK"
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import asyncpg
 
-from ops.database import DATABASE, with_database
 from ops.demo.api import Api
 from ops.stack.stack import Stack
 from services.identity.domain.scheme import IdentityScheme
+from shared.runtime.database import DATABASE, with_database
 from shared.runtime.keyring import looked_up, lookup_key
 from shared.schemes.catalog import Catalog
 

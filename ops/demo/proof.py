@@ -7,10 +7,10 @@ import asyncpg
 from rich.console import Console
 
 from ops.audit import deciders
-from ops.database import AUDITOR, DATABASE, as_role, with_database
 from ops.demo.api import Unexpected
 from ops.stack.stack import Stack
 from ops.telling import told
+from shared.runtime.database import AUDITOR, DATABASE, as_role, with_database
 from shared.runtime.keyring import Keyring
 from shared.runtime.trail import Difference, State, differences, rebuild_trail
 

@@ -19,8 +19,9 @@ from ops.demo.operator import Operator
 from ops.demo.proof import prove
 from ops.stack.stack import Stack
 from shared.kernel.time import SHANGHAI, utc_now
+from shared.schemes.catalog import Catalog
 
-SCHEME = "swust/1x@1"
+SCHEME = next(ref for ref in Catalog.load().refs() if "/1x@" in ref)
 AUTHORITY = Organisation("demo-province", "样例考试院", "province", None)
 UNIVERSITY = Organisation("demo-university", "样例大学", "university", AUTHORITY.code)
 TEACHING_POINT = Organisation("demo-point-01", "样例助学点", "teaching_point", UNIVERSITY.code)

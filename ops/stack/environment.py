@@ -16,9 +16,9 @@ from pathlib import Path
 
 from joserfc.jwk import OKPKey
 
-from ops.database import AUDITOR, DATABASE, as_role, with_database
 from ops.stack.places import CHECKOUT, Place
 from ops.stack.ports import LOOPBACK
+from shared.runtime.database import AUDITOR, DATABASE, as_role, with_database
 
 SERVICES = ("identity", "exemption", "graduation", "payment", "notification")  # in the order they are started
 SANDBOX = "sandbox"
@@ -54,7 +54,7 @@ class Secrets:
         return self._of(f"role {role}", secrets.token_urlsafe)
 
     def of_roles(self, services: Sequence[str]) -> dict[str, str]:
-        """What `ops/database.py` prepares: a role per service, and the auditor's."""
+        """What `shared/runtime/database.py` prepares: a role per service, and the auditor's."""
         return {role: self.of_role(role) for role in (*services, AUDITOR)}
 
     def of_service(self, service: str) -> str:

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ops.database import prepare
 from ops.stack.children import Identity, wait_for_leftovers
 from ops.stack.environment import SANDBOX, Secrets, Surroundings, environment_for, existing_services
 from ops.stack.infrastructure import Infrastructure
 from ops.stack.places import CHECKOUT, Place, Unserviceable
 from ops.stack.processes import Processes, Program
 from ops.stack.screen import Row, Screen
+from shared.runtime.database import prepare
 from shared.runtime.migrate import MigrationChanged
 
 

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from opentelemetry.trace import SpanKind
+
 from services.notification.domain.answers import Accepted, Finding, InDoubt, Receipt
 from services.notification.domain.commands import BeginAttempt, RecordAnswer, RecordReceipt
 from services.notification.domain.message import MESSAGE, Requested, Taken, Waiting
@@ -20,6 +22,7 @@ from services.notification.gateways import Attempt, Sms, SmsGateway
 from shared.events.notification import SendingAttempted
 from shared.kernel.messages import ERASED, Command, Fact, Meta
 from shared.runtime.service import Service, Timer
+from shared.runtime.telemetry import span_from
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,8 @@ class Sender:
         if message.state.mobile == ERASED:
             return
         sms = message.sms(trying.provider, trying.out_id)
-        answer = await self.gateways()[trying.provider].send(sms, self.policy.call_timeout)
+        with span_from(message.last.meta.traceparent, "send SMS", kind=SpanKind.CLIENT):
+            answer = await self.gateways()[trying.provider].send(sms, self.policy.call_timeout)
         took_ms = (message.service.clock() - started) // timedelta(milliseconds=1)
         await message.tell(
             RecordAnswer(message=message.id, attempt=message.state.attempts, answer=answer, took_ms=took_ms)

@@ -36,9 +36,10 @@ def _collected() -> dict[str, type[Event]]:
     found: dict[str, type[Event]] = {}
     for service in SERVICES:
         for kind in vars(import_module(f"{__name__}.{service}")).values():
-            if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event:
-                if not kind.name.startswith(f"{service}.") or found.setdefault(kind.name, kind) is not kind:
-                    raise TypeError(f"{kind.__qualname__}: {kind.name} is not a free name of {service}")
+            if not isinstance(kind, type) or not issubclass(kind, Event) or kind is Event:
+                continue
+            if not kind.name.startswith(f"{service}.") or found.setdefault(kind.name, kind) is not kind:
+                raise TypeError(f"{kind.__qualname__}: {kind.name} is not a free name of {service}")
     return found
 
 

@@ -23,7 +23,7 @@ from shared.runtime import telemetry
 from shared.runtime.access import FeedReaderDep, KeySource, RemoteKeySource, ServiceDep, Verifier
 from shared.runtime.blobs import Blobs
 from shared.runtime.edge import QUIET, Edge
-from shared.runtime.node import Node, open_pool
+from shared.runtime.node import KEYS_SIZE, Node, open_pool
 from shared.runtime.peers import PeerFeed, Peers
 from shared.runtime.problems import Problems
 from shared.runtime.service import Service, ServiceDefinition
@@ -141,7 +141,8 @@ def run(
 async def _opened(
     definition: ServiceDefinition, settings: Settings, clock: Clock, peers: Peers, metrics: Metrics
 ) -> AsyncIterator[Running]:
-    async with open_pool(settings.postgres_url.get_secret_value(), definition.name) as pool:
+    url = settings.postgres_url.get_secret_value()
+    async with open_pool(url, definition.name) as pool, open_pool(url, definition.name, KEYS_SIZE) as keys:
         node = Node(
             definition,
             pool,
@@ -149,6 +150,7 @@ async def _opened(
             clock,
             amqp_url=settings.amqp_url.get_secret_value(),
             feed=PeerFeed(peers),
+            keys=keys,
         )
         equip(node.service, settings, peers, metrics)
         yield node

@@ -17,6 +17,9 @@ from shared.runtime.service import Service, ServiceDefinition
 from shared.runtime.sweeper import Sweeper
 from shared.runtime.timers import Timers
 
+KEYS_SIZE = 4
+"""Connections to the keyring. Never those of the store: whoever waits for a key holds one of them."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -25,7 +28,7 @@ async def open_pool(url: str, service: str, size: int = 16) -> AsyncIterator[asy
     """Connections that look in the service's own schema first."""
     async with asyncpg.create_pool(
         url,
-        min_size=2,
+        min_size=1,
         max_size=size,
         command_timeout=60,
         server_settings={"search_path": service, "application_name": f"zikao-{service}"},
@@ -45,8 +48,9 @@ class Node:
         *,
         amqp_url: str | None = None,
         feed: Feed | None = None,
+        keys: asyncpg.Pool | None = None,
     ) -> None:
-        self.service = Service(definition, pool, kek, clock, amqp_url)
+        self.service = Service(definition, pool, kek, clock, amqp_url, keys)
         self.consumer = Consumer(self.service, feed) if feed and definition.name in events.FOLLOWS else None
         self.subscriber = (
             Subscriber(amqp_url, definition.name, self.consumer.take, self.consumer.suspect)

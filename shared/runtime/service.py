@@ -110,14 +110,21 @@ class Service:
     blobs: Blobs
 
     def __init__(
-        self, definition: ServiceDefinition, pool: asyncpg.Pool, kek: bytes, clock: Clock, amqp_url: str | None
+        self,
+        definition: ServiceDefinition,
+        pool: asyncpg.Pool,
+        kek: bytes,
+        clock: Clock,
+        amqp_url: str | None,
+        keys: asyncpg.Pool | None = None,
     ) -> None:
+        """`keys` reaches the keyring: connections of its own, since keys are asked for while one of `pool` is held."""
         self.definition = definition
         self.name = definition.name
         self.pool = pool
         self.clock = clock
         self.metrics = Metrics()
-        self.keyring = Keyring(pool, kek)
+        self.keyring = Keyring(keys or pool, kek)
         self.projector = Projector(definition.views)
         publisher = Publisher(amqp_url, self.name) if amqp_url and events.followers(self.name) else None
         self.sequencer = Sequencer(pool, self.name, publisher)

@@ -23,17 +23,32 @@ class Timers:
         self._service = service
 
     async def run(self) -> None:
+        """A slow handler holds up nobody: what is due meanwhile starts beside it, up to a bound."""
         pause = 0.05
-        while True:
-            try:
-                pause = 0.05 if await self.fire_due() else min(pause * 1.5, 0.5)
-            except (asyncpg.PostgresError, *OUTAGE) as error:
-                log.warning("timers.outage", error=type(error).__name__)
-                pause = 1.0
-            await asyncio.sleep(pause)
+        async with asyncio.TaskGroup() as handlers:
+            free = asyncio.Semaphore(_AT_ONCE)
+            while True:
+                try:
+                    due = await self._lease(_AT_ONCE if not free.locked() else 0)
+                    pause = 0.05 if due else min(pause * 1.5, 0.5)
+                except (asyncpg.PostgresError, *OUTAGE) as error:
+                    log.warning("timers.outage", error=type(error).__name__)
+                    due, pause = [], 1.0
+                for timer in due:
+                    handlers.create_task(self._in_turn(free, timer))
+                await asyncio.sleep(pause)
+
+    async def _in_turn(self, free: asyncio.Semaphore, timer: Timer) -> None:
+        async with free:
+            await self._fire(timer)
 
     async def fire_due(self) -> int:
-        """Run the handlers of what is due by the service's clock; how many were run."""
+        """Run the handlers of what is due by the service's clock, to the end; how many were run."""
+        due = await self._lease(_AT_ONCE)
+        await asyncio.gather(*(self._fire(timer) for timer in due))
+        return len(due)
+
+    async def _lease(self, most: int) -> list[Timer]:
         rows = await self._service.pool.fetch(
             """
             update timers as t set leased_until = clock_timestamp() + $2
@@ -47,11 +62,10 @@ class Timers:
             """,
             self._service.clock(),
             LEASE,
-            _AT_ONCE,
+            most,
             list(self._service.definition.timers),
         )
-        await asyncio.gather(*(self._fire(Timer(*row)) for row in rows))
-        return len(rows)
+        return [Timer(*row) for row in rows]
 
     async def _fire(self, timer: Timer) -> None:
         try:

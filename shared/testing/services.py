@@ -18,12 +18,12 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, OKPKey
 from pydantic import SecretStr
 
-from ops.database import as_role
 from shared.kernel.time import Clock, utc_now
 from shared.runtime.access import ALGORITHM, ISSUER, KeySource, LocalKeySource
 from shared.runtime.app import Resources, create_app, equip
+from shared.runtime.database import as_role
 from shared.runtime.feed import Feed
-from shared.runtime.node import Node, open_pool
+from shared.runtime.node import KEYS_SIZE, Node, open_pool
 from shared.runtime.peers import Peers
 from shared.runtime.service import Service, ServiceDefinition
 from shared.runtime.settings import Settings
@@ -109,8 +109,8 @@ async def running(
 
         @asynccontextmanager
         async def opened() -> AsyncIterator[Node]:
-            async with open_pool(url, definition.name) as pool:
-                node = Node(definition, pool, KEK, clock, amqp_url=amqp_url, feed=feed)
+            async with open_pool(url, definition.name) as pool, open_pool(url, definition.name, KEYS_SIZE) as keys:
+                node = Node(definition, pool, KEK, clock, amqp_url=amqp_url, feed=feed, keys=keys)
                 equip(node.service, settings, Peers(definition.name, settings, clock, outgoing), app.state.metrics)
                 yield node
 

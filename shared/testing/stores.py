@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from ops.database import AUDITOR, as_role, prepare_database
 from shared import events
+from shared.runtime.database import AUDITOR, as_role, prepare_database
 from shared.runtime.feed import Envelope
 from shared.runtime.service import Service
 

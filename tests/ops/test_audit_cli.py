@@ -11,9 +11,9 @@ from typer.testing import CliRunner, Result
 
 from ops import audit, replay
 from ops.audit import deciders
-from ops.database import AUDITOR, as_role
 from shared import events
 from shared.kernel.messages import ERASED
+from shared.runtime.database import AUDITOR, as_role
 from shared.runtime.keyring import Keyring
 from shared.testing.stores import KEK, PASSWORD, pool_of, prepared
 from tests.conftest import Databases

@@ -9,10 +9,10 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from ops.database import AUDITOR, as_role
 from shared.kernel.messages import Meta
 from shared.kernel.time import utc_now
 from shared.runtime.audit import Audited, Finding, stores_in, verify
+from shared.runtime.database import AUDITOR, as_role
 from shared.runtime.service import Service
 from shared.testing.stores import KEK, PASSWORD, pool_of
 from tests.conftest import Databases

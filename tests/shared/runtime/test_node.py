@@ -14,10 +14,10 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from ops.database import as_role
 from ops.stack.infrastructure import Infrastructure
 from shared.kernel.messages import Meta
 from shared.kernel.time import utc_now
+from shared.runtime.database import as_role
 from shared.runtime.node import Node
 from shared.runtime.service import Service, Timer
 from shared.testing.stores import KEK, PASSWORD, LocalFeed, pool_of

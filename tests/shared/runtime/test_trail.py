@@ -9,10 +9,10 @@ from uuid import UUID, uuid4, uuid5
 import asyncpg
 import pytest
 
-from ops.database import AUDITOR, as_role
 from shared.events.exemption import ApplicationReturned, ApplicationSubmitted
 from shared.kernel.messages import ERASED
 from shared.kernel.time import SHANGHAI
+from shared.runtime.database import AUDITOR, as_role
 from shared.runtime.keyring import Keyring
 from shared.runtime.records import GENESIS, Record
 from shared.runtime.trail import Found, State, Trail, UnknownCase, differences, ordered, rebuild_trail

@@ -1,4 +1,4 @@
-"""Prepares the database: keyring, a role and a schema per service, what each may do. Called by `up` and by tests.
+"""Prepares the database: keyring, roles, schemas, and what each may do. Called by `./zikao up` and by tests.
 
 Runs as the owner; services later connect as roles that can add to history but not change it.
 """
@@ -11,7 +11,7 @@ import asyncpg
 
 from shared.runtime.migrate import KEYRING_SQL, STORE_SQL, grant_auditor, grant_service, make_role, migrate
 
-ROOT = Path(__file__).parent.parent
+SERVICES = Path(__file__).parents[2] / "services"
 DATABASE = "zikao"
 AUDITOR = "auditor"
 
@@ -58,4 +58,4 @@ def services_of(passwords: Mapping[str, str]) -> list[str]:
 
 def schema_files(service: str) -> Sequence[Path]:
     """`schema.sql`, then `schema_002.sql` and so on, in the service's folder."""
-    return sorted((ROOT / "services" / service).glob("schema*.sql"), key=lambda path: path.stem)
+    return sorted((SERVICES / service).glob("schema*.sql"), key=lambda path: path.stem)
