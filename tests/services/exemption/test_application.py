@@ -213,6 +213,11 @@ def test_a_stage_that_is_not_yours_is_refused() -> None:
     first_passed().when(passing("复核"), at("li")).refused("exemption.not_your_stage")
 
 
+def test_the_right_role_at_another_organisation_does_not_help() -> None:
+    elsewhere = at("li", roles=frozenset({("teaching_point_admin", "point-a"), ("university_admin", "other-uni")}))
+    first_passed().when(passing("复核"), elsewhere).refused("exemption.not_your_stage", role="university_admin")
+
+
 def test_a_first_reviewer_cannot_pass_the_final_review_even_after_a_return() -> None:
     both = at("li", roles=frozenset({("teaching_point_admin", "point-a"), ("university_admin", "uni")}))
     first_passed().when(passing("复核"), both).refused("exemption.already_reviewed_by_you")
