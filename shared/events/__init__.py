@@ -1,7 +1,8 @@
 """Every fact there is, by its wire name, and who follows whom. Pure.
 
-A service's facts are the `Event` classes of its module here. `FOLLOWS` is the topology of the bus: a publisher
-declares its followers' queues before its first message, so nothing it says is ever unroutable.
+A service's facts are the `Event` classes of its module here. Each one's docstring opens with what an official calls it,
+up to a colon: `{stage}：驳回: sent back ...`; names in braces are its own plain fields. `FOLLOWS` is the topology of
+the bus: a publisher declares its followers' queues before its first message, so nothing it says is ever unroutable.
 """
 
 from collections.abc import Callable, Mapping
@@ -45,6 +46,11 @@ def _collected() -> dict[str, type[Event]]:
 
 EVENTS: Mapping[str, type[Event]] = _collected()
 """Wire name -> class."""
+
+
+def phrase(kind: type[Event]) -> str:
+    """What an official calls such a fact, with its fields still in braces."""
+    return (kind.__doc__ or "").partition(": ")[0]
 
 
 def followers(source: str) -> tuple[str, ...]:

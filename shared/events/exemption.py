@@ -13,7 +13,7 @@ from shared.kernel.messages import Event, Personal
 
 
 class ApplicationStarted(Event):
-    """待提交: a candidate opened an application in a cycle; the rules in `scheme` judge it for ever."""
+    """开始申请: a candidate opened an application in a cycle; the rules in `scheme` judge it for ever."""
 
     name: ClassVar[str] = "exemption.application_started.v1"
     scheme: str  # "<jurisdiction>/<name>@<version>"
@@ -24,7 +24,7 @@ class ApplicationStarted(Event):
 
 
 class DraftSaved(Event):
-    """The whole form as typed so far, right or wrong, and the photographs by slot (upload ids)."""
+    """保存草稿: the whole form as typed so far, right or wrong, and the photographs by slot (upload ids)."""
 
     name: ClassVar[str] = "exemption.draft_saved.v1"
     form: Personal[dict[str, Any]]
@@ -32,7 +32,7 @@ class DraftSaved(Event):
 
 
 class DraftDiscarded(Event):
-    """The candidate gave up an application that was never handed in."""
+    """放弃申请: the candidate gave up an application that was never handed in."""
 
     name: ClassVar[str] = "exemption.draft_discarded.v1"
     title: str
@@ -40,7 +40,7 @@ class DraftDiscarded(Event):
 
 
 class ApplicationSubmitted(Event):
-    """已提交: handed in for the `submission`-th time, checked and put into canonical form; nobody may edit it now."""
+    """提交申请（第{submission}次）: checked and put into canonical form; nobody may edit it now."""
 
     name: ClassVar[str] = "exemption.application_submitted.v1"
     scheme: str
@@ -57,7 +57,7 @@ class ApplicationSubmitted(Event):
 
 
 class CertificateSeenElsewhere(Event):
-    """A warning to reviewers, not a refusal: other people's applications carry the same certificate number."""
+    """提示：证书编号与他人相同: a warning to reviewers, not a refusal: other people's applications carry it too."""
 
     name: ClassVar[str] = "exemption.certificate_seen_elsewhere.v1"
     applications: tuple[str, ...]
@@ -65,7 +65,7 @@ class CertificateSeenElsewhere(Event):
 
 
 class StageOpened(Event):
-    """A review stage waits for somebody who holds `role` at `organisation`."""
+    """等待{stage}: a review stage waits for somebody who holds `role` at `organisation`."""
 
     name: ClassVar[str] = "exemption.stage_opened.v1"
     stage: str
@@ -76,7 +76,7 @@ class StageOpened(Event):
 
 
 class StagePassed(Event):
-    """已初审 and the like: one stage found nothing wrong; `checklist` are the items that were answered with yes."""
+    """{stage}：通过: one stage found nothing wrong; `checklist` are the items that were answered with yes."""
 
     name: ClassVar[str] = "exemption.stage_passed.v1"
     stage: str
@@ -90,7 +90,7 @@ class StagePassed(Event):
 
 
 class ApplicationReturned(Event):
-    """已驳回: sent back with a reason; the stages in `reopens` will be reviewed again, the first one first."""
+    """{stage}：驳回: sent back with a reason; the stages in `reopens` are reviewed again, the first one first."""
 
     name: ClassVar[str] = "exemption.application_returned.v1"
     stage: str
@@ -107,7 +107,7 @@ class ApplicationReturned(Event):
 
 
 class ExemptionGranted(Event):
-    """已复核: every stage has passed; these courses need not be sat."""
+    """准予免考: every stage has passed; these courses need not be sat."""
 
     name: ClassVar[str] = "exemption.granted.v1"
     course_codes: tuple[str, ...]
@@ -116,7 +116,7 @@ class ExemptionGranted(Event):
 
 
 class RecordTablePrinted(Event):
-    """申请记录表: the record table of a granted application was made; `digest` is of the printed data."""
+    """打印申请记录表: made of a granted application; `digest` is of the printed data."""
 
     name: ClassVar[str] = "exemption.record_table_printed.v1"
     printed_by: str
@@ -127,7 +127,7 @@ class RecordTablePrinted(Event):
 
 
 class ApplicationHandedOff(Event):
-    """The approved record went to the examinations authority in `batch`."""
+    """上报考试机构: the approved record went to the examinations authority in `batch`."""
 
     name: ClassVar[str] = "exemption.handed_off.v1"
     batch: str
@@ -138,7 +138,7 @@ class ApplicationHandedOff(Event):
 
 
 class HandOffAcknowledged(Event):
-    """The examinations authority confirmed that it has the record."""
+    """考试机构确认接收: the examinations authority confirmed that it has the record."""
 
     name: ClassVar[str] = "exemption.hand_off_acknowledged.v1"
     batch: str
@@ -165,7 +165,7 @@ ApplicationEvent = (
 
 
 class DocumentsViewed(Event):
-    """A reviewer read the form or looked at photographs; `documents` are form, history or slots."""
+    """查阅申请材料: a reviewer read the form or looked at photographs; `documents` are form, history or slots."""
 
     name: ClassVar[str] = "exemption.documents_viewed.v1"
     viewer: str
@@ -180,7 +180,7 @@ ViewingEvent = DocumentsViewed
 
 
 class PhotographAccepted(Event):
-    """Every rule passed: the original and the cropped, re-encoded picture are kept, sealed under the owner's key."""
+    """上传照片（{slot}）：合格: the original and the re-encoded picture are kept, sealed under the owner's key."""
 
     name: ClassVar[str] = "exemption.photograph_accepted.v1"
     owner: str
@@ -199,7 +199,7 @@ class PhotographAccepted(Event):
 
 
 class PhotographRefused(Event):
-    """At least one rule failed; nothing of the file was kept."""
+    """上传照片（{slot}）：不合格: at least one rule failed; nothing of the file was kept."""
 
     name: ClassVar[str] = "exemption.photograph_refused.v1"
     owner: str
@@ -215,7 +215,7 @@ UploadEvent = PhotographAccepted | PhotographRefused
 
 
 class CycleOpened(Event):
-    """批次: a scheme is open at an organisation and all below it, in the windows that `WindowSet` facts name."""
+    """开放批次: a scheme is open at an organisation and all below it, in the windows that `WindowSet` facts name."""
 
     name: ClassVar[str] = "exemption.cycle_opened.v1"
     scheme: str
@@ -226,7 +226,7 @@ class CycleOpened(Event):
 
 
 class WindowSet(Event):
-    """From when to when one thing may be done: days inclusive, daily hours, days left out; Asia/Shanghai."""
+    """公布办理时间: from when to when one thing may be done: days inclusive, daily hours, days left out."""
 
     name: ClassVar[str] = "exemption.window_set.v1"
     purpose: str
@@ -239,7 +239,7 @@ class WindowSet(Event):
 
 
 class WindowExtended(Event):
-    """A window ends later than announced."""
+    """延长办理时间: a window ends later than announced."""
 
     name: ClassVar[str] = "exemption.window_extended.v1"
     purpose: str
@@ -249,7 +249,7 @@ class WindowExtended(Event):
 
 
 class CycleClosed(Event):
-    """Ended by hand; what was handed in is still reviewed."""
+    """结束批次: ended by hand; what was handed in is still reviewed."""
 
     name: ClassVar[str] = "exemption.cycle_closed.v1"
     reason: str
@@ -262,7 +262,7 @@ CycleEvent = CycleOpened | WindowSet | WindowExtended | CycleClosed
 
 
 class BatchHandedOff(Event):
-    """The university submits these approved records to the authority; `digest` is of the exported rows."""
+    """上报一批申请记录: the university submits them to the authority; `digest` is of the exported rows."""
 
     name: ClassVar[str] = "exemption.batch_handed_off.v1"
     scheme: str
@@ -278,7 +278,7 @@ class BatchHandedOff(Event):
 
 
 class BatchAcknowledged(Event):
-    """The authority has the batch, under its own reference."""
+    """确认接收一批申请记录: the authority has the batch, under its own reference."""
 
     name: ClassVar[str] = "exemption.batch_acknowledged.v1"
     reference: str
@@ -287,7 +287,7 @@ class BatchAcknowledged(Event):
 
 
 class BatchExported(Event):
-    """Somebody of the two organisations took the rows of the batch, with all that is personal in them."""
+    """导出上报数据: somebody of the two organisations took the rows of the batch, with all that is personal in them."""
 
     name: ClassVar[str] = "exemption.batch_exported.v1"
     exported_by: str
@@ -300,7 +300,7 @@ BatchEvent = BatchHandedOff | BatchAcknowledged | BatchExported
 
 
 class OrganisationFollowed(Event):
-    """Learnt: an organisation, its level and its place in the tree."""
+    """获知机构信息: an organisation, its level and its place in the tree."""
 
     name: ClassVar[str] = "exemption.organisation_followed.v1"
     title: str
@@ -314,7 +314,7 @@ OrganisationEvent = OrganisationFollowed
 
 
 class AccountFollowed(Event):
-    """Learnt: who the holder of a candidate's account was verified to be."""
+    """获知考生身份: who the holder of a candidate's account was verified to be."""
 
     name: ClassVar[str] = "exemption.account_followed.v1"
     holder: Personal[str]
@@ -323,7 +323,7 @@ class AccountFollowed(Event):
 
 
 class PersonForgotten(Event):
-    """The person was erased: what was kept to find them by is dropped."""
+    """清除考生身份: the person was erased: what was kept to find them by is dropped."""
 
     name: ClassVar[str] = "exemption.person_forgotten.v1"
 

@@ -13,7 +13,7 @@ from shared.kernel.messages import Event, Personal
 
 
 class RegistrationStarted(Event):
-    """Step 1, 验证手机号码: somebody gave a mobile number; unfinished, it is erased at `expires_at`."""
+    """开始注册: somebody gave a mobile number (验证手机号码); unfinished, it is erased at `expires_at`."""
 
     name: ClassVar[str] = "identity.registration_started.v1"
     mobile: Personal[str]
@@ -21,7 +21,7 @@ class RegistrationStarted(Event):
 
 
 class SmsCodeIssued(Event):
-    """A code is to be sent to `mobile`; `purpose` is register, reset_password or replace_mobile."""
+    """签发短信验证码（{purpose}）: to be sent to `mobile`, for register, reset_password or replace_mobile."""
 
     name: ClassVar[str] = "identity.sms_code_issued.v1"
     mobile: Personal[str]
@@ -33,7 +33,7 @@ class SmsCodeIssued(Event):
 
 
 class SmsCodeMistyped(Event):
-    """A wrong code was typed: a fact, so that the count survives a restart."""
+    """验证码输入错误（{purpose}）: a wrong code was typed: a fact, so that the count survives a restart."""
 
     name: ClassVar[str] = "identity.sms_code_mistyped.v1"
     purpose: str
@@ -41,13 +41,13 @@ class SmsCodeMistyped(Event):
 
 
 class MobileProved(Event):
-    """The code sent to the mobile came back: it is the person's."""
+    """手机号码验证通过: the code sent to the mobile came back: it is the person's."""
 
     name: ClassVar[str] = "identity.mobile_proved.v1"
 
 
 class PasswordChosen(Event):
-    """填写账号信息, a forgotten or a replaced password; `purpose` is register, reset or replace."""
+    """设置密码（{purpose}）: for a new account (register), a forgotten one (reset) or another (replace)."""
 
     name: ClassVar[str] = "identity.password_chosen.v1"
     password_hash: Personal[str]
@@ -55,7 +55,7 @@ class PasswordChosen(Event):
 
 
 class AccountRegistered(Event):
-    """验证身份 and 完成: there is an account now. `ticket_number` is empty for those who have none yet."""
+    """注册完成: after 验证身份 there is an account. `ticket_number` is empty for those who have none yet."""
 
     name: ClassVar[str] = "identity.account_registered.v1"
     mobile: Personal[str]
@@ -68,7 +68,7 @@ class AccountRegistered(Event):
 
 
 class MobileReplaced(Event):
-    """A new mobile, proved by a code, or seen in person by the staff member `checked_by` on `evidence`."""
+    """更换手机号码: proved by a code, or seen in person by the staff member `checked_by` on `evidence`."""
 
     name: ClassVar[str] = "identity.mobile_replaced.v1"
     mobile: Personal[str]
@@ -87,7 +87,7 @@ class SignedIn(Event):
 
 
 class SessionEnded(Event):
-    """退出登录, or ended by us: `reason` is signed_out or refresh_token_reused."""
+    """结束登录（{reason}）: by the person (退出登录) or by us; `reason` is signed_out or refresh_token_reused."""
 
     name: ClassVar[str] = "identity.session_ended.v1"
     session: str
@@ -95,7 +95,7 @@ class SessionEnded(Event):
 
 
 class AccountLocked(Event):
-    """Too many wrong passwords or codes: nobody signs in before `until`."""
+    """暂停登录: too many wrong passwords or codes: nobody signs in before `until`."""
 
     name: ClassVar[str] = "identity.account_locked.v1"
     until: datetime
@@ -103,7 +103,7 @@ class AccountLocked(Event):
 
 
 class PersonErased(Event):
-    """注销: nobody signs in any more, claims are released, and the key is to be destroyed.
+    """注销（{ground}）: nobody signs in any more, claims are released, and the key is to be destroyed.
 
     `ground` is a code of the book, or registration_not_finished.
     """
@@ -113,7 +113,7 @@ class PersonErased(Event):
 
 
 class KeyDestroyed(Event):
-    """The person's key is gone: what it sealed can never be read again."""
+    """销毁个人密钥: the person's key is gone: what it sealed can never be read again."""
 
     name: ClassVar[str] = "identity.key_destroyed.v1"
 
@@ -122,13 +122,13 @@ class KeyDestroyed(Event):
 
 
 class FirstAdministratorMade(Event):
-    """Once ever: the one-time command made this staff member the first administrator."""
+    """设立首位管理员: once ever: the one-time command made this staff member the first administrator."""
 
     name: ClassVar[str] = "identity.first_administrator_made.v1"
 
 
 class StaffAdded(Event):
-    """An administrator made an account for a person who works at `organisation`; `login` is what they sign in with."""
+    """添加工作人员: an administrator made an account for a person who works at `organisation`; `login` signs in."""
 
     name: ClassVar[str] = "identity.staff_added.v1"
     login: Personal[str]
@@ -139,7 +139,7 @@ class StaffAdded(Event):
 
 
 class ActivationRenewed(Event):
-    """A new activation code, for one that was lost or has expired, or for a lost second factor."""
+    """重发激活码: for one that was lost or has expired, or for a lost second factor."""
 
     name: ClassVar[str] = "identity.activation_renewed.v1"
     activation: int
@@ -147,7 +147,7 @@ class ActivationRenewed(Event):
 
 
 class StaffActivated(Event):
-    """The staff member used the activation code and holds a second factor, which is still to be proved once."""
+    """激活账号: the code was used; the second factor that was handed out is still to be proved once."""
 
     name: ClassVar[str] = "identity.staff_activated.v1"
     password_hash: Personal[str]
@@ -155,14 +155,14 @@ class StaffActivated(Event):
 
 
 class SecondFactorConfirmed(Event):
-    """The first one-time code was right; `step` is its time step, which is used up."""
+    """确认动态口令: the first one-time code was right; `step` is its time step, which is used up."""
 
     name: ClassVar[str] = "identity.second_factor_confirmed.v1"
     step: int
 
 
 class RoleGranted(Event):
-    """`role` at `organisation` and what is below it; `*` is everywhere. Who granted it is the event's actor."""
+    """授予角色（{role}）: at `organisation` and below, `*` being everywhere. Who granted it is the event's actor."""
 
     name: ClassVar[str] = "identity.role_granted.v1"
     role: str
@@ -170,7 +170,7 @@ class RoleGranted(Event):
 
 
 class RoleRevoked(Event):
-    """The role ends; tokens that still carry it end within five minutes."""
+    """撤销角色（{role}）: it ends; tokens that still carry it end within five minutes."""
 
     name: ClassVar[str] = "identity.role_revoked.v1"
     role: str
@@ -181,7 +181,7 @@ class RoleRevoked(Event):
 
 
 class OrganisationAdded(Event):
-    """机构: a university, a teaching point, an authority. `parent` is None for a root of the tree."""
+    """设立机构: a university, a teaching point, an authority. `parent` is None for a root of the tree."""
 
     name: ClassVar[str] = "identity.organisation_added.v1"
     organisation: str
@@ -192,7 +192,7 @@ class OrganisationAdded(Event):
 
 
 class OrganisationRenamed(Event):
-    """A new title or new telephone numbers; `title` and `phones` are the whole new values."""
+    """变更机构信息: a new title or new telephone numbers; `title` and `phones` are the whole new values."""
 
     name: ClassVar[str] = "identity.organisation_renamed.v1"
     title: str
@@ -200,7 +200,7 @@ class OrganisationRenamed(Event):
 
 
 class OrganisationClosed(Event):
-    """撤销: roles at it no longer count, nothing new is put under it."""
+    """撤销机构: roles at it no longer count, nothing new is put under it."""
 
     name: ClassVar[str] = "identity.organisation_closed.v1"
 

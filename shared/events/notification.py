@@ -23,7 +23,7 @@ class SmsTemplate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ContactLearned(Event):
-    """The number a person gave last, for an account, a new number or an application."""
+    """记录联系手机: the number a person gave last, for an account, a new number or an application."""
 
     name: ClassVar[str] = "notification.contact_learned.v1"
     mobile: Personal[str]
@@ -33,7 +33,7 @@ class ContactLearned(Event):
 
 
 class CaseLearned(Event):
-    """Which book's texts a case is told in."""
+    """记录适用规则: which book's texts a case is told in."""
 
     name: ClassVar[str] = "notification.case_learned.v1"
     case: str
@@ -41,7 +41,7 @@ class CaseLearned(Event):
 
 
 class MessageRequested(Event):
-    """A message to one person, already in words: the book is not asked again."""
+    """通知：{title}: a message to one person, already in words; no book is asked again."""
 
     name: ClassVar[str] = "notification.message_requested.v1"
     person: str
@@ -60,7 +60,7 @@ class MessageRequested(Event):
 
 
 class SendingAttempted(Event):
-    """Written BEFORE the provider is called: after a crash this attempt is asked about, not repeated."""
+    """发送短信（第{attempt}次，{provider}）: written BEFORE the call; after a crash it is asked about, not repeated."""
 
     name: ClassVar[str] = "notification.sending_attempted.v1"
     attempt: int
@@ -72,7 +72,7 @@ class SendingAttempted(Event):
 
 
 class MessageAccepted(Event):
-    """The provider took the message; whether it arrived is told by the receipt."""
+    """短信已由{provider}受理: the provider took the message; whether it arrived is told by the receipt."""
 
     name: ClassVar[str] = "notification.message_accepted.v1"
     attempt: int
@@ -84,7 +84,7 @@ class MessageAccepted(Event):
 
 
 class AttemptFailed(Event):
-    """The provider certainly did not take it. `next_try_at` is None when no further try follows."""
+    """短信未能发出（{provider}）: certainly not taken. `next_try_at` is None when no further try follows."""
 
     name: ClassVar[str] = "notification.attempt_failed.v1"
     attempt: int
@@ -95,7 +95,7 @@ class AttemptFailed(Event):
 
 
 class OutcomeInDoubt(Event):
-    """No answer to the attempt (slow, a fault, a crash): the provider will be asked before anything is tried again."""
+    """短信结果待查（{provider}）: no answer (slow, a fault, a crash); the provider is asked before another try."""
 
     name: ClassVar[str] = "notification.outcome_in_doubt.v1"
     attempt: int
@@ -108,7 +108,7 @@ class OutcomeInDoubt(Event):
 
 
 class OutcomeUnresolved(Event):
-    """未决: nobody can tell whether it was sent (`no_answer`) or arrived (`no_receipt`)."""
+    """短信结果未决: nobody can tell whether it was sent (`no_answer`) or arrived (`no_receipt`)."""
 
     name: ClassVar[str] = "notification.outcome_unresolved.v1"
     attempt: int
@@ -117,7 +117,7 @@ class OutcomeUnresolved(Event):
 
 
 class SendingGivenUp(Event):
-    """No SMS will come of this: number_refused, attempts_used_up, expired or erased."""
+    """不再发送短信（{reason}）: none will come of this: number_refused, attempts_used_up, expired or erased."""
 
     name: ClassVar[str] = "notification.sending_given_up.v1"
     reason: str
@@ -125,7 +125,7 @@ class SendingGivenUp(Event):
 
 
 class ReceiptAwaited(Event):
-    """Asked for the receipt; the network has not told yet."""
+    """等待短信回执: asked for the receipt; the network has not told yet."""
 
     name: ClassVar[str] = "notification.receipt_awaited.v1"
     attempt: int
@@ -134,7 +134,7 @@ class ReceiptAwaited(Event):
 
 
 class MessageDelivered(Event):
-    """已送达: the network's receipt."""
+    """短信已送达: the network's receipt."""
 
     name: ClassVar[str] = "notification.message_delivered.v1"
     attempt: int
@@ -144,7 +144,7 @@ class MessageDelivered(Event):
 
 
 class MessageUndelivered(Event):
-    """未送达: the network could not hand it over."""
+    """短信未送达: the network could not hand it over."""
 
     name: ClassVar[str] = "notification.message_undelivered.v1"
     attempt: int
@@ -153,7 +153,7 @@ class MessageUndelivered(Event):
 
 
 class ResendRequested(Event):
-    """The candidate asked for the SMS again; it goes to the number they gave last."""
+    """要求重发短信（第{resend}次）: the candidate asked for it again; it goes to the number they gave last."""
 
     name: ClassVar[str] = "notification.resend_requested.v1"
     resend: int
@@ -162,7 +162,7 @@ class ResendRequested(Event):
 
 
 class MessageRead(Event):
-    """Opened in the inbox."""
+    """查看通知: opened in the inbox."""
 
     name: ClassVar[str] = "notification.message_read.v1"
 

@@ -6,6 +6,7 @@ import re
 import typing
 from collections.abc import Iterator
 from importlib import import_module
+from string import Formatter
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -36,6 +37,29 @@ def test_an_event_says_what_it_means(event: type[Event]) -> None:
     first = said.split("\n\n")[0]
     assert len(first.split()) > 3 or "\u4e00" <= first[0] <= "\u9fff"
     assert first.endswith(".")
+
+
+@every_event
+def test_an_event_opens_with_what_an_official_calls_it(event: type[Event]) -> None:
+    said = (event.__doc__ or "").splitlines()[0]
+    assert ": " in said
+    called = events.phrase(event)
+    plain = re.sub(r"{[a-z_]+}", "", called)
+    assert re.fullmatch(r"[\u4e00-\u9fff：，（）]*", plain)
+    assert re.search(r"[\u4e00-\u9fff]{2}", plain)
+    assert said.removeprefix(f"{called}: ")[:1].isascii(), "and then says it to an engineer"
+
+
+@every_event
+def test_the_name_of_an_event_fills_in_nothing_but_its_own_fields_that_are_not_personal(event: type[Event]) -> None:
+    asked = {field for _, field, _, _ in Formatter().parse(events.phrase(event)) if field is not None}
+    assert asked <= set(event.__struct_fields__) - set(personal_fields(event))
+
+
+def test_no_two_events_of_a_service_are_called_alike() -> None:
+    for service in events.SERVICES:
+        called = [events.phrase(kind) for kind in declared(service)]
+        assert len(set(called)) == len(called), service
 
 
 @every_event
