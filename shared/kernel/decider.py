@@ -18,7 +18,10 @@ X = TypeVar("X")
 
 @dataclass(frozen=True)
 class Decider(Generic[C, S, E, X]):
-    """`kind` is the first part of its streams' names; `X` is what a decision may know besides the past."""
+    """`kind` is the first part of its streams' names; `X` is what a decision may know besides the past.
+
+    A state says by `state_title` what an official calls it; the trail of a case prints it.
+    """
 
     kind: str
     initial: S

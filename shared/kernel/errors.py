@@ -57,7 +57,7 @@ COMMON: dict[str, Refusal] = {
     "request.too_many": Refusal(
         429, "操作过于频繁，请在 {retry_after} 秒后再试。", "Too many attempts; try again in {retry_after} seconds."
     ),
-    "claim.taken": Refusal(409, "该信息已被其他记录使用。", "Another record holds this already ({kind})."),
+    "claim.taken": Refusal(409, "该信息（{kind}）已被其他记录使用。", "Another record holds this already ({kind})."),
     "service.unavailable": Refusal(
         503, "系统暂时不可用，请稍后再试。", "The service is not available; try again soon."
     ),
