@@ -1,11 +1,12 @@
 """The trail of a case: its story over all stores, rebuilt from the events alone. `ops/audit.py` prints it.
 
 The case is closed over causation (the notices it caused, the orders it asked for), and the identity events of its
-person come with it. Reads as the role `auditor`, in one snapshot. Without a keyring nothing personal is unsealed:
-states never depend on it (`evolve` carries personal values and never branches on them).
+person come with it; beside the story stands what identity recorded of the staff and organisations in it. Reads as the
+role `auditor`, in one snapshot. Without a keyring nothing personal is unsealed: states never depend on it (`evolve`
+carries personal values and never branches on them).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import heappop, heappush
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from shared.kernel.decider import Decider
-from shared.kernel.messages import Fact, personal_fields
+from shared.kernel.messages import Event, Fact, personal_fields, stream_name
 from shared.runtime.audit import stores_in
 from shared.runtime.event_store import Connection
 from shared.runtime.keyring import Keyring
@@ -24,6 +25,7 @@ Deciders = Mapping[tuple[str, str], Decider[Any, Any, Any, Any]]
 Stream = tuple[str, str]
 """(service, stream)."""
 OF_PERSONS = "identity"
+NOTHING_KNOWN = "未获知"
 _COLUMNS = ", ".join(f"e.{column}" for column in COLUMNS)
 
 
@@ -32,7 +34,7 @@ class UnknownCase(Exception):
 
 
 class State(NamedTuple):
-    """What a stream amounts to after its event `version`: the state's title, or the name of its class."""
+    """What a stream amounts to after its event `version`, by the state's title."""
 
     name: str
     version: int
@@ -57,7 +59,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Trail:
-    """Entries from cause to effect; `states` are those the streams arrive at, by `at` or until now."""
+    """Entries from cause to effect; `states` are those the streams arrive at, by `at` or until now.
+
+    `offices` are identity's facts about the staff who acted and the organisations that are named: who was what, when.
+    """
 
     case: str
     at: datetime | None
@@ -65,6 +70,7 @@ class Trail:
     unsealed: bool
     entries: tuple[Entry, ...]
     states: Mapping[Stream, State]
+    offices: tuple[Fact[Any], ...]
 
 
 @dataclass(frozen=True)
@@ -108,8 +114,9 @@ async def rebuild_trail(
         streams = sorted({each.stream[1] for each in found.values()})
         history = await reader.read("e.stream = any($2)", streams)
         ciphers, erased = await _ciphers(connection, history, keyring)
-    touched = {each.stream for each in found.values()}
-    facts, passed = _replayed([each for each in history if each.stream in touched], ciphers, deciders)
+        touched = {each.stream for each in found.values()}
+        facts, passed = _replayed([each for each in history if each.stream in touched], ciphers, deciders)
+        offices = await _offices(reader, [facts[event] for event in found])
     entries = []
     for _, record, _, _ in ordered(found.values()):
         before, after = passed.get(record.event_id, (None, None))
@@ -120,7 +127,7 @@ async def rebuild_trail(
         for each in sorted(history, key=lambda each: each.record.version)
         if each.record.event_id in passed
     }
-    return Trail(case, at, tuple(persons), keyring is not None, tuple(entries), states)
+    return Trail(case, at, tuple(persons), keyring is not None, tuple(entries), states, offices)
 
 
 def differences(trail: Trail, live: Mapping[Stream, State | None]) -> list[Difference]:
@@ -133,8 +140,10 @@ def differences(trail: Trail, live: Mapping[Stream, State | None]) -> list[Diffe
 
 
 def name_of(state: object) -> str:
-    """The state's title in the book's words if it knows one, else the name of its type."""
-    title = getattr(state, "title", None)
+    """What an official calls the state: the book's word for it where it knows one."""
+    if state is None:
+        return NOTHING_KNOWN
+    title = getattr(state, "state_title", None)
     return title if isinstance(title, str) and title else type(state).__name__
 
 
@@ -205,6 +214,13 @@ class _Reader:
             fresh = [each for each in caused if each.record.event_id not in found]
         return found
 
+    async def offices(self, kind: str, subjects: Iterable[str]) -> list[Fact[Any]]:
+        """What identity recorded of these staff or organisations; subjects that are neither have no such stream."""
+        names = sorted(stream_name(kind, subject) for subject in subjects)
+        found = await self.read("e.stream = any($2)", names, only=OF_PERSONS)
+        keyless = dict.fromkeys(each.record.person for each in found if each.record.person)
+        return [fact_of(each.source, each.record, keyless, each.position) for each in found]
+
 
 async def _ciphers(
     connection: Connection, history: Iterable[Found], keyring: Keyring | None
@@ -214,6 +230,21 @@ async def _ciphers(
     rows = await connection.fetch("select person from keyring.read_keys($1) where erased", sorted(persons))
     ciphers = await keyring.ciphers(persons) if keyring else dict.fromkeys(persons)
     return ciphers, frozenset(row["person"] for row in rows)
+
+
+async def _offices(reader: _Reader, story: Sequence[Fact[Any]]) -> tuple[Fact[Any], ...]:
+    """Nothing personal of the staff is unsealed."""
+    staff = await reader.offices("staff", {fact.meta.actor for fact in story})
+    named = {word for fact in [*story, *staff] for word in _plain_words(fact.event)}
+    return tuple(staff + await reader.offices("organisation", named))
+
+
+def _plain_words(event: Event) -> Iterator[str]:
+    """Every text in it that is not personal: among them are the codes of organisations."""
+    for field in event.__struct_fields__:
+        if field not in personal_fields(type(event)):
+            value = getattr(event, field)
+            yield from (each for each in (value.values() if isinstance(value, dict) else [value]) if type(each) is str)
 
 
 def _replayed(

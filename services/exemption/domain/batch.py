@@ -5,7 +5,7 @@ The records themselves change state by APPLICATION in the same transaction; this
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import ClassVar, assert_never
 
 from services.exemption.domain.commands import AcknowledgeBatch, BatchCommand, ExportBatch, RecordBatch
 from services.exemption.domain.scheme import Rules
@@ -19,6 +19,8 @@ from shared.kernel.values import parse_text
 class NotMade:
     """There is no such batch."""
 
+    state_title: ClassVar[str] = "未上报"
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -30,6 +32,10 @@ class Batch:
     applications: tuple[str, ...]
     digest: str
     reference: str | None = None
+
+    @property
+    def state_title(self) -> str:
+        return "已确认接收" if self.reference else "已上报"
 
 
 BatchState = NotMade | Batch

@@ -7,7 +7,7 @@ neither the clock nor the book: stages, titles and organisations are written int
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar, assert_never
+from typing import Any, ClassVar, NamedTuple, TypeVar, assert_never
 
 from shared.events.exemption import (
     ApplicationEvent,
@@ -41,6 +41,8 @@ NO_DESK = Desk("", "", "")
 class NotStarted:
     """There is no such application."""
 
+    state_title: ClassVar[str] = "未申请"
+
 
 @dataclass(frozen=True)
 class Case:
@@ -60,6 +62,10 @@ class Case:
     passed: Mapping[str, str] = field(default_factory=dict)  # stage -> who passed it; only what still stands
     decided: tuple[tuple[str, str], ...] = ()  # (stage, who), of every submission: for separation of duties
     desks: tuple[Desk, ...] = ()  # reached with this submission: who may read it
+
+    @property
+    def state_title(self) -> str:
+        return self.title
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ The book says which windows there are; the cycle says when. `handlers.py` execut
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import assert_never
+from typing import ClassVar, assert_never
 
 from services.exemption.domain import rules
 from services.exemption.domain.commands import CloseCycle, CycleCommand, ExtendWindow, OpenCycle
@@ -23,6 +23,8 @@ from shared.schemes.procedure import Window
 class NotOpened:
     """There is no such cycle."""
 
+    state_title: ClassVar[str] = "未开放"
+
 
 @dataclass(frozen=True)
 class Cycle:
@@ -33,6 +35,10 @@ class Cycle:
     title: str
     windows: Mapping[str, Window] = field(default_factory=dict)
     closed: bool = False
+
+    @property
+    def state_title(self) -> str:
+        return "已结束" if self.closed else "已开放"
 
 
 CycleState = NotOpened | Cycle

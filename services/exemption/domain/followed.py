@@ -5,6 +5,7 @@ Fed by `reactions.py`; so a case can be judged while identity is away, and a reb
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from services.exemption.domain.commands import (
     AccountCommand,
@@ -82,6 +83,7 @@ ORGANISATION_FOLLOWED: Decider[OrganisationCommand, OrganisationFollowed | None,
 class Account:
     """Who a candidate's account was verified to be."""
 
+    state_title: ClassVar[str] = "已获知"
     holder: str
     id_number: str
     mobile: str

@@ -5,7 +5,7 @@ The picture itself is checked before, off the event loop; here it becomes a fact
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import assert_never
+from typing import ClassVar, assert_never
 
 from services.exemption.domain.case import Application, Case, Draft, Returned
 from services.exemption.domain.commands import ReceivePhotograph
@@ -20,11 +20,14 @@ from shared.kernel.errors import Refused
 class NotUploaded:
     """There is no such upload."""
 
+    state_title: ClassVar[str] = "未上传"
+
 
 @dataclass(frozen=True)
 class Accepted(Photograph):
     """Kept, and usable in its application."""
 
+    state_title: ClassVar[str] = "合格"
     picture: str
     picture_digest: str
 
@@ -32,6 +35,8 @@ class Accepted(Photograph):
 @dataclass(frozen=True)
 class NotAccepted(Photograph):
     """Checked and refused."""
+
+    state_title: ClassVar[str] = "不合格"
 
 
 Upload = NotUploaded | Accepted | NotAccepted

@@ -4,13 +4,24 @@ A stream of its own beside the application, so that looking never collides with 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.exemption.domain.access import must_be_readable, reading_desk
 from services.exemption.domain.case import Application
 from services.exemption.domain.commands import ViewDocuments
 from shared.events.exemption import DocumentsViewed, ViewingEvent
 from shared.kernel.decider import Decider
+
+
+@dataclass(frozen=True)
+class Viewed:
+    """How often it was looked at."""
+
+    times: int = 0
+
+    @property
+    def state_title(self) -> str:
+        return f"已查阅{self.times}次" if self.times else "未查阅"
 
 
 @dataclass(frozen=True)
@@ -22,7 +33,7 @@ class ViewingContext:
     application: Application
 
 
-def decide(command: ViewDocuments, _: int, context: ViewingContext) -> Sequence[ViewingEvent]:
+def decide(command: ViewDocuments, _: Viewed, context: ViewingContext) -> Sequence[ViewingEvent]:
     """SW-20, SW-28: those whose desk it has reached; candidates look at their own without a trace."""
     case = must_be_readable(context.application, context.actor, context.roles)
     desk = reading_desk(case, context.roles)
@@ -35,9 +46,8 @@ def decide(command: ViewDocuments, _: int, context: ViewingContext) -> Sequence[
     ]
 
 
-def evolve(views: int, _: ViewingEvent) -> int:
-    """How often it was looked at."""
-    return views + 1
+def evolve(state: Viewed, _: ViewingEvent) -> Viewed:
+    return replace(state, times=state.times + 1)
 
 
-VIEWING: Decider[ViewDocuments, int, ViewingEvent, ViewingContext] = Decider("viewing", 0, decide, evolve)
+VIEWING: Decider[ViewDocuments, Viewed, ViewingEvent, ViewingContext] = Decider("viewing", Viewed(), decide, evolve)

@@ -7,7 +7,7 @@ refusal: the count must survive. Personal values are carried by the states; `dec
 import hmac
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import ClassVar, assert_never
 
 from services.identity.domain import rules
 from services.identity.domain.commands import (
@@ -67,13 +67,14 @@ class IssuedCode:
 
 @dataclass(frozen=True)
 class NotStarted:
-    pass
+    state_title: ClassVar[str] = "未注册"
 
 
 @dataclass(frozen=True)
 class ProvingMobile:
-    """Step 1 验证手机号码."""
+    """Step 1."""
 
+    state_title: ClassVar[str] = "验证手机号码"
     mobile: str
     expires_at: datetime
     code: IssuedCode | None
@@ -81,16 +82,18 @@ class ProvingMobile:
 
 @dataclass(frozen=True)
 class ChoosingPassword:
-    """Step 2 填写账号信息."""
+    """Step 2."""
 
+    state_title: ClassVar[str] = "填写账号信息"
     mobile: str
     expires_at: datetime
 
 
 @dataclass(frozen=True)
 class GivingIdentity:
-    """Step 3 验证身份; one may go back and choose another password (SD-13)."""
+    """Step 3; one may go back and choose another password (SD-13)."""
 
+    state_title: ClassVar[str] = "验证身份"
     mobile: str
     expires_at: datetime
     password_hash: str
@@ -101,8 +104,9 @@ Registering = ProvingMobile | ChoosingPassword | GivingIdentity
 
 @dataclass(frozen=True)
 class Registered:
-    """Step 4 完成: an account."""
+    """Step 4, done (完成): an account."""
 
+    state_title: ClassVar[str] = "已注册"
     mobile: str
     name: str
     id_number: str
@@ -114,6 +118,7 @@ class Registered:
 
 @dataclass(frozen=True)
 class Erased:
+    state_title: ClassVar[str] = "已注销"
     key_destroyed: bool
 
 

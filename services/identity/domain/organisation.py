@@ -4,7 +4,7 @@
 """
 
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import ClassVar, assert_never
 
 from services.identity.domain import rules
 from services.identity.domain.commands import (
@@ -21,11 +21,12 @@ from shared.kernel.errors import Refused
 
 @dataclass(frozen=True)
 class NotAdded:
-    pass
+    state_title: ClassVar[str] = "未设立"
 
 
 @dataclass(frozen=True)
 class Open:
+    state_title: ClassVar[str] = "已设立"
     title: str
     level: str
     parent: str | None
@@ -34,7 +35,7 @@ class Open:
 
 @dataclass(frozen=True)
 class Closed:
-    pass
+    state_title: ClassVar[str] = "已撤销"
 
 
 Organisation = NotAdded | Open | Closed

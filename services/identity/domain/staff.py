@@ -7,7 +7,7 @@ administrator makes it, the person activates it with a code given once, a passwo
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import ClassVar, assert_never
 
 from services.identity.domain import rules
 from services.identity.domain.commands import (
@@ -50,7 +50,7 @@ from shared.kernel.errors import Refused
 
 @dataclass(frozen=True)
 class NotAdded:
-    pass
+    state_title: ClassVar[str] = "未添加"
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ class Person:
 class Invited(Person):
     """Added, and waiting for the activation code."""
 
+    state_title: ClassVar[str] = "待激活"
     expires_at: datetime
 
 
@@ -75,6 +76,7 @@ class Invited(Person):
 class Enrolling(Person):
     """Holds a password and a second factor that was not proved yet; the code may be used once more until then."""
 
+    state_title: ClassVar[str] = "待确认动态口令"
     expires_at: datetime
     password_hash: str
     totp_secret: str
@@ -82,6 +84,7 @@ class Enrolling(Person):
 
 @dataclass(frozen=True)
 class Working(Person):
+    state_title: ClassVar[str] = "已启用"
     password_hash: str
     totp_secret: str
     last_step: int
@@ -90,6 +93,7 @@ class Working(Person):
 
 @dataclass(frozen=True)
 class Erased:
+    state_title: ClassVar[str] = "已注销"
     key_destroyed: bool
 
 

@@ -21,6 +21,10 @@ class Contact:
     schemes: Mapping[str, str] = field(default_factory=dict)
     """Case -> the scheme it is judged by for ever, "<jurisdiction>/<name>@<version>"."""
 
+    @property
+    def state_title(self) -> str:
+        return "已留号码" if self.given_at else "未留号码"
+
 
 def decide(command: ContactCommand, state: Contact, _: None) -> list[ContactEvent]:
     """Facts of two services may arrive in any order: the number given last counts, not the one heard of last.

@@ -11,7 +11,7 @@ written down before the provider is called, and while its outcome is in doubt no
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import ClassVar, assert_never
 
 from services.notification.domain import rules
 from services.notification.domain.answers import Absent, Accepted, Declined, InDoubt
@@ -52,11 +52,14 @@ from shared.kernel.messages import ERASED
 class NoSms:
     """A message for the inbox alone."""
 
+    state_title: ClassVar[str] = "已入收件箱"
+
 
 @dataclass(frozen=True)
 class Waiting:
     """To be tried at `due_at`."""
 
+    state_title: ClassVar[str] = "待发送"
     due_at: datetime
 
 
@@ -64,6 +67,7 @@ class Waiting:
 class Sending:
     """An attempt is written down and has no result: being called, or in doubt."""
 
+    state_title: ClassVar[str] = "发送中"
     provider: str
     out_id: str
     tried_at: datetime
@@ -75,6 +79,7 @@ class Sending:
 class Taken:
     """The provider has it; the network's receipt is awaited."""
 
+    state_title: ClassVar[str] = "待回执"
     provider: str
     out_id: str
     tried_at: datetime
@@ -84,21 +89,24 @@ class Taken:
 
 @dataclass(frozen=True)
 class Unresolved:
+    state_title: ClassVar[str] = "未决"
     reason: str
 
 
 @dataclass(frozen=True)
 class Delivered:
-    pass
+    state_title: ClassVar[str] = "已送达"
 
 
 @dataclass(frozen=True)
 class Undelivered:
+    state_title: ClassVar[str] = "未送达"
     code: str
 
 
 @dataclass(frozen=True)
 class GivenUp:
+    state_title: ClassVar[str] = "不再发送"
     reason: str
 
 
@@ -108,6 +116,8 @@ Sms = NoSms | Waiting | Sending | Taken | Unresolved | Delivered | Undelivered |
 @dataclass(frozen=True)
 class NotRequested:
     """There is no such message."""
+
+    state_title: ClassVar[str] = "未生成"
 
 
 @dataclass(frozen=True)
@@ -123,6 +133,10 @@ class Requested:
     """The provider of each failed attempt since the message was last asked for."""
     resends: int = 0
     read: bool = False
+
+    @property
+    def state_title(self) -> str:
+        return f"{self.sms.state_title}，已读" if self.read else self.sms.state_title
 
 
 Message = NotRequested | Requested

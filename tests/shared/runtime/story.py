@@ -14,6 +14,7 @@ from fastapi import APIRouter
 
 from services.exemption.domain import case as exemption
 from services.identity.domain import account as identity
+from services.identity.domain.organisation import ORGANISATION
 from services.notification.domain import message as notification
 from shared.events.exemption import (
     ApplicationReturned,
@@ -24,7 +25,7 @@ from shared.events.exemption import (
     StageOpened,
     StagePassed,
 )
-from shared.events.identity import MobileProved, PasswordChosen, RegistrationStarted, SmsCodeIssued
+from shared.events.identity import MobileProved, OrganisationAdded, PasswordChosen, RegistrationStarted, SmsCodeIssued
 from shared.events.notification import MessageRead, MessageRequested
 from shared.kernel.decider import Decider
 from shared.kernel.messages import Command, Event, Meta, Receipt
@@ -61,6 +62,7 @@ def _told(decider: Decider[Any, Any, Any, Any]) -> Decider[Any, Any, Any, Any]:
 
 DECIDERS: Deciders = {
     ("identity", "account"): identity.ACCOUNT,
+    ("identity", "organisation"): ORGANISATION,
     ("exemption", "application"): Decider("application", exemption.NotStarted(), decide, exemption.evolve),
     ("notification", "message"): notification.MESSAGE,
 }
@@ -196,11 +198,18 @@ async def told(url: str) -> None:
         }
         await services["identity"].keyring.create(PERSON)
         teller = Teller(services)
+        await _university(teller)
         await _account(teller)
         await _application(teller)
         for service in services.values():
             await service.sequencer.lead()
             await service.sequencer.give()
+
+
+async def _university(teller: Teller) -> None:
+    added = OrganisationAdded(organisation="u-01", title="样例大学", level="university", parent=None, phones=())
+    await teller.tell("identity organisation-u-01", added, actor="root", after=timedelta(days=-9), person=None)
+    teller.now = START
 
 
 async def _account(teller: Teller) -> None:

@@ -84,11 +84,18 @@ async def test_each_entry_knows_the_state_before_and_after_it(pool: asyncpg.Pool
 
 
 @pytest.mark.servers
+async def test_what_identity_recorded_of_the_organisations_in_the_story_stands_beside_it(pool: asyncpg.Pool) -> None:
+    trail = await rebuilt(pool)
+    assert [(fact.subject, fact.event.title) for fact in trail.offices] == [("u-01", "样例大学")]
+    assert "organisation_added" not in events_of(trail)
+
+
+@pytest.mark.servers
 async def test_the_state_before_counts_events_of_the_stream_that_are_not_of_the_case(pool: asyncpg.Pool) -> None:
     """That the message was read is nobody's effect; the message's state still includes it."""
     trail = await rebuilt(pool)
     (message,) = (state for (source, _), state in trail.states.items() if source == "notification")
-    assert message == State("Requested", 2)
+    assert message == State("已入收件箱，已读", 2)
 
 
 @pytest.mark.servers
