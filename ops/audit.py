@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 
 from ops.reach import Database, reached
-from ops.telling import as_json, told
+from ops.telling import as_json, told, wide_console
 from shared import events
 from shared.kernel.decider import Decider
 from shared.kernel.time import SHANGHAI
@@ -28,7 +28,6 @@ from shared.runtime.trail import Deciders, Trail, UnknownCase, rebuild_trail
 
 app = typer.Typer(help="Read the events as an auditor.", no_args_is_help=True)
 
-WIDTH = 120  # of what is written to a file or a pipe, which have no width of their own
 Url = Annotated[
     str | None, typer.Option("--url", help="The database as the role auditor; without it, this checkout's stack.")
 ]
@@ -62,7 +61,7 @@ def trail(
 
     What the case caused elsewhere comes with it (its notices), and the identity events of its person.
     """
-    console = _console()
+    console = wide_console()
     with reached(AUDITOR, url) as database:
         try:
             rebuilt = asyncio.run(_trail(database, case, at, personal))
@@ -100,7 +99,7 @@ def deciders() -> Deciders:
 @app.command("verify")
 def verify_stores(url: Url = None) -> None:
     """Recompute the hash chain of every stream of every service, and check heads and positions against the events."""
-    console = _console()
+    console = wide_console()
     with reached(AUDITOR, url) as database:
         findings, services = asyncio.run(_verify(database, console))
     console.print(f"{findings} findings", style="red" if findings else "green")
@@ -132,8 +131,3 @@ async def _verify(database: Database, console: Console) -> tuple[int, int]:
 def _sentence(finding: Finding) -> str:
     where = f" {finding.stream} version {finding.version}" if finding.stream else ""
     return f"{finding.service}{where}: {finding.sentence} [{finding.kind}]"
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=WIDTH)

@@ -51,18 +51,23 @@ def test_a_case_is_told_day_by_day_with_who_what_why_and_by_which_rule(story: st
     for part in (
         "2026-03-01 星期日",
         "2026-03-02 星期一",
-        "系统·notification",
+        "系统·通知",
         "考生 3f2a91bc",
         f"3f2a91bc = {PERSON}",
+        "助学点管理员（tp-01）",
         "staff-li",
-        "teaching_point_admin",
         "swust/1x@1 exemption.stages[初审] SW-26",
-        "photo_unclear； 证书照片不清晰",
+        "证书照片不清晰",
         "已提交 → 已驳回",
         "未登录者",
+        "提交申请（第2次）",
+        "高校管理员（样例大学）",
+        "通知：申请被驳回",
+        "起因 初审：驳回",
     ):
         assert part in text, part
-    assert text.index("已驳回: sent back") < text.index("A message to one person")
+    assert text.index("初审：驳回") < text.index("通知：申请被驳回")
+    assert text.count("等待初审") == 2
 
 
 @pytest.mark.servers
@@ -139,7 +144,7 @@ def test_untouched_stores_verify_with_counts_and_zero_findings(story: str) -> No
     assert answer.exit_code == 0, answer.output
     assert answer.output.splitlines() == [
         "exemption: 11 events, 1 streams, 11 positions",
-        "identity: 4 events, 1 streams, 4 positions",
+        "identity: 5 events, 2 streams, 5 positions",
         "notification: 2 events, 1 streams, 2 positions",
         "0 findings",
     ]
@@ -172,7 +177,7 @@ def test_a_rebuild_names_the_rows_that_differ_fails_and_can_put_them_in_place(st
     assert replaced.exit_code == 0, replaced.output
     same = run(story, *words, "--diff", role="identity", **KEY)
     assert same.exit_code == 0, same.output
-    assert "identity: 4 events replayed" in same.output
+    assert "identity: 5 events replayed" in same.output
     assert same.output.splitlines()[-1].endswith(" 0 differences")
 
 
