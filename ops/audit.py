@@ -17,7 +17,8 @@ import typer
 from rich.console import Console
 
 from ops.reach import Database, reached
-from ops.telling import as_json, told, wide_console
+from ops.stack.screen import wide_console
+from ops.telling import as_json, told
 from shared import events
 from shared.kernel.decider import Decider
 from shared.kernel.time import SHANGHAI

@@ -34,7 +34,6 @@ from shared.kernel.messages import ERASED
 from shared.kernel.time import SHANGHAI, spoken
 from shared.runtime.trail import Entry, Stream, Trail
 
-WIDTH = 120  # of what is written to a file or a pipe, which have no width of their own
 HIDDEN = "〔未显示〕"
 _NARROW = 100
 _DAYS = "一二三四五六日"
@@ -68,12 +67,6 @@ _PERSONAL = {
     "evidence": "依据材料",
     "inbox_text": "内容",
 }
-
-
-def wide_console() -> Console:
-    """The terminal as wide as it is; a file or a pipe wide enough for a trail."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=WIDTH)
 
 
 def told(trail: Trail, console: Console) -> None:

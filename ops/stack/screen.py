@@ -12,8 +12,17 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
+from rich.status import Status
 from rich.table import Table
 from rich.text import Text
+
+WIDTH = 120  # of what is written to a file or a pipe, which have no width of their own
+
+
+def wide_console() -> Console:
+    """The terminal as wide as it is; a file or a pipe wide enough for a trail."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=WIDTH)
 
 
 @dataclass(frozen=True)
@@ -37,7 +46,7 @@ class Step:
 
 class Screen:
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False)
+        self.console = console or wide_console()
         self._steps: list[Step] = []
         self._spinner = Spinner("dots", style="cyan")
 
@@ -46,6 +55,10 @@ class Screen:
 
     def fail(self, sentence: str) -> None:
         self.console.print(Text.assemble(("✗ ", "red"), sentence), soft_wrap=True)
+
+    def passing(self, sentence: str) -> Status:
+        """Shown on a terminal between its start and stop, and gone then: what was said last stays the last line."""
+        return self.console.status(Text(sentence, "dim"))
 
     @contextmanager
     def steps(self) -> Iterator[None]:

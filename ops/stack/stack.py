@@ -7,7 +7,7 @@ import fcntl
 import shutil
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -98,13 +98,15 @@ class Stack:
 def running_stack(place: Place, screen: Screen) -> Iterator[Stack]:
     """Everything up inside the block, everything down after it, however it ends."""
     place.make()
-    with only_one(place), Infrastructure(place) as infra:
-        stack = Stack(infra, screen)
+    stopping = screen.passing("Stopping ...")
+    with only_one(place), ExitStack() as last:
+        last.callback(stopping.stop)
+        stack = Stack(last.enter_context(Infrastructure(place)), screen)
         try:
             stack.start()
             yield stack
         finally:
-            screen.say("Stopping ...")
+            stopping.start()
             stack.processes.stop_all()
 
 
