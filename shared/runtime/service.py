@@ -150,19 +150,23 @@ class Service:
         return receipt
 
     async def _handled(self, command: Command, meta: Meta, digest: bytes, caller: "Caller | None") -> Receipt:
-        """Tried again when a rival was faster, since the state it was decided on is gone."""
+        """Decided again when a rival was faster, since the state it was decided on is gone.
+
+        Whether the command was carried out before is asked only when it fails: then its receipt is the answer,
+        whatever the state would say to it now. The store refuses to record it twice anyway.
+        """
         for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                async with self.pool.acquire() as connection:
-                    if (earlier := await receipt_of(connection, meta.command_id, digest)) is not None:
-                        return earlier
+            async with self.pool.acquire() as connection:
+                try:
                     async with connection.transaction():
                         return await self.carry_out(connection, command, meta, digest, caller)
-            except AGAIN:
-                if attempt == _ATTEMPTS:
-                    raise Refused("service.unavailable") from None
-                await asyncio.sleep(random.uniform(0, 0.01 * attempt))  # noqa: S311 - spreads rivals, hides nothing
-        raise AssertionError("unreachable")
+                except (Refused, *AGAIN) as failed:
+                    if (earlier := await receipt_of(connection, meta.command_id, digest)) is not None:
+                        return earlier
+                    if isinstance(failed, Refused):
+                        raise
+            await asyncio.sleep(random.uniform(0, 0.01 * attempt))  # noqa: S311 - spreads rivals, hides nothing
+        raise Refused("service.unavailable")
 
     async def carry_out(
         self, connection: Connection, command: Command, meta: Meta, digest: bytes, caller: "Caller | None" = None
