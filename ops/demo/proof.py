@@ -5,6 +5,7 @@ import base64
 
 import asyncpg
 from rich.console import Console
+from rich.text import Text
 
 from ops.audit import deciders
 from ops.demo.api import Unexpected
@@ -20,6 +21,7 @@ def prove(stack: Stack, case: str, console: Console) -> None:
     found, carried, rebuilt = asyncio.run(_prove(stack, case, console))
     for difference in found:
         console.print(f"{difference.stream}: events say {difference.rebuilt}, the table {difference.live}", style="red")
+    console.print()
     console.print(f"demo: {carried} applications carried, {rebuilt} trails rebuilt, {len(found)} differences")
     if found:
         raise Unexpected("the trails and the read models differ")
@@ -34,6 +36,9 @@ async def _prove(stack: Stack, case: str, console: Console) -> tuple[list[Differ
         pool.acquire() as connection,
     ):
         keyring = Keyring(pool, base64.b64decode(stack.secrets.kek))
+        console.print()
+        console.print(Text("由事件重建的经过  the trail, rebuilt from the events alone", "bold"))
+        console.print()
         told(await rebuild_trail(connection, case, deciders(), keyring=keyring), console)
         rows = await connection.fetch(
             "select id, state, title, version from exemption.applications order by started_at"

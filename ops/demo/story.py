@@ -6,10 +6,11 @@ Every step goes over HTTP as a person's would. `./zikao demo` runs it on a stack
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from ops.demo.api import Api, Unexpected
@@ -128,7 +129,7 @@ class Story:
             for slot, picture in pictures.items():
                 told.append(self._photograph(slot, picture))
             self._save()
-        with self._step("已提交", "确认提交"):
+        with self._step("已提交", "the candidate confirms and hands in (确认提交)"):
             early = {"exemption.account_not_known_yet"}
             self._wait(lambda: self._exemption.post_unless(early, f"/v1/applications/{self.case}/submit"))
 
@@ -144,8 +145,9 @@ class Story:
             files={"file": (f"{slot}.jpg", picture, "image/jpeg")},
         )
         self._photos[slot] = kept["id"]
-        read = [f"{each['field']} {each['verdict']}" for each in kept["agreement"]]
-        return f"{slot}: {len(picture) / 1e6:.1f} MB{', cropped' if kept['cropped'] else ''} {', '.join(read)}"
+        cropped = ", cropped" if kept["cropped"] else ""
+        read = ", ".join(f"{each['field']} {each['verdict']}" for each in kept["agreement"])
+        return f"{slot}: {len(picture) / 1e6:.1f} MB{cropped}" + (f"; as read: {read}" if read else "")
 
     def _save(self) -> None:
         draft = {"form": self._form, "photos": self._photos}
@@ -188,7 +190,7 @@ class Story:
 
     def reviews_pass(self) -> None:
         for stage, position in (("初审", FIRST_REVIEWER), ("复核", FINAL_REVIEWER)):
-            with self._step(f"{stage}：通过", f"{position.name}, every item of the checklist"):
+            with self._step(f"{stage}：通过", f"{position.name}, every item of the checklist") as told:
                 reviewer = self._as(position.login)
                 self._find_in_work_list(reviewer)
                 shown = reviewer.get(f"/v1/applications/{self.case}")
@@ -198,13 +200,13 @@ class Story:
                 body = {"stage": stage, "checklist": checklist, "opinion": "材料真实有效。"}
                 reviewer.post(f"/v1/applications/{self.case}/pass", body)
                 if stage == "初审":
-                    self._one_person_cannot_do_both(reviewer, shown)
+                    told.append(self._one_person_cannot_do_both(reviewer, shown))
 
-    def _one_person_cannot_do_both(self, reviewer: Api, shown: dict[str, Any]) -> None:
+    def _one_person_cannot_do_both(self, reviewer: Api, shown: dict[str, Any]) -> str:
         """The first reviewer tries the final review and is refused."""
         body = {"stage": "复核", "checklist": {}}
         problem = reviewer.refusal(f"/v1/applications/{shown['id']}/pass", body)
-        self._console.print(Text.assemble("      ", (f"{problem['code']} {problem['detail']}", "dim")), soft_wrap=True)
+        return f"tries 复核 too and is refused: {problem['detail']} ({problem['code']})"
 
     def record_table_and_hand_off(self) -> None:
         with self._step("打印申请记录", "the record table as PDF") as told:
@@ -243,10 +245,11 @@ class Story:
         began = time.monotonic()
         at = datetime.now(UTC).astimezone(SHANGHAI)
         yield told
-        took = timedelta(seconds=time.monotonic() - began).total_seconds()
-        self._console.print(
-            Text.assemble((f"{at:%H:%M:%S}  ", "dim"), (title, "bold"), f"  {what}", (f"  {took:.1f} s", "dim")),
-            soft_wrap=True,
-        )
+        took = time.monotonic() - began
+        lines = Table.grid(padding=(0, 2, 0, 0))
+        for width in (8, 6, 20, None):
+            lines.add_column(width=width, overflow="fold")
+        lines.add_row(Text(f"{at:%H:%M:%S}", "cyan"), Text(f"{took:4.1f} s", "dim"), Text(title, "bold"), what)
         for line in told:
-            self._console.print(Text(f"          {line}", "cyan"), soft_wrap=True)
+            lines.add_row("", "", "", Text(line, "cyan"))
+        self._console.print(lines)
