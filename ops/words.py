@@ -67,7 +67,7 @@ _CODES: Mapping[str, Mapping[str, str]] = {
 }
 """Field -> code -> word, for the codes that are written in Python and in no book."""
 
-_ACTORS = {"timer": "系统·定时", "anonymous": "未登录者"}
+_ACTORS = {"timer": "系统（定时）", "anonymous": "未登录者"}
 _ACTED = ("reviewer", "viewer", "printed_by")
 
 
@@ -103,7 +103,7 @@ class Words:
         if actor in self._trail.persons:
             return "考生", brief(actor)
         if actor in SERVICES:
-            return f"系统·{SERVICES[actor]}", ""
+            return f"系统（{SERVICES[actor]}）", ""
         if actor in _ACTORS:
             return _ACTORS[actor], ""
         return "、".join(self.office(*held) for held in self._held(entry)), brief(actor)

@@ -51,7 +51,7 @@ def test_a_case_is_told_day_by_day_with_who_what_why_and_by_which_rule(story: st
     for part in (
         "2026-03-01 星期日",
         "2026-03-02 星期一",
-        "系统·通知",
+        "系统（通知）",
         "考生 3f2a91bc",
         f"3f2a91bc = {PERSON}",
         "助学点管理员（tp-01）",
