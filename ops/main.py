@@ -52,7 +52,7 @@ def demo(
 ) -> None:
     """Bring up the stack and carry a candidate through a 1+X exemption, then rebuild the trail from events alone."""
     with _stack() as (stack, screen):
-        story.run(stack)
+        story.run(stack, screen.console)
         if not leave:
             _serve(stack, screen)
 

@@ -6,7 +6,7 @@ Every step goes over HTTP as a person's would. `./zikao demo` runs it on a stack
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich.console import Console
@@ -33,9 +33,8 @@ TYPO = "X"
 _PATIENCE = 60.0
 
 
-def run(stack: Stack) -> None:
+def run(stack: Stack, console: Console) -> "Story":
     """Tell the story on `stack` and print its proof; raises `Unexpected` when a service answers otherwise."""
-    console = Console(highlight=False)
     story = Story(stack, console)
     story.offices()
     story.cycle_for_today()
@@ -46,6 +45,7 @@ def run(stack: Stack) -> None:
     story.reviews_pass()
     story.record_table_and_hand_off()
     prove(stack, story.case, console)
+    return story
 
 
 class Story:
@@ -54,7 +54,7 @@ class Story:
         self._console = console
         self._operator = Operator(stack)
         self._office = Office(stack)
-        self._candidate = Candidate(number=self._office.next_candidate())
+        self.candidate = Candidate(number=self._office.next_candidate())
         self._exemption = Api(stack.base_url("exemption"))
         self._cycle = ""
         self._form: dict[str, str] = {}
@@ -69,18 +69,19 @@ class Story:
 
     def cycle_for_today(self) -> None:
         today = utc_now().astimezone(SHANGHAI).date()
+        tomorrow = today + timedelta(days=1)  # a story told at midnight goes on
         with self._step("批次", f"a 1+X cycle for {today}"):
             ours = self._as(ADMINISTRATOR)
-            self._wait(lambda: self._open_cycle(ours, today.isoformat()) or None)
+            self._wait(lambda: self._open_cycle(ours, today.isoformat(), tomorrow.isoformat()) or None)
             self._wait(lambda: TEACHING_POINT.code in self._choices() or None)
 
-    def _open_cycle(self, ours: Api, today: str) -> str:
+    def _open_cycle(self, ours: Api, today: str, tomorrow: str) -> str:
         """The cycle of an earlier run today, or a new one (the organisations reach exemption as events)."""
         for cycle in ours.get("/v1/cycles", scheme=SCHEME)["items"]:
             if not cycle["closed"] and cycle["windows"][0]["from_day"] == today:
                 self._cycle = cycle["id"]
                 return self._cycle
-        window = {"from_day": today, "to_day": today}
+        window = {"from_day": today, "to_day": tomorrow}
         body = {
             "scheme": SCHEME,
             "organisation": UNIVERSITY.code,
@@ -97,18 +98,18 @@ class Story:
     # --- the candidate
 
     def registration(self) -> None:
-        registration = Registration(self._stack, self._operator, self._candidate)
-        with self._step("注册：验证手机号码", f"picture captcha, SMS code to {self._candidate.mobile}"):
+        registration = Registration(self._stack, self._operator, self.candidate)
+        with self._step("注册：验证手机号码", f"picture captcha, SMS code to {self.candidate.mobile}"):
             registration.prove_mobile()
         with self._step("注册：填写账号信息", "a password"):
             registration.choose_password()
-        with self._step("注册：验证身份，完成", f"{self._candidate.name} {self._candidate.id_number}"):
+        with self._step("注册：验证身份，完成", f"{self.candidate.name} {self.candidate.id_number}"):
             registration.identify()
         with self._step("登录", "by ID number and password"):
             self._exemption.sign(registration.sign_in())
 
     def application(self) -> None:
-        candidate, certificate = self._candidate, self._choose_certificate()
+        candidate, certificate = self.candidate, self._choose_certificate()
         with self._step("待提交", "an application, saved with a typing mistake in the certificate number"):
             body = {"cycle": self._cycle}
             self.case = self._exemption.post("/v1/applications", body)["id"]
@@ -155,14 +156,14 @@ class Story:
 
     def second_try(self) -> None:
         with self._step("修改后重新提交", "the candidate edits and hands in again"):
-            self._form["certificate_number"] = self._candidate.certificate_number
+            self._form["certificate_number"] = self.candidate.certificate_number
             self._save()
             self._exemption.post(f"/v1/applications/{self.case}/submit")
 
     # --- the reviewers
 
     def first_review_refuses(self) -> None:
-        before = len(self._operator.received(self._candidate.mobile))
+        before = len(self._operator.received(self.candidate.mobile))
         with self._step("初审：驳回申请", "with a reason and a document"):
             reviewer = self._as(FIRST_REVIEWER.login)
             self._find_in_work_list(reviewer)
@@ -174,7 +175,7 @@ class Story:
             }
             reviewer.post(f"/v1/applications/{self.case}/return", body)
         with self._step("短信", "the SMS and its delivery receipt") as told:
-            sms = self._operator.sms(self._candidate.mobile, after=before)
+            sms = self._operator.sms(self.candidate.mobile, after=before)
             told.append(sms["text"])
             told.append(f"receipt: {self._receipt()}")
 
