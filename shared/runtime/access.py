@@ -34,6 +34,8 @@ ISSUER = "zikao-identity"
 ALGORITHM = "Ed25519"
 """The only one accepted; RFC 9864 retired the vaguer name EdDSA."""
 AUDITOR = "auditor"
+EVERYWHERE = "*"
+"""A role held here is held at every organisation."""
 _LEEWAY_SECONDS = 5
 _REFETCH = timedelta(seconds=10)
 _RETRY = timedelta(seconds=1)
@@ -53,9 +55,6 @@ class Caller:
     roles: frozenset[tuple[str, str]] = frozenset()
     session: str | None = None
     level: str | None = None
-
-    def has_role(self, role: str) -> bool:
-        return any(held == role for held, _ in self.roles)
 
 
 class KeySource(Protocol):
@@ -188,8 +187,8 @@ async def _service_caller(caller: AnyoneDep) -> Caller:
 
 
 async def _feed_reader(caller: AnyoneDep) -> Caller:
-    """Other services and auditors may read events; nobody else."""
-    if caller.kind == "service" or (caller.kind == "staff" and caller.has_role(AUDITOR)):
+    """Other services may read events, and auditors of everything, since a feed knows no organisations; nobody else."""
+    if caller.kind == "service" or (caller.kind == "staff" and (AUDITOR, EVERYWHERE) in caller.roles):
         return caller
     raise Refused("access.not_allowed")
 
@@ -223,16 +222,16 @@ async def _command_meta(request: Request, caller: AnyoneDep, idempotency_key: _K
     return _meta(request, caller.id, idempotency_key)
 
 
-async def _anonymous_meta(request: Request, idempotency_key: _KeyHeader = None) -> Meta:
-    return _meta(request, "anonymous", idempotency_key)
+async def _anonymous_meta(request: Request, service: ServiceDep, idempotency_key: _KeyHeader = None) -> Meta:
+    body = service.keyring.hashed("anonymous_request", (await request.body()).hex())
+    return _meta(request, "anonymous", idempotency_key, body.hex())
 
 
-def _meta(request: Request, actor: str, key: str | None) -> Meta:
+def _meta(request: Request, actor: str, key: str | None, *more: str) -> Meta:
     if key is None or not _IDEMPOTENCY_KEY.fullmatch(key):
         raise Refused("request.no_idempotency_key")
-    route = f"{request.method} {request.scope['route'].path} {request.scope['path']}"
     return Meta(
-        command_id=command_id(actor, route, key),
+        command_id=command_id(actor, f"{request.method} {request.scope['path']}", key, *more),
         actor=actor,
         at=request.app.state.clock(),
         correlation=telemetry.correlation.get(),
@@ -244,7 +243,12 @@ CommandMeta = Annotated[Meta, Depends(_command_meta)]
 """Every write: its id is made of the caller, the route and the Idempotency-Key, so two people's keys never meet."""
 
 AnonymousMeta = Annotated[Meta, Depends(_anonymous_meta)]
-"""Writes before login."""
+"""Writes before login. All strangers are one actor, so whoever chose the key of another would learn from the answer
+whether that other's command was carried out (and so, of a forgotten password, whether a mobile has an account), or
+could have a sign-out refused. Here the id is made of the body too: only who knows all that was typed asks the same
+again, and another body with the same key is another request. The body's hash is keyed, since command ids are stored
+in the clear and must not let a password be guessed.
+"""
 
 
 async def _if_match(

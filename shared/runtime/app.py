@@ -17,6 +17,7 @@ from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import PlainTextResponse, Response
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from shared.kernel.time import Clock, utc_now
 from shared.runtime import telemetry
@@ -97,6 +98,7 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,  # its pages would load scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would go to whatever host the caller named
         telemetry={
             "metrics": False,
             "logs": False,
@@ -110,6 +112,8 @@ def create_app(
     app.include_router(definition.router)
     app.include_router(_common)
     app.add_middleware(Edge, problems=problems, metrics=metrics)
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
     app.openapi = _described(app, problems, definition)  # type: ignore[method-assign] # FastAPI's documented way
     return app
 
@@ -132,7 +136,7 @@ def run(
         log_config=None,
         access_log=False,  # `Edge` writes one line per request, without the query
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=False,  # `create_app` believes the proxies that the settings name, and no others
         timeout_graceful_shutdown=10,
     )
 
@@ -215,7 +219,7 @@ async def _health(request: Request) -> Mapping[str, Any]:
         return {"ready": False, "failed": [type(error).__name__]}
 
 
-_After = Annotated[int, Query(ge=0, description="The last position, or version, you have.")]
+_After = Annotated[int, Query(ge=0, le=2**63 - 1, description="The last position, or version, you have.")]
 
 
 @_common.get("/v1/events", tags=["feed"], response_class=JSONResponse)

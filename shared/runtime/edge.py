@@ -70,7 +70,7 @@ class Edge:
             telemetry.correlation.reset(token)
 
     def _tell(self, scope: Scope, status: int | None, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "none")
+        route = _route(scope)
         self._metrics.requests.labels(method=scope["method"], route=route, status=str(status)).observe(seconds)
         if route not in QUIET:
             told = {"method": scope["method"], "route": route, "status": status, "ms": round(seconds * 1000, 1)}
@@ -107,6 +107,12 @@ class _Answer:
 
 async def _nothing() -> Message:
     return {"type": "http.disconnect"}
+
+
+def _route(scope: Scope) -> str:
+    """The route's whole template. FastAPI leaves the inner part alone in `route`, and the whole one beside it."""
+    found = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
+    return getattr(found, "path", "none")
 
 
 def _request_id(given: str | None) -> UUID:

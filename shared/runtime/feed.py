@@ -72,7 +72,7 @@ _AFTER = (
 )
 _OF_STREAM = (
     f"select l.position, {_COLUMNS} from events as e join log as l on e.seq = l.seq "  # noqa: S608
-    "where e.stream = $1 and e.version > $2 order by e.version limit $3"
+    "where e.stream = $1 and e.version > $2::bigint order by e.version limit $3"
 )
 
 

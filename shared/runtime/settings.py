@@ -5,9 +5,11 @@ Made once in `app.run` and handed down. Secrets are `SecretStr`, and a wrong val
 
 import base64
 import binascii
+from ipaddress import ip_network
+from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 KEK_BYTES = 32
 
@@ -20,6 +22,11 @@ class Settings(BaseSettings):
     kek: SecretStr = Field(description="Key-encryption key that wraps every person's key: 32 bytes in base64.")
     host: str = Field(default="127.0.0.1", description="Address the HTTP server listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port the HTTP server listens on.")
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Addresses or networks, separated by commas, whose X-Forwarded-For is believed. Limits count by "
+        "the client's address, so behind a proxy or portal name it here, and nothing that outsiders can reach from.",
+    )
     blobs: str = Field(description="Where photographs and files are kept: a folder, or s3://bucket/prefix.")
     peers: dict[str, str] = Field(
         default_factory=dict, description="Base URL of each other service, as JSON: {name: url}."
@@ -39,6 +46,20 @@ class Settings(BaseSettings):
         if length != KEK_BYTES:
             raise ValueError(f"must be {KEK_BYTES} bytes, has {length}")
         return kek
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _proxies_are_listed(cls, given: object) -> object:
+        return tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        """Believing everybody would let everybody choose their address."""
+        for proxy in proxies:
+            if ip_network(proxy).prefixlen == 0:
+                raise ValueError("must not be everybody")
+        return proxies
 
     @field_validator("peers")
     @classmethod

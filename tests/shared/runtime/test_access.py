@@ -149,6 +149,7 @@ async def test_each_route_takes_its_own_kind_of_caller_only(web: httpx.AsyncClie
 WHO_READS_THE_FEED = [
     ("service", [], 200),
     ("staff", [["auditor", "*"]], 200),
+    ("staff", [["auditor", "uni"]], 403),
     ("staff", [["administrator", "*"]], 403),
     ("candidate", [["auditor", "*"]], 403),
 ]

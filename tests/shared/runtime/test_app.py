@@ -10,11 +10,12 @@ import pytest
 import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from shared.kernel.errors import COMMON
 from shared.runtime.edge import _NUL_IN_JSON, JSON_BYTES, UPLOAD_BYTES, checked
 from shared.runtime.problems import BodyRefused, invalid_fields
-from tests.shared.runtime.web import REFUSALS, FakeNode, Logged, logged, serving, signed_in
+from tests.shared.runtime.web import REFUSALS, FakeNode, Logged, logged, serving, settings, signed_in
 
 __all__ = ["logged"]
 
@@ -78,7 +79,8 @@ async def test_broken_json_is_a_refusal(web: httpx.AsyncClient) -> None:
 
 
 async def test_an_address_or_method_that_is_not_there_is_a_problem_too(web: httpx.AsyncClient) -> None:
-    problem(await web.get("/v1/nowhere"), 404, "request.no_such_route")
+    for path in ("/v1/nowhere", "/v1/me/"):  # nor is one sent on to a host of the caller's choice
+        problem(await web.get(path, headers={"Host": "evil.example"}), 404, "request.no_such_route")
     answer = await web.delete("/v1/me")
     problem(answer, 405, "request.method_not_allowed")
     assert answer.headers["allow"] == "GET"
@@ -221,6 +223,15 @@ async def test_before_login_nobody_is_the_actor(web: httpx.AsyncClient) -> None:
     assert answer.json()["at"] == "2026-03-01T01:00:00+00:00"
 
 
+async def test_two_strangers_who_chose_one_key_do_not_meet(web: httpx.AsyncClient) -> None:
+    headers = {"Idempotency-Key": "12345678"}
+    answers = [
+        (await web.post("/v1/anonymous", json={"name": name}, headers=headers)).json()["command"]
+        for name in ("a", "b", "a")
+    ]
+    assert answers[0] == answers[2] != answers[1]
+
+
 @pytest.mark.parametrize(("given", "version"), [('"7"', 7), ("7", 7), ('W/"12"', 12)])
 async def test_if_match_is_the_version_one_saw(web: httpx.AsyncClient, given: str, version: int) -> None:
     answer = await web.post("/v1/things/1", json={"name": "a"}, headers=write_headers(**{"If-Match": given}))
@@ -308,7 +319,7 @@ async def test_the_feed_gives_what_comes_after_and_bodies_byte_for_byte(web: htt
     params: dict[str, Any] = {"stream": "thing-1", "after": 4}
     assert len((await web.get("/v1/events", params=params, headers=reader)).json()["events"]) == 1
     assert (await web.get("/v1/events/head", headers=reader)).json() == {"position": 5}
-    for wrong in ({"after": -1}, {"limit": 0}, {"limit": 1001}, {"after": "x"}):
+    for wrong in ({"after": -1}, {"after": 2**63}, {"limit": 0}, {"limit": 1001}, {"after": "x"}):
         problem(await web.get("/v1/events", params=wrong, headers=reader), 422, "request.invalid")
 
 
@@ -327,3 +338,39 @@ async def test_the_description_lists_the_codes_of_each_operation(web: httpx.Asyn
     assert codes <= COMMON.keys() | REFUSALS.keys() | {"request.malformed"}
     assert "HTTPValidationError" not in json.dumps(described)
     assert (await web.get("/docs")).status_code == 404
+
+
+# The client's address
+
+PROXY = "10.0.0.9"
+
+
+@pytest.mark.parametrize(
+    ("trusted", "told", "address"),
+    [
+        ((), "203.0.113.7", PROXY),
+        (("10.1.0.0/16",), "203.0.113.7", PROXY),
+        ((PROXY,), "203.0.113.7", "203.0.113.7"),
+        ((PROXY,), "198.51.100.1, 203.0.113.7", "203.0.113.7"),
+        (("10.0.0.0/8", "2001:db8::/32"), "198.51.100.1, 203.0.113.7, 10.0.0.3", "203.0.113.7"),
+        ((PROXY,), None, PROXY),
+    ],
+)
+async def test_only_a_named_proxy_is_believed_and_only_its_own_word(
+    trusted: tuple[str, ...], told: str | None, address: str
+) -> None:
+    """What a client wrote into the header itself stands left of what the proxy saw."""
+    headers = {"X-Forwarded-For": told} if told else {}
+    async with serving(address=PROXY, trusted_proxies=trusted) as web:
+        assert (await web.get("/v1/address", headers=headers)).json() == address
+
+
+@pytest.mark.parametrize("trusted", ["*", "0.0.0.0/0", "::/0", "everybody", "10.0.0.1/8"])
+def test_not_everybody_can_be_a_trusted_proxy(trusted: str) -> None:
+    with pytest.raises(ValidationError):
+        settings(trusted_proxies=trusted)
+
+
+def test_trusted_proxies_are_listed_with_commas() -> None:
+    assert settings(trusted_proxies="10.0.0.9, 10.1.0.0/16").trusted_proxies == (PROXY, "10.1.0.0/16")
+    assert settings().trusted_proxies == ()

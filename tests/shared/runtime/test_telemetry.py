@@ -140,8 +140,12 @@ async def test_a_request_is_logged_by_route_and_status_without_address_or_query(
     async with serving() as web:
         await web.get("/v1/me?mobile=13812345678&name=王小明", headers=signed_in())
         await web.get("/v1/nowhere/王小明")
+        await web.get("/v1/inner/王小明")
+        numbers = (await web.get("/metrics")).text
     told = [line for line in logged() if line["event"] == "request.answered"]
-    assert [(line["route"], line["status"]) for line in told] == [("/v1/me", 200), ("none", 404)]
+    answered = [("/v1/me", 200), ("none", 404), ("/v1/inner/{thing}", 200)]
+    assert [(line["route"], line["status"]) for line in told] == answered
+    assert 'route="/v1/inner/{thing}"' in numbers
     assert told[0]["actor"] == "person-1"
     assert "actor" not in told[1]
     assert "王小明" not in str(logged())

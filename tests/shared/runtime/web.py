@@ -15,7 +15,7 @@ from uuid import UUID
 import httpx
 import pytest
 import structlog
-from fastapi import APIRouter, FastAPI, Request, UploadFile
+from fastapi import APIRouter, Request, UploadFile
 from joserfc import jwt
 from joserfc.jwk import KeySet, OKPKey
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -37,6 +37,7 @@ from shared.runtime.access import (
 from shared.runtime.app import create_app
 from shared.runtime.edge import UPLOAD_BYTES
 from shared.runtime.feed import Envelope
+from shared.runtime.keyring import Keyring
 from shared.runtime.problems import refuses
 from shared.runtime.service import Service, ServiceDefinition
 from shared.runtime.settings import Settings
@@ -126,6 +127,22 @@ async def service_name(service: ServiceDep) -> str:
     return service.name
 
 
+inner = APIRouter()
+
+
+@inner.get("/inner/{thing}")
+async def within(thing: str) -> str:
+    return thing
+
+
+@inner.get("/address")
+async def address(request: Request) -> str | None:
+    return request.client.host if request.client else None
+
+
+router.include_router(inner)
+
+
 def _told(meta: Meta) -> dict[str, Any]:
     return {
         "command": str(meta.command_id),
@@ -164,7 +181,14 @@ class FakeNode:
         self.answer: dict[str, Any] | Exception = {"ready": True, "broker": "up", "lag": {"exemption": 3}, "parked": 2}
         self.running = False
         self.service = cast(
-            Service, SimpleNamespace(name="toy", feed=self._feed, feed_of=self._feed_of, feed_head=self._head)
+            Service,
+            SimpleNamespace(
+                name="toy",
+                feed=self._feed,
+                feed_of=self._feed_of,
+                feed_head=self._head,
+                keyring=Keyring(cast(Any, None), bytes(32)),  # for its keyed hashes, which need no database
+            ),
         )
 
     async def _feed(self, after: int, limit: int) -> list[Envelope]:
@@ -203,9 +227,9 @@ def settings(**given: Any) -> Settings:
 
 @asynccontextmanager
 async def serving(
-    node: FakeNode | None = None, key_source: KeySource | None = None, app: FastAPI | None = None
+    node: FakeNode | None = None, key_source: KeySource | None = None, address: str = "127.0.0.1", **given: Any
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """The toy behind its edge; the client speaks ASGI to it."""
+    """The toy behind its edge, with settings as `given`; the client speaks ASGI to it, from `address`."""
     node = node or FakeNode()
 
     @asynccontextmanager
@@ -214,14 +238,16 @@ async def serving(
 
     app = create_app(
         DEFINITION,
-        settings(),
+        settings(**given),
         clock=lambda: NOW,
         key_source=key_source or LocalKeySource(KeySet([KEY])),
         opened=opened,
     )
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://toy") as client,
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app, client=(address, 50_000)), base_url="http://toy"
+        ) as client,
     ):
         yield client
 
