@@ -195,8 +195,7 @@ class Handlers:
         hand_off = rules.book.hand_off
         if hand_off is None:
             raise Refused("exemption.no_hand_off")
-        held = [organisation for role, organisation in roles_of(work) if role == hand_off.role]
-        ready = await find_ready(work.tx.connection, command.cycle, hand_off.role, held)
+        ready = await find_ready(work.tx.connection, command.cycle, hand_off.role, roles_of(work))
         chosen = command.applications or tuple(ready[: hand_off.most])
         if set(chosen) - set(ready):
             raise Refused("exemption.not_granted")

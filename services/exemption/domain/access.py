@@ -50,7 +50,7 @@ class Context:
 
 def reading_desk(state: Case, roles: frozenset[tuple[str, str]]) -> Desk | None:
     """SW-28: the desk by which a reviewer may read an application: one that it has reached with this submission."""
-    return next((desk for desk in state.desks if (desk.role, desk.organisation) in roles), None)
+    return next((desk for desk in state.desks if rules.holds(roles, desk.role, desk.organisation)), None)
 
 
 def must_be_readable(state: Application, actor: str, roles: frozenset[tuple[str, str]]) -> Case:
@@ -107,7 +107,7 @@ def may_print(state: Application, context: Context) -> tuple[Case, str]:
     case = must_be_readable(state, context.actor, context.roles)
     table = context.rules.book.record_table
     organisation = case.organisations.get(table.scope, "")
-    if (table.role, organisation) not in context.roles:
+    if not rules.holds(context.roles, table.role, organisation):
         raise Refused("access.not_allowed")
     if not isinstance(case, Granted | HandedOff):
         raise Refused("exemption.not_granted")
@@ -120,7 +120,7 @@ def may_hand_off(state: Application, context: Context) -> tuple[Granted, HandOff
     if hand_off is None:
         raise Refused("exemption.no_hand_off")
     case = must_be_readable(state, context.actor, context.roles)
-    if (hand_off.role, case.organisations.get(hand_off.scope, "")) not in context.roles:
+    if not rules.holds(context.roles, hand_off.role, case.organisations.get(hand_off.scope, "")):
         raise Refused("access.not_allowed")
     if not isinstance(case, Granted):
         raise Refused("exemption.not_granted")
@@ -128,7 +128,7 @@ def may_hand_off(state: Application, context: Context) -> tuple[Granted, HandOff
 
 
 def may_acknowledge(state: Application, context: Context) -> HandedOff:
-    if not isinstance(state, HandedOff) or state.receiver not in context.roles:
+    if not isinstance(state, HandedOff) or not rules.holds(context.roles, *state.receiver):
         raise Refused("access.not_found")
     if state.reference is not None:
         raise Refused("exemption.already_acknowledged")

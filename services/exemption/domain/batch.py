@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, assert_never
 
+from services.exemption.domain import rules
 from services.exemption.domain.commands import AcknowledgeBatch, BatchCommand, ExportBatch, RecordBatch
 from services.exemption.domain.scheme import Rules
 from shared.events.exemption import BatchAcknowledged, BatchEvent, BatchExported, BatchHandedOff
@@ -68,7 +69,7 @@ def _record(command: RecordBatch, state: BatchState, context: BatchContext) -> S
     hand_off = context.rules.book.hand_off
     if hand_off is None:
         raise Refused("exemption.no_hand_off")
-    if (hand_off.role, command.organisation) not in context.roles:
+    if not rules.holds(context.roles, hand_off.role, command.organisation):
         raise Refused("access.not_allowed")
     if isinstance(state, Batch):
         raise Refused("exemption.batch_exists")
@@ -95,7 +96,7 @@ def _record(command: RecordBatch, state: BatchState, context: BatchContext) -> S
 def _acknowledge(command: AcknowledgeBatch, state: BatchState, context: BatchContext) -> Sequence[BatchEvent]:
     batch = must_concern(state, context.roles)
     hand_off = context.rules.book.hand_off
-    if hand_off is None or batch.receiver not in context.roles:
+    if hand_off is None or not rules.holds(context.roles, *batch.receiver):
         raise Refused("access.not_allowed")
     if batch.reference is not None:
         raise Refused("exemption.already_acknowledged")
@@ -110,7 +111,7 @@ def _acknowledge(command: AcknowledgeBatch, state: BatchState, context: BatchCon
 
 def must_concern(state: BatchState, roles: frozenset[tuple[str, str]]) -> Batch:
     """Only those who sent a batch and those who receive it may know of it."""
-    if not isinstance(state, Batch) or not roles & {state.sender, state.receiver}:
+    if not isinstance(state, Batch) or not any(rules.holds(roles, *side) for side in (state.sender, state.receiver)):
         raise Refused("access.not_found")
     return state
 

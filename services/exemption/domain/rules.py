@@ -20,6 +20,11 @@ EVERYWHERE = "*"
 Roles = Collection[tuple[str, str]]
 
 
+def holds(held: Roles, role: str, organisation: str) -> bool:
+    """Whether somebody has a role at an organisation: there, or everywhere."""
+    return (role, organisation) in held or (role, EVERYWHERE) in held
+
+
 def today(now: datetime) -> date:
     """The calendar day where the procedure is."""
     return now.astimezone(SHANGHAI).date()
@@ -48,8 +53,8 @@ def cycle_must_not_be_closed(closed: bool) -> None:
 
 def opener_must_hold(open_by: Collection[str], organisation: str, known: Organisations, held: Roles) -> None:
     """SW-13: cycles are opened, extended and closed for an organisation by those responsible for it."""
-    places = {each.id for each in upwards(organisation, known)} | {EVERYWHERE}
-    if not any(role in open_by and place in places for role, place in held):
+    places = [organisation, *(each.id for each in upwards(organisation, known))]
+    if not any(holds(held, role, place) for role in open_by for place in places):
         raise Refused("access.not_allowed")
     if organisation not in known:
         raise Refused("exemption.no_such_organisation")
@@ -112,7 +117,7 @@ def certificate_must_be_used_once(own_other: str | None) -> None:
 
 def reviewer_must_hold(role: str, organisation: str, held: Roles) -> None:
     """SW-28: a reviewer decides only what waits for their role at their organisation."""
-    if (role, organisation) not in held:
+    if not holds(held, role, organisation):
         raise Refused("exemption.not_your_stage", role=role)
 
 

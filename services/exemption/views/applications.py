@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from services.exemption.views.roles import apart, held_at
 from shared.events.exemption import (
     ApplicationHandedOff,
     ApplicationReturned,
@@ -202,15 +203,15 @@ async def find_own(connection: Connection, person: str) -> list[ApplicationRow]:
     return [ApplicationRow(*row) for row in rows]
 
 
-async def find_ready(connection: Connection, cycle: str, role: str, organisations: Iterable[str]) -> list[str]:
-    """Approved applications of a cycle that lay at one of these desks and were not handed off, the oldest first."""
+async def find_ready(connection: Connection, cycle: str, role: str, roles: Iterable[tuple[str, str]]) -> list[str]:
+    """Approved applications of a cycle that are not handed off, of desks where `role` is held, the oldest first."""
     rows = await connection.fetch(
-        "select distinct a.id, a.changed_at from applications a join desks d on d.application = a.id "
-        "where a.cycle = $1 and a.state = 'granted' and d.role = $2 and d.organisation = any($3::text[]) "
+        "select distinct a.id, a.changed_at from applications a join desks d on d.application = a.id "  # noqa: S608
+        f"where a.cycle = $1 and a.state = 'granted' and d.role = $2 and {held_at('d.role', 'd.organisation', 3)} "
         "order by a.changed_at, a.id",
         cycle,
         role,
-        list(organisations),
+        *apart(roles),
     )
     return [row["id"] for row in rows]
 
@@ -239,19 +240,15 @@ async def find_work(
     limit: int,
 ) -> list[WorkRow]:
     """待办 (the oldest first) or what was decided: SW-28, only at desks of these roles at these organisations."""
-    moment = "d.decided_at" if done else "d.opened_at"
-    held = list(roles)
+    moment, lies = ("d.decided_at", "<> 'open'") if done else ("d.opened_at", "= 'open'")
     rows = await connection.fetch(
         f"select {_COLUMNS}, d.stage, d.role, d.organisation, d.opened_at, d.due_at, d.outcome, d.decided_at, "  # noqa: S608
         "(select count(*) from certificate_numbers m join certificate_numbers o on o.hash = m.hash "
         " and o.person <> m.person where m.application = a.id) "
         "from desks d join applications a on a.id = d.application "
-        "where (d.role, d.organisation) in (select * from unnest($1::text[], $2::text[])) "
-        f"and (d.outcome <> 'open') = $3 and ({moment}, d.application) > ($4, $5) "
-        f"order by {moment}, d.application limit $6",
-        [role for role, _ in held],
-        [organisation for _, organisation in held],
-        done,
+        f"where {held_at('d.role', 'd.organisation', 1)} "
+        f"and d.outcome {lies} and ({moment}, d.application) > ($3, $4) order by {moment}, d.application limit $5",
+        *apart(roles),
         after[0] if after else datetime.fromisoformat("0001-01-01T00:00:00+00:00"),
         after[1] if after else "",
         limit,

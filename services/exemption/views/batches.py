@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.exemption.views.roles import apart, held_at
 from shared.events.exemption import BatchAcknowledged, BatchHandedOff
 from shared.kernel.messages import Fact
 from shared.runtime.event_store import Connection, Tx, View
@@ -60,14 +61,11 @@ class BatchRow:
 
 async def find_batches(connection: Connection, roles: Iterable[tuple[str, str]]) -> list[BatchRow]:
     """The batches that those who hold these roles sent or received, the newest first."""
-    held = list(roles)
     rows = await connection.fetch(
-        "select id, scheme, cycle, organisation, receiver, applications, digest, handed_off_at, reference, "
+        "select id, scheme, cycle, organisation, receiver, applications, digest, handed_off_at, reference, "  # noqa: S608
         "acknowledged_at, version from batches "
-        "where (sender_role, organisation) in (select * from unnest($1::text[], $2::text[])) "
-        "or (receiver_role, receiver) in (select * from unnest($1::text[], $2::text[])) "
+        f"where {held_at('sender_role', 'organisation', 1)} or {held_at('receiver_role', 'receiver', 1)} "
         "order by handed_off_at desc, id limit 200",
-        [role for role, _ in held],
-        [organisation for _, organisation in held],
+        *apart(roles),
     )
     return [BatchRow(*row) for row in rows]

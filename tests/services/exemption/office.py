@@ -114,7 +114,7 @@ class Office:
     async def staff(
         self, method: str, path: str, *roles: tuple[str, str], who: str | None = None, **more: Any
     ) -> httpx.Response:
-        name = who or "staff-" + "-".join(organisation for _, organisation in roles)
+        name = who or "staff-" + "-".join(f"{role}-at-{organisation}" for role, organisation in roles)
         headers = {**self.web.as_staff(name, *roles), **more.pop("headers", {})}
         return await self.web.client.request(method, path, headers=headers, **more)
 

@@ -217,6 +217,36 @@ async def test_the_work_list_holds_only_what_waits_for_the_role_at_the_organisat
     assert (await listed(DEAN))[application]["stage"] == "复核"
 
 
+async def test_a_clerk_whose_role_holds_everywhere_finds_acknowledges_and_exports_every_batch(office: Office) -> None:
+    everywhere = ("authority_clerk", "*")
+    cycle = await office.open_cycle()
+    await office.granted(await office.somebody(), cycle)
+    number = (await office.staff("post", "/v1/batches", DEAN, json={"cycle": cycle})).json()["id"]
+    listed = (await office.staff("get", "/v1/batches", everywhere)).json()["items"]
+    assert number in [item["id"] for item in listed]
+    assert (await office.staff("get", f"/v1/batches/{number}/export", everywhere)).json()["intact"] is True
+    yes = await office.staff("post", f"/v1/batches/{number}/acknowledge", everywhere, json={"reference": "考2026-8"})
+    assert yes.status_code == 200, yes.text
+
+
+async def test_reviewers_whose_role_holds_everywhere_find_every_desk_of_it_and_hand_off(office: Office) -> None:
+    point, dean = ("teaching_point_admin", "*"), ("university_admin", "*")
+    who, cycle = await office.somebody(), await office.open_cycle()
+    application = await office.submitted(who, cycle)
+
+    async def waiting(role: tuple[str, str]) -> set[str]:
+        page = await office.staff("get", "/v1/work", role, params={"limit": "100"})
+        return {item["id"] for item in page.json()["items"]}
+
+    assert application in await waiting(point)
+    assert application not in await waiting(dean)
+    assert (await office.passed(application, "初审", point)).status_code == 200
+    assert application in await waiting(dean)
+    assert (await office.passed(application, "复核", dean)).status_code == 200
+    handed = await office.staff("post", "/v1/batches", dean, json={"cycle": cycle})
+    assert handed.status_code == 201, handed.text
+
+
 async def test_a_look_at_somebodys_papers_is_recorded_with_role_and_organisation(office: Office) -> None:
     who, cycle = await office.somebody(), await office.open_cycle()
     application = await office.submitted(who, cycle)

@@ -118,17 +118,18 @@ PEOPLE = [
     for role in ("teaching_point_admin", "university_admin", "authority_clerk", "administrator", "auditor")
     for organisation in ("point-a", "point-b", "uni", "other-point", "other-uni", "authority", "*")
 ]
+POINT = {("teaching_point_admin", "point-a"), ("teaching_point_admin", "*")}  # a role held at "*" holds everywhere
+UNIVERSITY = {("university_admin", "uni"), ("university_admin", "*")}
+AUTHORITY = {("authority_clerk", "authority"), ("authority_clerk", "*")}
 MAY = {
-    "pass 初审": {("submitted", "teaching_point_admin", "point-a")},
-    "return 初审": {("submitted", "teaching_point_admin", "point-a")},
-    "pass 复核": {("first passed", "university_admin", "uni")},
-    "return 复核": {("first passed", "university_admin", "uni")},
-    "print": {
-        (state, "university_admin", "uni") for state in ("granted", "handed off", "acknowledged")
-    },
-    "hand off": {("granted", "university_admin", "uni")},
-    "acknowledge": {("handed off", "authority_clerk", "authority")},
-}  # fmt: skip
+    "pass 初审": {("submitted", *who) for who in POINT},
+    "return 初审": {("submitted", *who) for who in POINT},
+    "pass 复核": {("first passed", *who) for who in UNIVERSITY},
+    "return 复核": {("first passed", *who) for who in UNIVERSITY},
+    "print": {(state, *who) for state in ("granted", "handed off", "acknowledged") for who in UNIVERSITY},
+    "hand off": {("granted", *who) for who in UNIVERSITY},
+    "acknowledge": {("handed off", *who) for who in AUTHORITY},
+}
 
 
 @pytest.mark.parametrize("command", list(COMMANDS))
@@ -155,13 +156,10 @@ def test_a_candidate_can_do_nothing_to_the_application_of_another(state: str) ->
 READERS = {
     "nothing": set(),
     "draft": set(),
-    "submitted": {("teaching_point_admin", "point-a")},
-    "returned by 初审": {("teaching_point_admin", "point-a")},
+    "submitted": POINT,
+    "returned by 初审": POINT,
     "discarded": set(),
-} | {
-    state: {("teaching_point_admin", "point-a"), ("university_admin", "uni")}
-    for state in ("first passed", "returned by 复核", "granted", "handed off", "acknowledged")
-}
+} | dict.fromkeys(("first passed", "returned by 复核", "granted", "handed off", "acknowledged"), POINT | UNIVERSITY)
 
 
 @pytest.mark.parametrize("state", list(PASTS))
