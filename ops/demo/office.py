@@ -30,12 +30,12 @@ class Organisation:
 
 @dataclass(frozen=True)
 class Position:
-    """A person's work: login, made-up name, place and role."""
+    """A person's work: login, made-up name, place, and roles with where they are held."""
 
     login: str
     name: str
     organisation: str
-    role: str
+    roles: tuple[tuple[str, str], ...]
 
 
 @dataclass
@@ -84,8 +84,9 @@ class Office:
             if position.login not in self._known:
                 added = {"login": position.login, "name": position.name, "organisation": position.organisation}
                 invited = identity.post("/v1/staff", added)
-                granted = {"role": position.role, "organisation": position.organisation}
-                identity.post(f"/v1/staff/{invited['staff']}/roles", granted)
+                for role, place in position.roles:
+                    granted = {"role": role, "organisation": place}
+                    identity.post(f"/v1/staff/{invited['staff']}/roles", granted)
                 self._activate(identity, invited)
 
     def next_candidate(self) -> int:
