@@ -51,7 +51,7 @@ from shared.kernel.messages import Command, Receipt
 from shared.runtime.event_store import Connection, Work
 from shared.schemes.book import Head
 from shared.schemes.catalog import Catalog
-from shared.schemes.forms import certificate_number
+from shared.schemes.forms import certificate_key
 
 Edit = SaveDraft | DiscardDraft | SubmitApplication
 Review = PassStage | ReturnApplication
@@ -152,7 +152,7 @@ class Handlers:
             "select pg_advisory_xact_lock(hashtextextended($1, 0))", f"exemption/submit/{state.candidate}"
         )
         number = work.tx.hashed(
-            "certificate", certificate_number(value_of(rules.book, "certificate_number", state.form) or "")
+            "certificate", certificate_key(value_of(rules.book, "certificate_number", state.form) or "")
         )
         account, _ = await work.load(ACCOUNT_FOLLOWED, state.candidate)
         return {

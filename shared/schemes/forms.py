@@ -114,6 +114,11 @@ def certificate_number(typed: str) -> str:
     return re.sub(r"\s", "", unicodedata.normalize("NFKC", typed)).upper()
 
 
+def certificate_key(typed: str) -> str:
+    """By which numbers are compared: hyphens only group what is printed, and are typed or left out."""
+    return certificate_number(typed).replace("-", "")
+
+
 def _fitting(field: FormField, text: str) -> str:
     if field.pattern and not re.fullmatch(field.pattern, text):
         raise Refused("exemption.does_not_fit_the_pattern", field=field.name, example=field.example or "")

@@ -131,7 +131,7 @@ def case_answer(
         ],
         "course_codes": list(case.course_codes),
         "returned": returned_answer(past),
-        "history": [line for fact in past if (line := history_line(fact, names)) is not None],
+        "history": [history_line(fact, names) for fact in past if _is_told(fact, reviewing=duplicates is not None)],
         "actions": available_actions(cast(Application, case), context),
     }
     desk = reading_desk(case, context.roles)
@@ -218,7 +218,8 @@ def _spellings(book: ExemptionScheme, kind: str, typed: str) -> list[str]:
     return [certificate.name, *certificate.also_printed]
 
 
-_SILENT = (DraftSaved, StageOpened)
+_SILENT = (DraftSaved, StageOpened)  # no deeds
+_FOR_REVIEWERS = (CertificateSeenElsewhere,)  # a candidate would learn about others, and by trying, of whom
 _DEEDS: Mapping[type[Any], str] = {
     ApplicationStarted: "started",
     ApplicationSubmitted: "submitted",
@@ -233,11 +234,13 @@ _DEEDS: Mapping[type[Any], str] = {
 }
 
 
-def history_line(fact: Fact[Any], names: Mapping[str, Organisation]) -> Answer | None:
-    """SW-20 经办记录: who (role and organisation), when, what, opinion, by which clause. Saving a draft is no deed."""
+def _is_told(fact: Fact[Any], *, reviewing: bool) -> bool:
+    return not isinstance(fact.event, _SILENT if reviewing else (*_SILENT, *_FOR_REVIEWERS))
+
+
+def history_line(fact: Fact[Any], names: Mapping[str, Organisation]) -> Answer:
+    """SW-20 经办记录: who (role and organisation), when, what, opinion, by which clause."""
     event = fact.event
-    if isinstance(event, _SILENT):
-        return None
     organisation: str = getattr(event, "organisation", "")
     return {
         "at": fact.meta.at,

@@ -45,7 +45,7 @@ class Context:
     account: Account | None = None
     photographs: Mapping[str, Photograph] = field(default_factory=dict)
     seen_elsewhere: tuple[str, ...] = ()  # other people's applications with this certificate number
-    own_other: str | None = None  # another open application of the same person with it
+    own_other: str | None = None  # another application of the same person with it, in review or approved
 
 
 def reading_desk(state: Case, roles: frozenset[tuple[str, str]]) -> Desk | None:

@@ -107,7 +107,7 @@ def certificate_must_be_valid(valid_until: str, now: datetime) -> None:
 
 
 def certificate_must_be_used_once(own_other: str | None) -> None:
-    """SW-38: one person has one open application for one certificate (other people's are flagged, not refused)."""
+    """SW-38: one person has one certificate in one application at a time (other people's are flagged, not refused)."""
     if own_other is not None:
         raise Refused("exemption.certificate_in_another_application", application=own_other)
 

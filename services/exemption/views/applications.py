@@ -26,6 +26,7 @@ from shared.events.exemption import (
 )
 from shared.kernel.messages import ERASED, Fact
 from shared.runtime.event_store import Connection, Tx, View
+from shared.schemes.forms import certificate_key
 
 
 async def _started(tx: Tx, fact: Fact[ApplicationStarted]) -> None:
@@ -82,7 +83,7 @@ async def _submitted(tx: Tx, fact: Fact[ApplicationSubmitted]) -> None:
             "on conflict (application) do update set hash = excluded.hash, version = excluded.version",
             fact.subject,
             fact.meta.person,
-            tx.hashed("certificate", event.certificate_number),
+            tx.hashed("certificate", certificate_key(event.certificate_number)),
             fact.version,
         )
 
@@ -268,10 +269,14 @@ async def find_others_with_number(connection: Connection, person: str, number_ha
 
 
 async def find_own_other(connection: Connection, person: str, application: str, number_hash: bytes) -> str | None:
-    """Another application of the same person with the same certificate number."""
+    """Another application of the same person with the same certificate number, in review or approved.
+
+    One that was sent back does not count: its cycle may be over. Handed in again, it meets the newer one here.
+    """
     found: str | None = await connection.fetchval(
-        "select application from certificate_numbers where hash = $1 and person = $2 and application <> $3 "
-        "order by application limit 1",
+        "select m.application from certificate_numbers m join applications a on a.id = m.application "
+        "where m.hash = $1 and m.person = $2 and m.application <> $3 and a.state <> 'returned' "
+        "order by m.application limit 1",
         number_hash,
         person,
         application,

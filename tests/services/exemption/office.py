@@ -164,6 +164,16 @@ class Office:
         return application
 
 
+def code(answer: httpx.Response, status: int) -> str:
+    """The code of a refusal, which has this status and says what is wrong in two languages."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert body["detail"]
+    assert body["detail_en"]
+    return str(body["code"])
+
+
 def slots() -> list[str]:
     return [slot.slot for slot in BOOKS.rules(SCHEME).book.photos]
 

@@ -11,18 +11,9 @@ import pytest
 from services.exemption.main import SERVICE
 from shared.kernel.time import SHANGHAI
 from shared.runtime.replay import compare
-from tests.services.exemption.office import CLERK, DEAN, RECEIVER, SCHEME, Office, checklist, slots
+from tests.services.exemption.office import CLERK, DEAN, RECEIVER, SCHEME, Office, checklist, code, slots
 
 pytestmark = pytest.mark.servers
-
-
-def code(answer: Any, status: int) -> str:
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    body = answer.json()
-    assert body["detail"]
-    assert body["detail_en"]
-    return str(body["code"])
 
 
 # --- one candidate's way -------------------------------------------------------------------------------------------
@@ -161,6 +152,7 @@ async def test_the_case_of_another_is_answered_like_one_that_is_not_there(office
     who, cycle = await office.somebody(), await office.open_cycle()
     application = await office.submitted(who, cycle)
     other = await office.somebody()
+    assert (await office.me(other, "get", "/v1/applications")).json()["items"] == []
     nothing = "00000000-0000-4000-8000-000000000000"
     requests: list[tuple[str, str, dict[str, Any]]] = [
         ("get", "/v1/applications/{}", {}),
@@ -217,36 +209,6 @@ async def test_the_work_list_holds_only_what_waits_for_the_role_at_the_organisat
     assert (await listed(DEAN))[application]["stage"] == "复核"
 
 
-async def test_a_clerk_whose_role_holds_everywhere_finds_acknowledges_and_exports_every_batch(office: Office) -> None:
-    everywhere = ("authority_clerk", "*")
-    cycle = await office.open_cycle()
-    await office.granted(await office.somebody(), cycle)
-    number = (await office.staff("post", "/v1/batches", DEAN, json={"cycle": cycle})).json()["id"]
-    listed = (await office.staff("get", "/v1/batches", everywhere)).json()["items"]
-    assert number in [item["id"] for item in listed]
-    assert (await office.staff("get", f"/v1/batches/{number}/export", everywhere)).json()["intact"] is True
-    yes = await office.staff("post", f"/v1/batches/{number}/acknowledge", everywhere, json={"reference": "考2026-8"})
-    assert yes.status_code == 200, yes.text
-
-
-async def test_reviewers_whose_role_holds_everywhere_find_every_desk_of_it_and_hand_off(office: Office) -> None:
-    point, dean = ("teaching_point_admin", "*"), ("university_admin", "*")
-    who, cycle = await office.somebody(), await office.open_cycle()
-    application = await office.submitted(who, cycle)
-
-    async def waiting(role: tuple[str, str]) -> set[str]:
-        page = await office.staff("get", "/v1/work", role, params={"limit": "100"})
-        return {item["id"] for item in page.json()["items"]}
-
-    assert application in await waiting(point)
-    assert application not in await waiting(dean)
-    assert (await office.passed(application, "初审", point)).status_code == 200
-    assert application in await waiting(dean)
-    assert (await office.passed(application, "复核", dean)).status_code == 200
-    handed = await office.staff("post", "/v1/batches", dean, json={"cycle": cycle})
-    assert handed.status_code == 201, handed.text
-
-
 async def test_a_look_at_somebodys_papers_is_recorded_with_role_and_organisation(office: Office) -> None:
     who, cycle = await office.somebody(), await office.open_cycle()
     application = await office.submitted(who, cycle)
@@ -288,7 +250,7 @@ async def test_the_upload_of_another_cannot_be_put_into_an_application(office: O
     assert code(answers[0], 422) == "exemption.no_such_photograph"
 
 
-# --- duplicates, windows, batches ------------------------------------------------------------------------------------
+# --- duplicates, windows ---------------------------------------------------------------------------------------------
 
 
 async def test_one_certificate_number_of_two_people_is_flagged_to_reviewers_of_both(office: Office) -> None:
@@ -305,6 +267,40 @@ async def test_one_certificate_number_of_two_people_is_flagged_to_reviewers_of_b
     again = await office.draft(second, cycle)
     refused = await office.me(second, "post", f"/v1/applications/{again}/submit")
     assert code(refused, 409) == "exemption.certificate_in_another_application"
+
+
+async def test_the_same_certificate_in_another_spelling_is_flagged_all_the_same(office: Office) -> None:
+    cycle = await office.open_cycle()
+    first = await office.somebody(certificate_number="X2023-0000-77001")
+    spelled = "ｘ2023 0000-77001"
+    second = await office.somebody(certificate_number=spelled)
+    one, two = await office.submitted(first, cycle), await office.submitted(second, cycle)
+    for mine, other in ((one, two), (two, one)):
+        seen = (await office.staff("get", f"/v1/applications/{mine}", CLERK)).json()
+        assert [each["application"] for each in seen["duplicates"]] == [other]
+
+
+async def test_only_reviewers_learn_that_a_number_was_used_by_somebody_else(office: Office) -> None:
+    cycle = await office.open_cycle()
+    first = await office.somebody()
+    second = await office.somebody(certificate_number=first.certificate_number)
+    await office.submitted(first, cycle)
+    application = await office.submitted(second, cycle)
+    path = f"/v1/applications/{application}"
+    deeds = [line["deed"] for line in (await office.me(second, "get", path)).json()["history"]]
+    assert deeds == ["started", "submitted"]
+    reviewers = [line["deed"] for line in (await office.staff("get", path, CLERK)).json()["history"]]
+    assert reviewers == ["started", "submitted", "flagged"]
+
+
+async def test_a_returned_application_of_a_past_cycle_does_not_hold_its_certificate_for_ever(office: Office) -> None:
+    who, cycle = await office.somebody(), await office.open_cycle()
+    old = await office.submitted(who, cycle)
+    back = {"stage": "初审", "reason_code": "id_front_unclear", "note": "请重拍"}
+    assert (await office.staff("post", f"/v1/applications/{old}/return", CLERK, json=back)).status_code == 200
+    await office.submitted(who, await office.open_cycle())
+    again = await office.me(who, "post", f"/v1/applications/{old}/submit")
+    assert code(again, 409) == "exemption.certificate_in_another_application"
 
 
 async def test_the_closing_instant_is_too_late_until_the_window_is_extended(office: Office) -> None:
@@ -337,30 +333,6 @@ async def test_one_second_before_closing_is_in_time(office: Office) -> None:
         assert (await office.me(who, "post", f"/v1/applications/{application}/submit")).status_code == 200
     finally:
         office.clock.now = before
-
-
-async def test_a_batch_is_exported_with_its_digest_and_without_formulas(office: Office) -> None:
-    who, cycle = await office.somebody(), await office.open_cycle()
-    application = await office.submitted(who, cycle, remark='=HYPERLINK("http://evil.example","x")')
-    await office.passed(application, "初审", CLERK)
-    await office.passed(application, "复核", DEAN)
-    handed = await office.staff("post", "/v1/batches", DEAN, json={"cycle": cycle})
-    assert handed.status_code == 201, handed.text
-    number = handed.json()["id"]
-    for role in (DEAN, RECEIVER):
-        exported = (await office.staff("get", f"/v1/batches/{number}/export", role)).json()
-        assert exported["intact"] is True
-        assert exported["rows"][0][0] == application
-        assert who.id_number in exported["rows"][0]
-    sheet = await office.staff("get", f"/v1/batches/{number}/export", RECEIVER, params={"file": "csv"})
-    assert "\"'=HYPERLINK" in sheet.text
-    assert sheet.text.startswith("\ufeff")
-    refused = await office.staff("get", f"/v1/batches/{number}/export", ("university_admin", "elsewhere"))
-    assert code(refused, 404) == "access.not_found"
-    listed = (await office.staff("get", "/v1/batches", RECEIVER)).json()["items"]
-    assert number in [item["id"] for item in listed]
-    empty = await office.staff("post", "/v1/batches", DEAN, json={"cycle": cycle})
-    assert code(empty, 409) == "exemption.batch_empty"
 
 
 async def test_an_erased_person_can_neither_be_judged_nor_found(office: Office) -> None:
