@@ -9,6 +9,7 @@ import asyncio
 import base64
 import hmac
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -37,27 +38,29 @@ class Attempts:
 
     async def spend(self, kind: str, value: str, limit: Limit, now: datetime) -> Allowed | Wait:
         """Count one attempt before it is made."""
-        digest = self._keyring.hashed(kind, value)
         async with self._pool.acquire() as connection, connection.transaction():
-            # the insert takes the row's lock also when the row is there, so rivals count one after the other
-            row = await connection.fetchrow(
-                "insert into attempts as a values ($1, $2, 0, 0, false, '-infinity') "
-                "on conflict (kind, digest) do update set kind = a.kind returning spent, pauses, full_up, ends",
-                kind,
-                digest,
-            )
-            counter, verdict = spend(_counter(row), limit, now)
-            await _write(connection, kind, digest, counter)
+            return await self.spend_in(connection, kind, value, limit, now)
+
+    async def spend_in(
+        self, connection: Connection, kind: str, value: str, limit: Limit, now: datetime
+    ) -> Allowed | Wait:
+        """The same in a transaction that is open already, and is not taken back whatever the verdict."""
+        digest = self._keyring.hashed(kind, value)
+        # the insert takes the row's lock also when the row is there, so rivals count one after the other
+        row = await connection.fetchrow(
+            "insert into attempts as a values ($1, $2, 0, 0, false, '-infinity') "
+            "on conflict (kind, digest) do update set kind = a.kind returning spent, pauses, full_up, ends",
+            kind,
+            digest,
+        )
+        counter, verdict = spend(_counter(row), limit, now)
+        await _write(connection, kind, digest, counter)
         return verdict
 
     async def spend_or_refuse(
         self, kind: str, value: str, limit: Limit, now: datetime, code: str = "request.too_many"
     ) -> Allowed:
-        match await self.spend(kind, value, limit, now):
-            case Wait(until):
-                raise Refused(code, retry_after=ceil((until - now).total_seconds()))
-            case Allowed() as allowed:
-                return allowed
+        return _allowed(await self.spend(kind, value, limit, now), now, code)
 
     async def refund(self, kind: str, value: str) -> None:
         """The attempt was right and does not count."""
@@ -75,6 +78,12 @@ class Attempts:
         await self._pool.execute(
             "delete from attempts where kind = $1 and digest = $2", kind, self._keyring.hashed(kind, value)
         )
+
+
+def _allowed(verdict: Allowed | Wait, now: datetime, code: str = "request.too_many") -> Allowed:
+    if isinstance(verdict, Wait):
+        raise Refused(code, retry_after=ceil((verdict.until - now).total_seconds()))
+    return verdict
 
 
 def _counter(row: asyncpg.Record | None) -> Counter | None:
@@ -125,25 +134,46 @@ def _drawn(answer: str) -> bytes:
     return ImageCaptcha(width=160, height=60).generate(answer).getvalue()
 
 
-async def use_captcha(service: Service, captcha: str, answer: str, command: UUID, now: datetime) -> bool:
-    """Refuses a wrong answer; each picture is good for one try. True unless this very command used it before."""
+Spending = Sequence[tuple[str, str, Limit]]
+"""(kind, value, limit): what one attempt is counted against, in this order, up to the first that is used up."""
+
+
+async def use_captcha(
+    service: Service, captcha: str, answer: str, command: UUID, now: datetime, spending: Spending
+) -> None:
+    """Refuses a picture read wrongly, and one over a limit: each is good for one try of one command.
+
+    All in one transaction: of a command sent twice at once the second waits for the verdict on the first, and sent
+    again it meets the same verdict. A refusal for a limit is final too, or a retry would pass by the limit.
+    """
     digest = _answer_digest(service, captcha, answer)
+    right, verdict = False, None
     async with service.pool.acquire() as connection, connection.transaction():
         row = await connection.fetchrow(
-            "select digest, expires_at, used_by, was_right from captchas where captcha = $1 for update", captcha
+            "select digest, expires_at, used_by, let_through from captchas where captcha = $1 for update", captcha
         )
-        if row is None or (row["used_by"] is None and row["expires_at"] <= now):
-            right, first = False, True
-        elif row["used_by"] is None:
-            right, first = hmac.compare_digest(row["digest"], digest), True
+        if row is not None and row["used_by"] is not None:
+            right = row["used_by"] == command and row["let_through"]
+        elif row is not None and now < row["expires_at"]:
+            right = hmac.compare_digest(row["digest"], digest)
+            verdict = await _first_wait(service, connection, spending, now) if right else None
             await connection.execute(
-                "update captchas set used_by = $2, was_right = $3 where captcha = $1", captcha, command, right
+                "update captchas set used_by = $2, let_through = $3 where captcha = $1",
+                captcha,
+                command,
+                right and verdict is None,
             )
-        else:
-            right, first = row["used_by"] == command and bool(row["was_right"]), False
     if not right:
         raise Refused("identity.captcha_wrong")
-    return first
+    if verdict is not None:
+        _allowed(verdict, now)
+
+
+async def _first_wait(service: Service, connection: Connection, spending: Spending, now: datetime) -> Wait | None:
+    for kind, value, limit in spending:
+        if isinstance(verdict := await Attempts(service).spend_in(connection, kind, value, limit, now), Wait):
+            return verdict
+    return None
 
 
 def _answer_digest(service: Service, captcha: str, answer: str) -> bytes:

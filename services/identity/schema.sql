@@ -59,10 +59,10 @@ create table captchas (
     digest bytea not null,
     expires_at timestamptz not null,
     used_by uuid,
-    was_right boolean
+    let_through boolean
 );
 create index captchas_by_expiry on captchas (expires_at);
-comment on table captchas is 'Each may be answered once; the same command asking again gets the same verdict.';
+comment on table captchas is 'Each may be answered once; let_through: rightly, and within the limits, for the command in used_by.';
 
 create table attempts (
     kind text not null,

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self, cast
 from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.identity.attempts import Attempts, use_captcha
+from services.identity.attempts import use_captcha
 from services.identity.domain import account, staff
 from services.identity.domain.account import ACCOUNT
 from services.identity.domain.scheme import IdentityScheme
@@ -95,12 +95,13 @@ async def sms_may_be_sent(
     """SD-11, SD-12: a picture read rightly, then the limits. A retry of the same command is not counted again."""
     if not body.answer.strip():
         raise Refused("identity.captcha_missing")
-    if not await use_captcha(service, body.captcha, body.answer, meta.command_id, meta.at):
-        return
-    attempts, limits = Attempts(service), scheme.limits
-    await attempts.spend_or_refuse("sms_cool_down", mobile, limits.sms_cool_down, meta.at)
-    await attempts.spend_or_refuse("sms_per_address", address, limits.sms_per_address, meta.at)
-    await attempts.spend_or_refuse("sms_per_mobile", mobile, limits.sms_per_mobile, meta.at)
+    limits = scheme.limits
+    spending = (
+        ("sms_cool_down", mobile, limits.sms_cool_down),
+        ("sms_per_address", address, limits.sms_per_address),
+        ("sms_per_mobile", mobile, limits.sms_per_mobile),
+    )
+    await use_captcha(service, body.captcha, body.answer, meta.command_id, meta.at, spending)
 
 
 def typed_code(typed: str) -> str:

@@ -204,6 +204,8 @@ async def identify(
         id_number=parse_id_number(body.id_number, today(meta.at)),
         ticket_number=rules.parse_ticket_number(body.ticket_number),
     )
-    limit = parts.scheme.limits.identity_per_registration
-    await Attempts(service).spend_or_refuse("identity_per_registration", registration, limit, meta.at)
+    state = await account_of(service, registration)
+    asker = state.mobile if isinstance(state, account.GivingIdentity) else registration
+    limit = parts.scheme.limits.identity_per_mobile
+    await Attempts(service).spend_or_refuse("identity_per_mobile", asker, limit, meta.at)
     return Done.of(await service.handle(command, meta))

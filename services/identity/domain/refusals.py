@@ -106,7 +106,7 @@ REFUSALS: dict[str, Refusal] = {
     "identity.role_already_held": Refusal(409, "已有角色“{role}”。", "The role {role} is held already."),
     "identity.role_not_held": Refusal(409, "没有角色“{role}”可撤销。", "The role {role} is not held."),
     "identity.not_your_own_roles": Refusal(
-        403, "不能为自己授权、撤权或注销自己。", "Nobody grants, revokes or erases their own access."
+        403, "不能为自己授权、撤权、重新激活或注销自己。", "Nobody grants, revokes, renews or erases their own access."
     ),
     # organisations
     "identity.no_such_organisation": Refusal(

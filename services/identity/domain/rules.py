@@ -137,7 +137,7 @@ def role_must_fit(role: str, place: Place, scheme: IdentityScheme) -> None:
         raise Refused("identity.role_does_not_fit", role=role, level=place.level)
 
 
-def nobody_may_change_their_own_roles(actor: str, staff: str) -> None:
+def nobody_may_change_their_own_access(actor: str, staff: str) -> None:
     if actor == staff:
         raise Refused("identity.not_your_own_roles")
 

@@ -61,7 +61,7 @@ class Limits(BaseModel):
     login_per_name: Limit = Field(description="wrong passwords for one typed number, whether it has an account or not")
     login_per_account: Limit = Field(description="wrong passwords or one-time codes for one account")
     login_per_address: Limit = Field(description="wrong passwords from one address")
-    identity_per_registration: Limit = Field(description="tries to register an ID number with one proved mobile")
+    identity_per_mobile: Limit = Field(description="tries to register an ID number with one proved mobile")
     reset_per_mobile: Limit = Field(description="tries to choose a new password with a code")
     activation_per_staff: Limit = Field(description="activation codes typed for one staff account")
     lookups_per_clerk: Limit = Field(description="ID numbers looked up by one member of staff")
@@ -80,7 +80,11 @@ class PasswordRule(Clause):
 class Sessions(Clause):
     """How long what we hand out is good for."""
 
-    access_seconds: Seconds = Field(description="a person's access token; a revoked role ends within this time")
+    access_seconds: int = Field(
+        gt=0,
+        le=290,
+        description="a person's access token; with the leeway for clocks, a revoked role ends within five minutes",
+    )
     refresh_seconds: Seconds = Field(description="a session: the refresh token and all that replace it")
     service_seconds: Seconds = Field(description="a service's token")
     registration_seconds: Seconds = Field(description="an unfinished registration, which is then erased")
