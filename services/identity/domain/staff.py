@@ -123,6 +123,8 @@ def decide(command: Command, state: Staff, context: StaffContext) -> list[StaffE
             return _add(command, state, context)
         case RenewActivation():
             person = _person(state)
+            # or five minutes with somebody's token would become their password and their second factor
+            rules.nobody_may_change_their_own_access(context.actor, command.person)
             _must_reach_all(person, context)
             return [ActivationRenewed(activation=person.activation + 1, expires_at=_code_expiry(context))]
         case ActivateStaff():
@@ -173,7 +175,7 @@ def _confirm(state: Invited | Enrolling, context: StaffContext) -> list[StaffEve
 
 
 def _roles(command: GrantRole | RevokeRole, person: Person, context: StaffContext) -> list[StaffEvent]:
-    rules.nobody_may_change_their_own_roles(context.actor, command.person)
+    rules.nobody_may_change_their_own_access(context.actor, command.person)
     place = rules.administrator_must_reach(command.organisation, context.roles, context.places, context.scheme)
     held = (command.role, command.organisation) in person.roles
     match command:
@@ -223,7 +225,7 @@ def _erase(command: ErasePerson | RecordKeyDestroyed, state: Staff, context: Sta
             raise Refused("identity.no_account")
         case ErasePerson(), _:
             rules.eraser_must_be_allowed(context.roles, context.scheme)
-            rules.nobody_may_change_their_own_roles(context.actor, command.person)
+            rules.nobody_may_change_their_own_access(context.actor, command.person)
             if command.ground not in context.scheme.erasure_grounds:
                 raise Refused("identity.no_such_ground", ground=command.ground)
             return [PersonErased(ground=command.ground)]
