@@ -212,7 +212,7 @@ class Handlers:
             organisation=sender,
             receiver=receiver,
             applications=chosen,
-            digest=await self._digest(work, rules, {each: case for each, (case, _) in states.items()}),
+            digest=self._digest(rules, {each: case for each, (case, _) in states.items()}),
         )
         receipt = await work.execute(BATCH, batch, whole, BatchContext(work.meta.actor, roles_of(work), rules))
         record = HandOffRecord(batch=batch, receiver=receiver)
@@ -229,9 +229,9 @@ class Handlers:
             raise Refused("exemption.batch_empty")
         return senders.pop()
 
-    async def _digest(self, work: Work, rules: Rules, cases: Mapping[str, Case]) -> str:
-        names = await organisation_names(work.tx.connection, rules, cases.values())
-        rows = [export.row(rules.book, application, case, names) for application, case in cases.items()]
+    @staticmethod
+    def _digest(rules: Rules, cases: Mapping[str, Case]) -> str:
+        rows = [export.row(rules.book, application, case, names={}) for application, case in cases.items()]
         return export.digest(export.columns(rules.book), rows)
 
     async def acknowledge(self, work: Work, command: AcknowledgeBatch) -> Receipt:

@@ -20,7 +20,7 @@ from services.exemption.domain.commands import (
     HandOffBatch,
     OpenCycle,
 )
-from services.exemption.handlers import Books, organisation_names
+from services.exemption.handlers import organisation_names
 from services.exemption.views.batches import BatchRow, find_batches
 from shared.kernel.messages import stream_name
 from shared.runtime.access import CommandMeta, IfMatch, ServiceDep, StaffDep
@@ -144,33 +144,44 @@ async def export(
     caller: StaffDep,
     file: Annotated[Literal["json", "csv"], Query(description="What kind of file.")] = "json",
 ) -> Response:
-    """The rows of a batch with their digest; `intact` says whether it is still that of the hand-off. Recorded."""
+    """The rows of a batch. Recorded.
+
+    As JSON with their digest, organisations by id and their titles beside; `intact`: it is still that of the hand-off.
+    """
     look = ExportBatch(batch=batch, format=file)
     await service.handle(look, looking(service, caller), caller=caller)
     async with service.reading() as connection:
-        handed, heading, rows = await _rows(service, connection, books, batch)
+        handed, cases = await _handed(service, connection, batch)
+        rules = books.rules(handed.scheme)
+        names = await organisation_names(connection, rules, cases.values())
+    heading = rows_of.columns(rules.book)
     if file == "csv":
+        rows = [rows_of.row(rules.book, each, case, names) for each, case in cases.items()]
         disposition = {"Content-Disposition": f'attachment; filename="{batch}.csv"'}
         return Response(rows_of.as_csv(heading, rows), media_type="text/csv; charset=utf-8", headers=disposition)
+    rows = [rows_of.row(rules.book, each, case, names={}) for each, case in cases.items()]
     digest = rows_of.digest(heading, rows)
     return JSONResponse(
-        {"batch": batch, "columns": heading, "rows": rows, "digest": digest, "intact": digest == handed.digest}
+        {
+            "batch": batch,
+            "columns": heading,
+            "rows": rows,
+            "organisations": names,
+            "digest": digest,
+            "intact": digest == handed.digest,
+        }
     )
 
 
-async def _rows(
-    service: Service, connection: Connection, books: Books, batch: str
-) -> tuple[Batch, list[str], list[list[str]]]:
+async def _handed(service: Service, connection: Connection, batch: str) -> tuple[Batch, dict[str, Case]]:
+    """A batch and its records, read from the events."""
     past = await service.history(connection, stream_name(BATCH.kind, batch))
     handed = BATCH.replay(fact.event for fact in past)
     assert isinstance(handed, Batch)  # the command before this refused anything else
-    rules = books.rules(handed.scheme)
     cases: dict[str, Case] = {}
     for application in handed.applications:
         facts = await service.history(connection, stream_name(APPLICATION.kind, application))
         state = APPLICATION.replay(fact.event for fact in facts)
         assert isinstance(state, Case)
         cases[application] = state
-    names = await organisation_names(connection, rules, cases.values())
-    heading = rows_of.columns(rules.book)
-    return handed, heading, [rows_of.row(rules.book, each, case, names) for each, case in cases.items()]
+    return handed, cases

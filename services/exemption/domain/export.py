@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
@@ -11,7 +12,8 @@ from services.exemption.domain.scheme import ExemptionScheme
 
 Row = Sequence[str]
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_SPOILT = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n]|(0\d+|\d{12,})\Z")
+"""What a spreadsheet runs as a formula, or reads as a number and shortens."""
 
 
 def columns(book: ExemptionScheme) -> list[str]:
@@ -19,7 +21,10 @@ def columns(book: ExemptionScheme) -> list[str]:
 
 
 def row(book: ExemptionScheme, application: str, case: Case, names: Mapping[str, str]) -> list[str]:
-    """What the form says, in words that people read; `names` are titles of organisations."""
+    """What the form says, in words that people read; `names` are titles of organisations.
+
+    Without names organisations stay ids: a batch is compared by those, since titles change.
+    """
     shown = [_shown(book, kind=field.kind, field=field.name, case=case, names=names) for field in book.fields]
     return [application, *shown, "、".join(case.course_codes)]
 
@@ -43,9 +48,9 @@ def digest(heading: Row, rows: Sequence[Row]) -> str:
 
 
 def as_csv(heading: Row, rows: Sequence[Row]) -> str:
-    """For spreadsheets: a byte order mark for Chinese, and no cell that a spreadsheet would run as a formula."""
+    """For spreadsheets: a byte order mark for Chinese, and every cell stays the text that it is."""
     out = io.StringIO()
     writer = csv.writer(out, quoting=csv.QUOTE_ALL)
     for each in (heading, *rows):
-        writer.writerow([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in each])
+        writer.writerow([f"'{cell}" if _SPOILT.match(cell) else cell for cell in each])
     return "\ufeff" + out.getvalue()

@@ -2,6 +2,8 @@
 
 import pytest
 
+from services.exemption.domain import export
+from services.exemption.domain.commands import FollowRenaming
 from tests.services.exemption.office import CLERK, DEAN, RECEIVER, Office, code
 
 pytestmark = pytest.mark.servers
@@ -29,6 +31,24 @@ async def test_a_batch_is_exported_with_its_digest_and_without_formulas(office: 
     assert number in [item["id"] for item in listed]
     empty = await office.staff("post", "/v1/batches", DEAN, json={"cycle": cycle})
     assert code(empty, 409) == "exemption.batch_empty"
+
+
+async def test_a_teaching_point_that_is_renamed_later_leaves_a_batch_intact(office: Office) -> None:
+    cycle = await office.open_cycle()
+    await office.granted(await office.somebody(), cycle)
+    number = (await office.staff("post", "/v1/batches", DEAN, json={"cycle": cycle})).json()["id"]
+    path = f"/v1/batches/{number}/export"
+    before = (await office.staff("get", path, RECEIVER)).json()
+    assert before["organisations"] == {"point-a": "甲助学点"}
+    try:
+        await office.tell(FollowRenaming(organisation="point-a", title="甲助学中心", phones=()))
+        after = (await office.staff("get", path, RECEIVER)).json()
+        sheet = (await office.staff("get", path, RECEIVER, params={"file": "csv"})).text
+    finally:
+        await office.tell(FollowRenaming(organisation="point-a", title="甲助学点", phones=()))
+    assert after["intact"] is True
+    assert after["digest"] == before["digest"] == export.digest(after["columns"], after["rows"])
+    assert "甲助学中心" in sheet
 
 
 async def test_a_clerk_whose_role_holds_everywhere_finds_acknowledges_and_exports_every_batch(office: Office) -> None:

@@ -1,11 +1,14 @@
 """批次, photographs, hand-off batches, and what is learnt from identity."""
 
+import csv
+import io
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
+from services.exemption.domain import export
 from services.exemption.domain.batch import BATCH, BatchContext, must_concern
 from services.exemption.domain.commands import (
     AcknowledgeBatch,
@@ -220,6 +223,27 @@ def test_a_batch_is_neither_empty_nor_larger_than_the_book_allows() -> None:
     given(BATCH).when(of(0), staff("university_admin", "uni")).refused("exemption.batch_empty")
     given(BATCH).when(of(201), staff("university_admin", "uni")).refused("exemption.batch_too_large", most=200)
     given(BATCH).when(of(200), staff("university_admin", "uni")).happened()
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", " ="])
+def test_no_cell_of_a_sheet_is_run_as_a_formula(start: str) -> None:
+    typed = f'{start}cmd|"/c calc"!A1'
+    assert in_a_sheet(typed) == f"'{typed}"
+
+
+@pytest.mark.parametrize("number", ["110101199003071233", "00900", "080123456789"])
+def test_no_number_of_a_sheet_loses_digits(number: str) -> None:
+    assert in_a_sheet(number) == f"'{number}"
+
+
+@pytest.mark.parametrize("plain", ["13800138000", "X20230000000001", "2028-06-29", "甲助学点", ""])
+def test_what_a_spreadsheet_leaves_alone_stands_in_it_as_it_was_typed(plain: str) -> None:
+    assert in_a_sheet(plain) == plain
+
+
+def in_a_sheet(cell: str) -> str:
+    sheet = export.as_csv(["备注"], [[cell]])
+    return list(csv.reader(io.StringIO(sheet.removeprefix("\ufeff"), newline="")))[1][0]
 
 
 # --- what identity says
