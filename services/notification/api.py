@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from services.notification.domain.commands import ReadMessage, ResendMessage
 from services.notification.domain.message import MESSAGE
-from services.notification.views import MessageRow, find_inbox, find_messages_of_case
+from services.notification.views import MessageRow, find_inbox, find_messages_of_case, is_reviewed_at
 from shared.kernel.errors import Refused
 from shared.kernel.messages import stream_name
 from shared.kernel.time import microseconds
@@ -97,10 +97,16 @@ async def resend(message: str, service: ServiceDep, _caller: CandidateDep, meta:
 
 @router.get("/cases/{case}/messages")
 async def messages_of_case(case: str, service: ServiceDep, caller: AnyoneDep) -> CaseMessages:
-    """送达情况 for reviewers: whether a candidate was reached, not what was written nor at which number."""
-    if caller.kind == "candidate" or (caller.kind == "staff" and not caller.roles):
+    """送达情况 for those who review the case: whether its candidate was reached, not what was written nor where.
+
+    To staff of other organisations there is no such case.
+    """
+    if caller.kind == "candidate":
         raise Refused("access.not_allowed")
     async with service.reading() as connection:
+        held = {organisation for _, organisation in caller.roles}
+        if caller.kind == "staff" and not await is_reviewed_at(connection, case, held):
+            raise Refused("access.not_found")
         rows = await find_messages_of_case(connection, case)
     return CaseMessages(items=[MessageStatus(**_status(row)) for row in rows])
 

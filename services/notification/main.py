@@ -15,7 +15,7 @@ from services.notification.handlers import Books, Handlers
 from services.notification.reactions import REACTIONS
 from services.notification.sending import Sender
 from services.notification.settings import SmsSettings
-from services.notification.views import MESSAGES, RECEIPT, SEND
+from services.notification.views import MESSAGES, RECEIPT, REVIEWERS, SEND
 from shared.kernel.time import utc_now
 from shared.runtime.app import run
 from shared.runtime.service import ServiceDefinition
@@ -31,7 +31,7 @@ def notification(catalog: Catalog, gateways: Callable[[], Mapping[str, SmsGatewa
     return ServiceDefinition(
         name="notification",
         handlers=Handlers(books).by_command(),
-        views=(MESSAGES,),
+        views=(MESSAGES, REVIEWERS),
         reactions=REACTIONS,
         timers={SEND: sender.send, RECEIPT: sender.receipt},
         router=router,

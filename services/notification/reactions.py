@@ -38,7 +38,9 @@ def on_sms_code_issued(fact: Fact[SmsCodeIssued]) -> Sequence[Command]:
 
 def on_application_submitted(fact: Fact[ApplicationSubmitted]) -> Sequence[Command]:
     """SW-03: the number typed into the form is the one to tell of a return; the case keeps its book."""
-    return _learnt(fact, str(fact.event.form.get("mobile", ERASED)), "application", scheme=fact.event.scheme)
+    event = fact.event
+    mobile, reviewers = str(event.form.get("mobile", ERASED)), tuple(sorted(set(event.organisations.values())))
+    return _learnt(fact, mobile, "application", scheme=event.scheme, organisations=reviewers)
 
 
 def tell_of_submission(fact: Fact[ApplicationSubmitted]) -> Sequence[Command]:
@@ -60,12 +62,19 @@ def tell_of_grant(_: Fact[ExemptionGranted]) -> Sequence[Command]:
     return _told("exemption.granted", {})
 
 
-def _learnt(fact: Fact[Any], mobile: str, origin: str, *, scheme: str | None = None) -> Sequence[Command]:
+def _learnt(
+    fact: Fact[Any], mobile: str, origin: str, *, scheme: str | None = None, organisations: tuple[str, ...] = ()
+) -> Sequence[Command]:
     """Of an erased person nothing is left to be learnt."""
     if mobile == ERASED:
         return ()
     case = fact.meta.case if scheme else None
-    return [LearnContact(mobile=mobile, given_at=fact.meta.at, origin=origin, case=case, scheme=scheme)]
+    given_at = fact.meta.at
+    return [
+        LearnContact(
+            mobile=mobile, given_at=given_at, origin=origin, case=case, scheme=scheme, organisations=organisations
+        )
+    ]
 
 
 def _told(moment: str, facts: dict[str, Any], *, erased: bool = False) -> Sequence[Command]:

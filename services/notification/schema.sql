@@ -25,6 +25,14 @@ comment on table messages is 'One row a message, whatever its channels; version 
 create index messages_by_person on messages (person, requested_at desc, id desc) where in_inbox;
 create index messages_by_case on messages (case_id, requested_at) where case_id is not null;
 
+create table case_reviewers (
+    case_id text not null,
+    organisation text not null,
+    version integer not null,
+    primary key (case_id, organisation)
+);
+comment on table case_reviewers is 'The organisations that review a case: their staff may see whether it was told.';
+
 create table attempts (
     message text not null,
     attempt integer not null,

@@ -1,15 +1,18 @@
-"""Read models: every message as its state stands, and every attempt at a provider. No personal value is in them.
+"""Read models: every message as its state stands, every attempt at a provider, and who reviews a case.
+
+No personal value is in them.
 
 Texts and numbers stay in the events; the API reads them there. Timers are set here, by the events that cause them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from shared.events.notification import (
     AttemptFailed,
+    CaseReviewersLearned,
     MessageAccepted,
     MessageDelivered,
     MessageRead,
@@ -183,6 +186,17 @@ MESSAGES = View(
 )
 
 
+async def _reviewers(tx: Tx, fact: Fact[CaseReviewersLearned]) -> None:
+    await tx.connection.execute("delete from case_reviewers where case_id = $1", fact.event.case)
+    await tx.connection.executemany(
+        "insert into case_reviewers (case_id, organisation, version) values ($1, $2, $3)",
+        [(fact.event.case, organisation, fact.version) for organisation in fact.event.organisations],
+    )
+
+
+REVIEWERS = View("reviewers of cases", ("case_reviewers",), {CaseReviewersLearned: _reviewers})
+
+
 @dataclass(frozen=True)
 class MessageRow:
     id: str
@@ -224,6 +238,17 @@ async def find_messages_of_case(connection: Connection, case: str) -> Sequence[M
         case,
     )
     return [MessageRow(**row) for row in rows]
+
+
+async def is_reviewed_at(connection: Connection, case: str, organisations: Collection[str]) -> bool:
+    """Whether the case lies with one of these organisations; `*` stands for all of them."""
+    found: bool = await connection.fetchval(
+        "select exists (select from case_reviewers where case_id = $1 "
+        "and ('*' = any($2::text[]) or organisation = any($2)))",
+        case,
+        list(organisations),
+    )
+    return found
 
 
 async def ailing_providers(

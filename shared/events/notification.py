@@ -40,6 +40,14 @@ class CaseLearned(Event):
     scheme: str
 
 
+class CaseReviewersLearned(Event):
+    """记录审核机构: the organisations that review a case now, and so may see whether its candidate was reached."""
+
+    name: ClassVar[str] = "notification.case_reviewers_learned.v1"
+    case: str
+    organisations: tuple[str, ...]
+
+
 class MessageRequested(Event):
     """通知：{title}: a message to one person, already in words; no book is asked again."""
 
@@ -167,7 +175,7 @@ class MessageRead(Event):
     name: ClassVar[str] = "notification.message_read.v1"
 
 
-ContactEvent = ContactLearned | CaseLearned
+ContactEvent = ContactLearned | CaseLearned | CaseReviewersLearned
 MessageEvent = (
     MessageRequested
     | SendingAttempted

@@ -8,13 +8,14 @@ from shared.kernel.messages import Command
 
 
 class LearnContact(Command):
-    """A person gave a number; with an application also the case and its book."""
+    """A person gave a number; with an application also the case, its book and who reviews it."""
 
     mobile: str
     given_at: datetime
     origin: str
     case: str | None = None
     scheme: str | None = None
+    organisations: tuple[str, ...] = ()
 
 
 class RequestMessage(Command):

@@ -1,4 +1,4 @@
-"""联系方式 how a person is reached: the number they gave last, and the book of each of their cases.
+"""联系方式 how a person is reached: the number they gave last; of each of their cases, the book and who reviews it.
 
 Fed by reactions; `handlers.py` reads it when a message is requested or sent again.
 """
@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import assert_never
 
 from services.notification.domain.commands import ContactCommand, LearnContact
-from shared.events.notification import CaseLearned, ContactEvent, ContactLearned
+from shared.events.notification import CaseLearned, CaseReviewersLearned, ContactEvent, ContactLearned
 from shared.kernel.decider import Decider
 from shared.kernel.messages import ERASED
 
@@ -20,6 +20,8 @@ class Contact:
     given_at: datetime | None = None
     schemes: Mapping[str, str] = field(default_factory=dict)
     """Case -> the scheme it is judged by for ever, "<jurisdiction>/<name>@<version>"."""
+    reviewers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Case -> the organisations that review what was handed in last."""
 
     @property
     def state_title(self) -> str:
@@ -38,6 +40,8 @@ def decide(command: ContactCommand, state: Contact, _: None) -> list[ContactEven
         events.append(ContactLearned(mobile=command.mobile, given_at=command.given_at, origin=command.origin))
     if command.case and command.scheme and command.case not in state.schemes:
         events.append(CaseLearned(case=command.case, scheme=command.scheme))
+    if command.case and command.organisations != state.reviewers.get(command.case, ()):
+        events.append(CaseReviewersLearned(case=command.case, organisations=command.organisations))
     return events
 
 
@@ -47,6 +51,8 @@ def evolve(state: Contact, event: ContactEvent) -> Contact:
             return replace(state, mobile=event.mobile, given_at=event.given_at)
         case CaseLearned():
             return replace(state, schemes={**state.schemes, event.case: event.scheme})
+        case CaseReviewersLearned():
+            return replace(state, reviewers={**state.reviewers, event.case: event.organisations})
         case _:
             assert_never(event)
 

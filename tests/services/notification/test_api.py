@@ -169,15 +169,34 @@ async def test_who_may_see_the_messages_of_a_case(office: Office) -> None:
     await office.world.told("exemption", who, submitted(who))
     path = f"/v1/cases/{who.case}/messages"
     web = office.web
-    allowed = {
-        "candidate": web.as_candidate(who.person),
-        "staff without a role": web.as_staff("staff-1"),
-        "reviewer": web.as_staff("staff-1", REVIEWER),
-        "service": web.as_service("exemption"),
-        "nobody": web.anonymous(),
-    }
-    answers = {name: (await web.client.get(path, headers=headers)).status_code for name, headers in allowed.items()}
-    assert answers == {"candidate": 403, "staff without a role": 403, "reviewer": 200, "service": 200, "nobody": 401}
+    callers = [
+        (web.as_candidate(who.person), 403),
+        (web.as_staff("staff-1"), 404),
+        (web.as_staff("staff-1", REVIEWER), 200),
+        (web.as_staff("staff-2", ("university_admin", "uni")), 200),
+        (web.as_staff("staff-3", ("teaching_point_admin", "point-b")), 404),
+        (web.as_staff("staff-4", ("teaching_point_admin", "point-b"), ("university_admin", "other-uni")), 404),
+        (web.as_staff("staff-5", ("auditor", "*")), 200),
+        (web.as_service("exemption"), 200),
+        (web.anonymous(), 401),
+    ]
+    for headers, status in callers:
+        assert (await web.client.get(path, headers=headers)).status_code == status
+
+
+async def test_a_case_of_another_teaching_point_looks_like_none(office: Office) -> None:
+    who = await office.world.somebody()
+    await office.world.told("exemption", who, submitted(who, "point-b"))
+    headers = office.web.as_staff("staff-1", REVIEWER)
+    answers = [
+        await office.web.client.get(f"/v1/cases/{case}/messages", headers=headers) for case in (who.case, "case-none")
+    ]
+    assert answers[0].status_code == 404
+    assert answers[0].text == answers[1].text
+    await office.world.told("exemption", who, submitted(who))  # it is handed in again, here
+    assert (await office.web.client.get(f"/v1/cases/{who.case}/messages", headers=headers)).status_code == 200
+    there = office.web.as_staff("staff-2", ("teaching_point_admin", "point-b"))
+    assert (await office.web.client.get(f"/v1/cases/{who.case}/messages", headers=there)).status_code == 404
 
 
 async def test_staff_have_no_inbox(office: Office) -> None:

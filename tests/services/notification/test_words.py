@@ -17,7 +17,7 @@ from services.notification.domain.texts import filled, fitted, parameters, writt
 from services.notification.reactions import REACTIONS
 from shared.events.exemption import ApplicationReturned, ApplicationSubmitted, ExemptionGranted, StagePassed
 from shared.events.identity import AccountRegistered, MobileReplaced, SmsCodeIssued
-from shared.events.notification import CaseLearned, ContactLearned
+from shared.events.notification import CaseLearned, CaseReviewersLearned, ContactLearned
 from shared.kernel.messages import Command, Event, Fact, Meta, erased_value, personal_fields
 from shared.schemes.catalog import BOOKS, BadBook
 from shared.testing.given import given
@@ -183,6 +183,18 @@ def test_a_case_keeps_the_book_it_began_with() -> None:
     given(CONTACT, *first.events).when(again, None).then()
 
 
+def test_a_case_is_seen_where_it_lies_now_and_nowhere_else() -> None:
+    def lying(*organisations: str) -> LearnContact:
+        return learn(MOBILE, 0, case=CASE, scheme=SCHEME, organisations=organisations)
+
+    first = CaseReviewersLearned(case=CASE, organisations=("point-a", "uni"))
+    past = given(CONTACT, learnt(MOBILE, 0), CaseLearned(case=CASE, scheme=SCHEME))
+    past.when(lying("point-a", "uni"), None).then(first)
+    past = given(CONTACT, learnt(MOBILE, 0), CaseLearned(case=CASE, scheme=SCHEME), first)
+    past.when(lying("point-a", "uni"), None).then()
+    past.when(lying("point-b", "uni"), None).then(CaseReviewersLearned(case=CASE, organisations=("point-b", "uni")))
+
+
 # --- reactions
 
 
@@ -201,7 +213,7 @@ SUBMITTED = ApplicationSubmitted(
     certificate="x",
     certificate_number="X1",
     course_codes=(),
-    organisations={},
+    organisations={"teaching_point": "point-a", "university": "uni"},
     clause="",
 )
 SENT_BACK = ApplicationReturned(
@@ -244,7 +256,14 @@ def reacted(event: Event, since: tuple[str, ...] = ("beginning", "deployment")) 
 
 def test_a_submission_teaches_the_number_and_the_book_before_anything_is_told() -> None:
     learning, telling = reacted(SUBMITTED)
-    assert learning == LearnContact(mobile=MOBILE, given_at=NOON, origin="application", case=CASE, scheme=SCHEME)
+    assert learning == LearnContact(
+        mobile=MOBILE,
+        given_at=NOON,
+        origin="application",
+        case=CASE,
+        scheme=SCHEME,
+        organisations=("point-a", "uni"),
+    )
     assert telling == RequestMessage(moment="exemption.submitted", facts={"submission": 2})
 
 

@@ -202,7 +202,7 @@ def code_issued(who: Somebody, clock: Clock, code: str = "424242") -> SmsCodeIss
     )
 
 
-def submitted(who: Somebody) -> ApplicationSubmitted:
+def submitted(who: Somebody, point: str = "point-a") -> ApplicationSubmitted:
     return ApplicationSubmitted(
         scheme="swust/1x@1",
         cycle="c",
@@ -213,7 +213,7 @@ def submitted(who: Somebody) -> ApplicationSubmitted:
         certificate="x",
         certificate_number="X1",
         course_codes=(),
-        organisations={},
+        organisations={"teaching_point": point, "university": "uni"},
         clause="",
     )
 
