@@ -22,10 +22,10 @@ from shared.runtime.access import Caller
 from shared.runtime.event_store import Connection
 from shared.runtime.service import Service
 
-_ID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+ID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
-Id = Annotated[str, Path(pattern=_ID)]
-IdInBody = Annotated[str, Field(pattern=_ID)]
+Id = Annotated[str, Path(pattern=ID)]
+IdInBody = Annotated[str, Field(pattern=ID)]
 
 
 class Body(BaseModel):

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, File, Form, Response, UploadFile
 
 from services.exemption.api.answers import Answer, agreements
-from services.exemption.api.asking import BooksDep, DocumentsDep, Id, looking, readable_case
+from services.exemption.api.asking import ID, BooksDep, DocumentsDep, Id, looking, readable_case
 from services.exemption.domain.commands import ReceivePhotograph, ViewDocuments
 from services.exemption.domain.upload import slot_must_be_open
 from services.exemption.views.uploads import find_uploads
@@ -39,8 +39,8 @@ _TYPES = {"JPEG": "image/jpeg", "PNG": "image/png"}
 
 @router.post("/uploads", status_code=201, max_body_size=UPLOAD_BYTES)
 async def upload(
-    application: Annotated[str, Form(max_length=40)],
-    slot: Annotated[str, Form(max_length=40)],
+    application: Annotated[str, Form(pattern=ID)],
+    slot: Annotated[str, Form(max_length=40, pattern=r"^\w*$")],  # no NUL: the edge finds those in JSON only
     file: Annotated[UploadFile, File()],
     service: ServiceDep,
     books: BooksDep,

@@ -136,3 +136,16 @@ async def test_nobody_uploads_into_the_application_of_another_or_after_submissio
     sent = await office.submitted(who, await office.open_cycle())
     late = await upload(office, who, sent, "id_front", plain())
     assert late.json()["code"] == "exemption.already_submitted"
+
+
+@pytest.mark.parametrize("field", ["application", "slot"])
+@pytest.mark.parametrize("typed", ["\0", "id_front\0", "' or 1=1 --", "../id_front", "x" * 41, ""])
+async def test_what_is_typed_beside_a_file_is_checked_like_everything_else(
+    office: Office, field: str, typed: str
+) -> None:
+    who = await office.somebody()
+    named = {"application": await started(office, who), "slot": "id_front", field: typed}
+    answer = await office.me(who, "post", "/v1/uploads", data=named, files={"file": ("p.jpg", b"x", "image/jpeg")})
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["code"] in ("request.invalid", "exemption.unknown_slot")
+    assert typed not in answer.text or not typed
