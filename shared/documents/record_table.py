@@ -17,8 +17,7 @@ from typing import Any
 import typst
 from PIL import Image
 
-from shared.documents.fonts import chinese_font, missing_glyphs
-from shared.kernel.errors import Refused
+from shared.documents.fonts import Font, chinese_font, missing_glyphs
 
 _LAYOUT = Path(__file__).with_name("record_table.typ")
 
@@ -68,10 +67,8 @@ class RecordTable:
 
 
 def render(table: RecordTable, pictures: Sequence[bytes]) -> bytes:
-    """The PDF. A character that no font here has would vanish silently, so it is refused by name."""
+    """The PDF."""
     font = chinese_font()
-    if missing := missing_glyphs(table.said(), font):
-        raise Refused("documents.missing_glyphs", characters=missing)
     files: dict[str, Any] = {"main.typ": _LAYOUT.read_bytes()}
     files |= {f"picture-{place}.svg": _as_text(data) for place, data in enumerate(pictures)}
     data = {**asdict(table), "digest": table.digest, "font": font.at(12).getname()[0]}
@@ -80,11 +77,18 @@ def render(table: RecordTable, pictures: Sequence[bytes]) -> bytes:
         files,
         font_paths=[str(font.path.parent)],
         ignore_system_fonts=True,
-        sys_inputs={"data": json.dumps(data, ensure_ascii=False, default=str)},
+        sys_inputs={"data": _printable(json.dumps(data, ensure_ascii=False, default=str), font)},
         pdf_standards=["a-2b"],
         timestamp=table.approved_at.replace(microsecond=0),
     )
     return printed
+
+
+def _printable(text: str, font: Font) -> str:
+    """A character that the font lacks (a rare name, an emoji) would vanish silently: its number is printed instead."""
+    for char in missing_glyphs(text, font):
+        text = text.replace(char, f"〔U+{ord(char):04X}〕")
+    return text
 
 
 def _as_text(picture: bytes) -> bytes:

@@ -17,9 +17,6 @@ REFUSALS: dict[str, Refusal] = {
     "documents.worker_ended": Refusal(
         503, "照片处理中断，请重新上传。", "Checking the photograph was interrupted; upload it again."
     ),
-    "documents.missing_glyphs": Refusal(
-        409, "本机字体没有这些字：{characters}，无法打印。", "No font here can print {characters}."
-    ),
     "photo.empty": Refusal(422, "文件是空的。", "The file is empty."),
     "photo.wrong_format": Refusal(
         422, "文件格式为 {measured}，应为 {limit}。", "The file is {measured}; it must be {limit}."

@@ -27,6 +27,7 @@ from shared.runtime.node import KEYS_SIZE, Node, open_pool
 from shared.runtime.peers import Peers
 from shared.runtime.service import Service, ServiceDefinition
 from shared.runtime.settings import Settings
+from shared.testing.documented import Documented
 from shared.testing.stores import KEK, PASSWORD
 
 SIGNING_KEY = OKPKey.generate_key("Ed25519", private=True, parameters={"kid": "test"})
@@ -94,6 +95,7 @@ async def running(
     feed: Feed | None = None,
     resources: Resources | None = None,
     key_source: KeySource = KEYS,
+    peers: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Web]:
     """`database` is prepared (`stores.prepared`); blobs go to `folder`. Without `amqp_url` facts travel by the feed."""
     url = as_role(database, definition.name, PASSWORD)
@@ -102,7 +104,7 @@ async def running(
         amqp_url=SecretStr(amqp_url or "amqp://nobody:nothing@127.0.0.1:1/"),
         kek=SecretStr(base64.b64encode(KEK).decode()),
         blobs=str(folder),
-        peers={},
+        peers=dict(peers or {}),
         service_secret=SecretStr("only-for-tests"),
     )
     async with httpx.AsyncClient() as outgoing:
@@ -123,6 +125,7 @@ async def running(
             opened=opened,
             resources=resources,
         )
+        app.add_middleware(Documented, described=app)
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://{definition.name}") as client,

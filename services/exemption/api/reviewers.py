@@ -1,8 +1,9 @@
 """For reviewers: the work list by role and organisation, the decisions, and the record table."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Query, Response
 from fastapi.concurrency import run_in_threadpool
@@ -11,12 +12,13 @@ from pydantic import Field
 from services.exemption.api.answers import list_item
 from services.exemption.api.asking import Body, BooksDep, Done, Id, readable_case
 from services.exemption.domain import export
-from services.exemption.domain.access import Context
+from services.exemption.domain.access import Context, may_print
 from services.exemption.domain.application import APPLICATION
-from services.exemption.domain.case import Case
+from services.exemption.domain.case import Application, Case
 from services.exemption.domain.commands import PassStage, PrintRecordTable, ReturnApplication
 from services.exemption.domain.followed import Organisation
 from services.exemption.domain.form import value_of
+from services.exemption.gateways import names_of_staff
 from services.exemption.handlers import Books, organisation_names
 from services.exemption.views.applications import find_work
 from services.exemption.views.organisations import find_named
@@ -28,6 +30,7 @@ from shared.kernel.messages import Fact, stream_name
 from shared.kernel.time import microseconds, spoken
 from shared.runtime.access import CommandMeta, IfMatch, ServiceDep, StaffDep
 from shared.runtime.event_store import Connection
+from shared.runtime.service import Service
 
 router = APIRouter()
 
@@ -129,14 +132,16 @@ async def return_application(
 async def record_table(
     application: Id, service: ServiceDep, books: BooksDep, caller: StaffDep, meta: CommandMeta
 ) -> Response:
-    """SW-31 打印申请记录: a PDF with everything, only when finally approved. Printing is recorded."""
+    """SW-31 打印申请记录: a PDF with everything, only when finally approved. What could be printed is recorded."""
     async with service.reading() as connection:
         case, context, past = await readable_case(service, connection, books, application, caller)
+        may_print(cast(Application, case), context)
         table = await _table(connection, application, case, context, past, books)
         uploads = await find_uploads(connection, case.photos.values())
-    await service.handle(PrintRecordTable(application=application, digest=table.digest), meta, caller=caller)
+    table = await _signed(table, service)
     pictures = [await service.blobs.get(case.candidate, uploads[each].picture) for each in case.photos.values()]
     printed = await run_in_threadpool(render, table, pictures)
+    await service.handle(PrintRecordTable(application=application, digest=table.digest), meta, caller=caller)
     return Response(
         printed,
         media_type="application/pdf",
@@ -168,6 +173,14 @@ async def _table(
         ),
         note=book.record_table.note.text,
         footer=tuple(each.text for each in books.head(case.scheme).footer),
+    )
+
+
+async def _signed(table: RecordTable, service: Service) -> RecordTable:
+    """Reviewers by name; by id while identity does not say it."""
+    names = await names_of_staff(service.peers, [each.reviewer for each in table.decisions])
+    return replace(
+        table, decisions=tuple(replace(d, reviewer=names.get(d.reviewer, d.reviewer)) for d in table.decisions)
     )
 
 

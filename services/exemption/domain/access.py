@@ -102,8 +102,8 @@ def may_review(state: Application, context: Context) -> tuple[InReview, Stage]:
     return case, stage
 
 
-def may_print(state: Application, context: Context) -> tuple[Case, str]:
-    """SW-31: only when finally approved, by those the book names."""
+def may_print(state: Application, context: Context) -> str:
+    """SW-31: only when finally approved, by those the book names; the organisation that prints."""
     case = must_be_readable(state, context.actor, context.roles)
     table = context.rules.book.record_table
     organisation = case.organisations.get(table.scope, "")
@@ -111,7 +111,8 @@ def may_print(state: Application, context: Context) -> tuple[Case, str]:
         raise Refused("access.not_allowed")
     if not isinstance(case, Granted | HandedOff):
         raise Refused("exemption.not_granted")
-    return case, organisation
+    rules.person_must_not_be_erased(case.form)
+    return organisation
 
 
 def may_hand_off(state: Application, context: Context) -> tuple[Granted, HandOff]:

@@ -199,8 +199,7 @@ def _return(command: ReturnApplication, state: Application, context: Context) ->
 
 
 def _print(command: PrintRecordTable, state: Application, context: Context) -> Sequence[ApplicationEvent]:
-    case, organisation = access.may_print(state, context)
-    rules.person_must_not_be_erased(case.form)
+    organisation = access.may_print(state, context)
     table = context.rules.book.record_table
     return [
         RecordTablePrinted(

@@ -4,10 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pypdfium2
-import pytest
 
 from shared.documents.record_table import Decision, Picture, RecordTable, render
-from shared.kernel.errors import Refused
 from shared.testing.pictures import plain
 
 TABLE = RecordTable(
@@ -38,10 +36,11 @@ def test_the_same_data_prints_the_same_bytes_and_other_data_another_digest() -> 
     assert replace(TABLE, number="application-2").digest != TABLE.digest
 
 
-def test_a_character_that_no_font_has_is_refused_by_name_instead_of_vanishing() -> None:
-    with pytest.raises(Refused) as refused:
-        render(replace(TABLE, note="\U000f1234"), PICTURES)
-    assert refused.value.facts == {"characters": "\U000f1234"}
+def test_a_character_that_no_font_has_is_printed_by_its_number_instead_of_vanishing() -> None:
+    rare = "样本\U000f1234👍"
+    printed = render(replace(TABLE, fields=(("姓名", rare),)), PICTURES)
+    text = pypdfium2.PdfDocument(printed)[0].get_textpage().get_text_bounded()
+    assert "样本〔U+F1234〕〔U+1F44D〕" in text
 
 
 def test_what_people_type_is_never_read_as_layout() -> None:
