@@ -4,15 +4,15 @@ Services read the same books through `shared.schemes.catalog`; here all their mo
 as a whole before any service starts with it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import BaseModel
-from rich.console import Console
 from rich.table import Table
 
+from ops.stack.screen import wide_console
 from services.exemption.domain.proofs import faults_of
 from services.exemption.domain.scheme import ExemptionScheme, Rules
 from services.identity.domain.scheme import IdentityScheme
@@ -27,49 +27,59 @@ PLATFORM_MODELS: Mapping[str, type[BaseModel]] = {
     "identity": IdentityScheme,
     "notification": PlatformNotification,
 }
+PLATFORM = "platform"
 
 Shelf = Annotated[Path, typer.Option(help="The folder of the books.")]
 
 
 def faults(catalog: Catalog) -> list[str]:
     """Everything that is wrong with the books, in sentences; empty when all proofs hold."""
-    found = catalog.broken_seals()
-    for ref in catalog.refs():
-        book = catalog.get(ref)
-        found += _faults_of_parts(book)
-        if "exemption" in book.sheets and not found:  # a book that cannot be read cannot be walked
-            found += faults_of(Rules(ref, book.part("exemption", ExemptionScheme)))
+    unreadable = _faults_of_parts(catalog)
+    found = catalog.broken_seals() + unreadable
+    if not catalog.books:
+        found.append("there is no book on the shelf, so nothing is proved")
+    if not unreadable:  # what cannot be read cannot be walked
+        for book in catalog.with_part("exemption"):
+            rules = book.part("exemption", ExemptionScheme)
+            found += [*_roles_nobody_holds(catalog, book, rules), *faults_of(Rules(book.ref, rules))]
     return found
 
 
-def _faults_of_parts(book: Book) -> list[str]:
-    models = MODELS if book.head else PLATFORM_MODELS
+def _roles_nobody_holds(catalog: Catalog, book: Book, rules: ExemptionScheme) -> Iterator[str]:
+    """Whoever decides by the rules has a role in the book's head, at that level, and identity's book can give it."""
+    assert book.head is not None  # with `exemption.yaml` there is one, or the book was not readable
+    levels = {role.id: role.level for role in book.head.roles}
+    for role, level in sorted(rules.deciding()):
+        if role not in levels or levels[role] not in (None, level):
+            yield f"{book.files['exemption']}: {role} decides at a {level}, but {book.files[HEAD]} has no such role"
+    if PLATFORM in catalog.books:
+        given = catalog.get(PLATFORM).part("identity", IdentityScheme).roles
+        for role, at in sorted(levels.items()):
+            if role not in given or (at and at not in given[role].levels):
+                yield f"{book.files[HEAD]}: {role} is a role that identity's book does not give at a {at}"
+
+
+def _faults_of_parts(catalog: Catalog) -> list[str]:
+    """What the services that read the books could not read."""
     found: list[str] = []
-    for part in book.parts():
-        if part == HEAD:
-            continue
-        if part not in models:
-            found.append(f"{book.files[part]}: no service reads {part}.yaml")
-            continue
-        try:
-            book.part(part, models[part])
-        except BadBook as bad:
-            found += bad.faults
-    return found
+    for book in catalog.books.values():
+        models = MODELS if book.head else PLATFORM_MODELS
+        for part in set(book.parts()) - {HEAD}:
+            if part not in models:
+                found.append(f"{book.files[part]}: no service reads {part}.yaml")
+                continue
+            try:
+                book.part(part, models[part])
+            except BadBook as bad:
+                found += bad.faults
+    return sorted(found)
 
 
 @app.command()
 def check(shelf: Shelf = BOOKS) -> None:
     """Read every book, prove it, and compare published ones with their seals."""
-    try:
-        catalog = Catalog.load(shelf)
-        found = faults(catalog)
-    except BadBook as bad:
-        found = bad.faults
-    for fault in found:
-        typer.echo(fault, err=True)
-    if found:
-        raise typer.Exit(1)
+    catalog = _loaded(shelf)
+    _refuse_with(faults(catalog))
     parts = [(ref, part) for ref in catalog.refs() for part in catalog.get(ref).parts()]
     drafts = [f"{ref} {part}" for ref, part in parts if not _sealed(catalog, ref, part)]
     typer.echo(f"{len(catalog.refs())} books, every proof holds; not yet published: {', '.join(drafts) or 'none'}")
@@ -78,7 +88,8 @@ def check(shelf: Shelf = BOOKS) -> None:
 @app.command("list")
 def list_books(shelf: Shelf = BOOKS) -> None:
     """Every book with its stages and how much of it is assumed."""
-    catalog = Catalog.load(shelf)
+    catalog = _loaded(shelf)
+    _refuse_with(_faults_of_parts(catalog))
     table = Table()
     for heading in ("book", "title", "parts", "stages", "assumptions", "published"):
         table.add_column(heading, overflow="fold")
@@ -94,16 +105,16 @@ def list_books(shelf: Shelf = BOOKS) -> None:
             str(book.assumptions()),
             f"{sealed} of {len(book.parts())} parts",
         )
-    Console().print(table)
+    wide_console().print(table)
 
 
 @app.command()
 def publish(ref: str, shelf: Shelf = BOOKS) -> None:
     """Freeze the parts of a book that are not published yet. Published parts never change."""
-    catalog = Catalog.load(shelf)
-    if found := faults(catalog):
-        typer.echo("\n".join(found), err=True)
-        raise typer.Exit(1)
+    catalog = _loaded(shelf)
+    if ref not in catalog.books:
+        _refuse_with([f"There is no book {ref}; there are {', '.join(catalog.refs())}."])
+    _refuse_with(faults(catalog))
     book = catalog.get(ref)
     seals = {each: dict(parts) for each, parts in catalog.published.items()}
     seals[ref] = {part: book.digest(part) for part in book.parts()} | seals.get(ref, {})
@@ -112,6 +123,20 @@ def publish(ref: str, shelf: Shelf = BOOKS) -> None:
         lines += [f"{each}:", *(f"  {part}: {digest}" for part, digest in sorted(parts.items()))]
     (shelf / PUBLISHED).write_text("\n".join(lines) + "\n", "utf-8")
     typer.echo(f"{ref}: {len(seals[ref])} parts are published")
+
+
+def _loaded(shelf: Path) -> Catalog:
+    try:
+        return Catalog.load(shelf)
+    except BadBook as bad:
+        _refuse_with(bad.faults)
+        raise
+
+
+def _refuse_with(found: list[str]) -> None:
+    if found:
+        typer.echo("\n".join(found), err=True)
+        raise typer.Exit(1)
 
 
 def _stages(book: Book) -> tuple[Stage, ...]:

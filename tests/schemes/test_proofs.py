@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from ops.schemes import app, faults
 from services.exemption.domain.case import Granted, HandedOff
@@ -62,27 +62,101 @@ def test_a_book_that_refuses_a_perfect_application_is_found() -> None:
     assert "a perfect application is refused" in fault
 
 
-def test_check_says_where_and_why_and_answers_with_1(tmp_path: Path) -> None:
-    shelf = Path(shutil.copytree(TEST_BOOKS, tmp_path / "books"))
-    runner = CliRunner()
-    assert runner.invoke(app, ["check", "--shelf", str(shelf)]).exit_code == 0
+@pytest.fixture
+def shelf(tmp_path: Path) -> Path:
+    """A copy of the made-up jurisdiction's books, to spoil."""
+    return Path(shutil.copytree(TEST_BOOKS, tmp_path / "books"))
+
+
+def run(word: str, *words: str, shelf: Path) -> Result:
+    return CliRunner().invoke(app, [word, *words, "--shelf", str(shelf)])
+
+
+def change(file: Path, said: str, says: str) -> None:
+    text = file.read_text("utf-8")
+    assert said in text
+    file.write_text(text.replace(said, says), "utf-8")
+
+
+def test_check_says_where_and_why_and_answers_with_1(shelf: Path) -> None:
+    assert run("check", shelf=shelf).exit_code == 0
     (shelf / "madeup" / "payment.yaml").write_text("fee: 1\n")
-    answer = runner.invoke(app, ["check", "--shelf", str(shelf)])
+    answer = run("check", shelf=shelf)
     assert answer.exit_code == 1
     assert "madeup/payment.yaml: no service reads payment.yaml" in answer.output
 
 
-def test_publishing_freezes_a_book_and_list_shows_it(tmp_path: Path) -> None:
-    shelf = Path(shutil.copytree(TEST_BOOKS, tmp_path / "books"))
-    runner = CliRunner()
-    assert runner.invoke(app, ["publish", "madeup/guild@3", "--shelf", str(shelf)]).exit_code == 0
-    assert "2 of 2" in runner.invoke(app, ["list", "--shelf", str(shelf)]).output
-    book = shelf / "madeup" / "exemption.yaml"
-    book.write_text(book.read_text("utf-8").replace("due_days: 5", "due_days: 6"), "utf-8")
-    answer = runner.invoke(app, ["check", "--shelf", str(shelf)])
+def test_a_stage_that_nobody_could_decide_is_found(shelf: Path) -> None:
+    change(shelf / "madeup" / "exemption.yaml", "role: examiner", "role: wizard")
+    answer = run("check", shelf=shelf)
+    assert answer.exit_code == 1
+    assert (
+        "madeup/exemption.yaml: wizard decides at a guildhall, but madeup/scheme.yaml has no such role" in answer.output
+    )
+
+
+def test_a_role_held_at_another_level_than_the_stage_needs_is_found(shelf: Path) -> None:
+    change(shelf / "madeup" / "scheme.yaml", "title: 考官, level: guildhall", "title: 考官, level: workshop")
+    assert "examiner decides at a guildhall" in run("check", shelf=shelf).output
+
+
+def test_a_role_that_identity_does_not_give_is_found(shelf: Path) -> None:
+    shutil.copytree(BOOKS / "platform", shelf / "platform")
+    answer = run("check", shelf=shelf)
+    assert answer.exit_code == 1
+    assert "madeup/scheme.yaml: elder is a role that identity's book does not give at a guildhall" in answer.output
+
+
+def test_a_shelf_without_a_book_proves_nothing(tmp_path: Path) -> None:
+    answer = run("check", shelf=tmp_path / "nowhere")
+    assert answer.exit_code == 1
+    assert "there is no book on the shelf" in answer.output
+
+
+def test_publishing_freezes_a_book_and_list_shows_it(shelf: Path) -> None:
+    assert run("publish", "madeup/guild@3", shelf=shelf).exit_code == 0
+    assert "2 of 2" in run("list", shelf=shelf).output
+    change(shelf / "madeup" / "exemption.yaml", "due_days: 5", "due_days: 6")
+    answer = run("check", shelf=shelf)
     assert answer.exit_code == 1
     assert "published parts never change" in answer.output
-    assert runner.invoke(app, ["publish", "madeup/guild@3", "--shelf", str(shelf)]).exit_code == 1
+    assert run("publish", "madeup/guild@3", shelf=shelf).exit_code == 1
+
+
+def test_a_changed_published_book_is_proved_all_the_same(shelf: Path) -> None:
+    run("publish", "madeup/guild@3", shelf=shelf)
+    change(shelf / "madeup" / "exemption.yaml", "role: examiner", "role: wizard")
+    answer = run("check", shelf=shelf)
+    assert "published parts never change" in answer.output
+    assert "wizard decides" in answer.output
+
+
+def test_a_new_version_stands_beside_the_published_one_in_a_folder_below(shelf: Path) -> None:
+    run("publish", "madeup/guild@3", shelf=shelf)
+    following = shelf / "madeup" / "4"
+    following.mkdir()
+    for file in (shelf / "madeup").glob("*.yaml"):
+        shutil.copy(file, following)
+    change(following / "scheme.yaml", "version: 3", "version: 4")
+    change(following / "exemption.yaml", "due_days: 5", "due_days: 6")
+    assert "2 books, every proof holds; not yet published: madeup/guild@4" in run("check", shelf=shelf).output
+    assert run("publish", "madeup/guild@4", shelf=shelf).exit_code == 0
+    assert run("check", shelf=shelf).exit_code == 0
+
+
+def test_what_cannot_be_published_or_listed_is_said_in_a_sentence(shelf: Path) -> None:
+    unknown = run("publish", "madeup/guild@9", shelf=shelf)
+    assert (unknown.exit_code, unknown.stderr) == (1, "There is no book madeup/guild@9; there are madeup/guild@3.\n")
+    change(shelf / "madeup" / "exemption.yaml", "stages:", "steps:")
+    for word in ("check", "list"):
+        answer = run(word, shelf=shelf)
+        assert isinstance(answer.exception, SystemExit)
+        assert "steps: Extra inputs are not permitted" in answer.output
+    (shelf / "madeup" / "exemption.yaml").write_text("a: [")
+    for words in (["check"], ["list"], ["publish", "madeup/guild@3"]):
+        answer = run(*words, shelf=shelf)
+        assert isinstance(answer.exception, SystemExit)
+        assert "not YAML" in answer.output
 
 
 def test_books_ask_of_photographs_what_can_be_checked_and_in_the_same_words() -> None:

@@ -147,6 +147,13 @@ class ExemptionScheme(Clause):
     def purpose(self, purpose: str) -> Purpose | None:
         return next((each for each in self.windows if each.id == purpose), None)
 
+    def deciding(self) -> set[tuple[Id, Id]]:
+        """The roles that somebody must hold for a case to go on, each with the level of organisation."""
+        held = {(each.role, each.scope) for each in (*self.stages, self.record_table)}
+        if handing := self.hand_off:
+            held |= {(handing.role, handing.scope), (handing.receiver_role, handing.receiver_scope)}
+        return held
+
     def choices(self) -> Mapping[str, frozenset[str]]:
         """Every closed list of this book, by the name or kind that fields use."""
         own = {name: frozenset(entry.id for entry in entries) for name, entries in self.lists.items()}
