@@ -140,6 +140,13 @@ def test_four_steps_show_how_far_an_application_is(book: ExemptionScheme) -> Non
     assert [step.title.split("：")[0] for step in book.progress] == ["第一步", "第二步", "第三步", "第四步"]
     assert book.progress[2].title.endswith("助学点初审阶段")
     assert book.progress[3].title.endswith("高校复核阶段")
+    titles = {state.id: state.title for state in book.states}
+    assert [[titles[state] for state in step.states] for step in book.progress] == [
+        ["待提交"],
+        ["已驳回"],
+        ["已提交"],
+        ["已初审", "已复核", "已报考试院"],
+    ]
 
 
 def test_reviewers_sign_in_with_the_account_they_have_and_find_their_menu(head: Head) -> None:

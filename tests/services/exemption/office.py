@@ -184,10 +184,10 @@ def checklist(stage: str) -> Mapping[str, bool]:
 
 
 ORGANISATIONS = (
-    ("authority", "测试考试院", "province", None),
-    ("uni", "测试大学", "university", "authority"),
-    ("point-a", "甲助学点", "teaching_point", "uni"),
-    ("point-b", "乙助学点", "teaching_point", "uni"),
+    ("authority", "测试考试院", "province", None, ()),
+    ("uni", "测试大学", "university", "authority", ()),
+    ("point-a", "甲助学点", "teaching_point", "uni", ("0816-6000001",)),
+    ("point-b", "乙助学点", "teaching_point", "uni", ()),
 )
 
 
@@ -201,8 +201,8 @@ async def open_office(database: str, folder: Path) -> AsyncIterator[Office]:
         ) as web,
     ):
         office = Office(web, clock, Keyring(identity, KEK))
-        for organisation, title, level, parent in ORGANISATIONS:
+        for organisation, title, level, parent, phones in ORGANISATIONS:
             await office.tell(
-                FollowOrganisation(organisation=organisation, title=title, level=level, parent=parent, phones=())
+                FollowOrganisation(organisation=organisation, title=title, level=level, parent=parent, phones=phones)
             )
         yield office

@@ -28,6 +28,7 @@ async def test_an_application_goes_from_draft_to_the_authority_and_its_history_t
 
     mine = (await office.me(who, "get", f"/v1/applications/{application}")).json()
     assert mine["state"]["title"] == "已驳回"
+    assert [step["current"] for step in mine["progress"]] == [False, True, False, False]
     assert mine["state"]["explanation"] == "申请被驳回，学生可查看驳回原因并重新提交"
     assert (mine["returned"]["reason"], mine["returned"]["note"]) == (
         "身份证正面照片不清晰或不完整", "请在光线充足处重拍",
@@ -56,6 +57,7 @@ async def test_an_application_goes_from_draft_to_the_authority_and_its_history_t
 
     mine = (await office.me(who, "get", f"/v1/applications/{application}")).json()
     assert mine["state"]["title"] == "已报考试院"
+    assert [step["current"] for step in mine["progress"]] == [False, False, False, True]
     assert [line["deed"] for line in mine["history"]] == [
         "started", "submitted", "returned", "submitted", "passed", "passed", "granted", "printed", "handed_off",
         "acknowledged",
@@ -67,7 +69,9 @@ async def test_an_application_goes_from_draft_to_the_authority_and_its_history_t
     assert passed["clause"] == "swust/1x@1 exemption.stages[初审] SW-25, SW-26"
     assert all(line["clause"].startswith(SCHEME) for line in mine["history"])
     own = (await office.me(who, "get", "/v1/applications")).json()["items"]
-    assert [(item["id"], item["submissions"]) for item in own] == [(application, 2)]
+    assert [(item["id"], item["submissions"], item["state"]["title"]) for item in own] == [
+        (application, 2, "已报考试院")
+    ]  # fmt: skip
 
 
 async def test_what_is_typed_stands_in_no_table_and_in_no_event_as_it_was_typed(office: Office) -> None:
@@ -362,7 +366,7 @@ async def test_everybody_can_read_the_scheme_the_cycles_and_where_to_apply(offic
     assert code(await ask("/v1/schemes/nowhere/1x@1"), 404) == "exemption.no_such_scheme"
     assert cycle in [item["id"] for item in (await ask("/v1/cycles", params={"scheme": SCHEME})).json()["items"]]
     places = (await ask(f"/v1/cycles/{cycle}/organisations")).json()["items"]
-    assert [place["id"] for place in places] == ["point-b", "point-a"]
+    assert [(place["id"], place["phones"]) for place in places] == [("point-b", []), ("point-a", ["0816-6000001"])]
 
 
 @pytest.mark.parametrize(

@@ -40,12 +40,13 @@ async def test_a_teaching_point_that_is_renamed_later_leaves_a_batch_intact(offi
     path = f"/v1/batches/{number}/export"
     before = (await office.staff("get", path, RECEIVER)).json()
     assert before["organisations"] == {"point-a": "甲助学点"}
+    phones = ("0816-6000001",)
     try:
-        await office.tell(FollowRenaming(organisation="point-a", title="甲助学中心", phones=()))
+        await office.tell(FollowRenaming(organisation="point-a", title="甲助学中心", phones=phones))
         after = (await office.staff("get", path, RECEIVER)).json()
         sheet = (await office.staff("get", path, RECEIVER, params={"file": "csv"})).text
     finally:
-        await office.tell(FollowRenaming(organisation="point-a", title="甲助学点", phones=()))
+        await office.tell(FollowRenaming(organisation="point-a", title="甲助学点", phones=phones))
     assert after["intact"] is True
     assert after["digest"] == before["digest"] == export.digest(after["columns"], after["rows"])
     assert "甲助学中心" in sheet

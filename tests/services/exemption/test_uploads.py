@@ -1,9 +1,11 @@
 """Photographs over HTTP with the real workers: what is kept, what is refused, and what OCR hints at (SW-06..SW-12)."""
 
+import io
 from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 
 from shared.testing.pictures import (
     IdCard,
@@ -63,6 +65,8 @@ async def test_a_phone_picture_is_cropped_kept_and_compared_with_what_was_typed(
     picture = await office.me(who, "get", path)
     assert picture.content.startswith(b"\xff\xd8")
     assert picture.content != original
+    with Image.open(io.BytesIO(picture.content)) as shown:
+        assert max(shown.size) > 1000  # of a card that fills half of 2000 pixels
     assert b"Exif" not in picture.content
 
 
