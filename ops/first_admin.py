@@ -5,12 +5,17 @@ secret, and answers with an activation code: whoever runs it hands the code to t
 """
 
 import asyncio
+import json
 from dataclasses import dataclass
 from typing import Annotated
 from uuid import uuid4
 
 import httpx
 import typer
+
+from ops.stack.environment import Secrets
+from ops.stack.places import Place, Unserviceable, place_of
+from ops.stack.ports import LOOPBACK
 
 LOGIN, NAME = "administrator", "首任管理员"
 
@@ -60,14 +65,21 @@ def admin() -> None:
 
 @app.command()
 def first(
-    identity_url: Annotated[str, typer.Option(envvar="ZIKAO_IDENTITY_URL", help="Where identity is.")],
+    identity_url: Annotated[
+        str | None,
+        typer.Option(envvar="ZIKAO_IDENTITY_URL", help="Where identity is; without it, this checkout's stack."),
+    ] = None,
     secret: Annotated[
-        str, typer.Option(envvar="ZIKAO_BOOTSTRAP_SECRET", help="The bootstrap secret; better from the environment.")
-    ],
+        str | None,
+        typer.Option(envvar="ZIKAO_BOOTSTRAP_SECRET", help="The bootstrap secret; better from the environment."),
+    ] = None,
     login: Annotated[str, typer.Option(help="What the administrator signs in with.")] = LOGIN,
     name: Annotated[str, typer.Option(help="The administrator's name.")] = NAME,
 ) -> None:
     """Make the first administrator, once ever, and show the activation code."""
+    if identity_url is None or secret is None:
+        our_url, our_secret = told_to_identity(place_of())
+        identity_url, secret = identity_url or our_url, secret or our_secret
     try:
         made = asyncio.run(make_first_administrator(identity_url, secret, login, name))
     except NotMade as refused:
@@ -77,3 +89,12 @@ def first(
         typer.echo(f"Identity does not answer at {identity_url}. Is the stack up?", err=True)
         raise typer.Exit(1) from None
     typer.echo(f"{name} ({made.login}) is the first administrator. Activation code: {made.activation_code}")
+
+
+def told_to_identity(place: Place) -> tuple[str, str]:
+    """Where the identity of the stack in this place is, and the bootstrap secret that it was given."""
+    ports, secrets = place.data / "ports.json", place.data / "secrets.json"
+    port = json.loads(ports.read_text()).get("identity") if ports.exists() else None
+    if port is None or not secrets.exists():
+        raise Unserviceable("There is no stack here yet: `./zikao up` makes one, or name it by --identity-url.")
+    return f"http://{LOOPBACK}:{port}", Secrets(secrets).bootstrap

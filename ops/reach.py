@@ -8,9 +8,12 @@ from __future__ import annotations
 import base64
 import json
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+import asyncpg
 
 from ops.stack.children import Identity
 from ops.stack.environment import Secrets
@@ -21,6 +24,17 @@ from ops.stack.stack import only_one
 from shared.runtime.database import DATABASE, as_role, with_database
 
 KEK_VARIABLE = "ZIKAO_KEK"
+UNREACHABLE = (
+    ConnectionRefusedError,
+    TimeoutError,
+    socket.gaierror,
+    asyncpg.ClientConfigurationError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.UndefinedTableError,  # no event store, or not for the eyes of this role
+)
 
 
 @dataclass(frozen=True)
@@ -40,9 +54,18 @@ class Database:
 @contextmanager
 def reached(role: str, url: str | None = None) -> Iterator[Database]:
     """The database as `role` sees it. A stopped stack's server is started for as long as the block lasts."""
-    if url is not None:
-        yield Database(url, _given_kek())
-        return
+    try:
+        if url is not None:
+            yield Database(url, _given_kek())
+        else:
+            with _of_this_checkout(role) as database:
+                yield database
+    except UNREACHABLE as error:
+        raise Unserviceable(f"The database cannot be read as the role {role}: {error}.") from None
+
+
+@contextmanager
+def _of_this_checkout(role: str) -> Iterator[Database]:
     place = place_of()
     secrets = place.data / "secrets.json"
     if not secrets.exists():

@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from ops import audit, replay
 from ops.audit import deciders
+from ops.stack.places import Unserviceable
 from shared import events
 from shared.kernel.messages import ERASED
 from shared.runtime.database import AUDITOR, as_role
@@ -201,3 +202,24 @@ def test_the_deciders_of_all_services_are_found_by_service_and_kind() -> None:
     found = deciders()
     assert {service for service, _ in found} == set(events.SERVICES)
     assert {("exemption", "application"), ("identity", "account"), ("notification", "message")} <= found.keys()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://auditor:x@127.0.0.1:1/zikao", "not an address", "postgresql://auditor:x@nowhere.invalid/zikao"],
+)
+@pytest.mark.parametrize("words", [("trail", CASE), ("verify",), ("rebuild", "exemption", "--diff")])
+def test_a_database_that_cannot_be_reached_is_said_in_a_sentence(url: str, words: tuple[str, ...]) -> None:
+    app = replay.app if words[0] == "rebuild" else audit.app
+    answer = CliRunner().invoke(app, [*words, "--url", url])
+    assert isinstance(answer.exception, Unserviceable)
+    assert "The database cannot be read as the role" in str(answer.exception)
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("words", [("trail", CASE), ("verify",), ("rebuild", "exemption", "--diff")])
+def test_another_role_or_a_wrong_password_is_said_in_a_sentence(story: str, words: tuple[str, ...]) -> None:
+    for address in (as_role(story, "notification", PASSWORD), as_role(story, AUDITOR, "wrong")):
+        app = replay.app if words[0] == "rebuild" else audit.app
+        answer = CliRunner().invoke(app, [*words, "--url", address], env=KEY)
+        assert isinstance(answer.exception, Unserviceable), answer.output
