@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from ops.stack.children import Identity, wait_for_leftovers
-from ops.stack.packages import is_unpacked, unpacked_rabbitmq
+from ops.stack.packages import found_rabbitmq, rabbitmq_software
 from ops.stack.places import Place, Unserviceable, make_private, place_of
 from ops.stack.ports import Ports
 from ops.stack.postgres import Postgres
@@ -84,11 +84,11 @@ class Infrastructure:
         return None if self._given_amqp else self._own_rabbitmq.log
 
     @property
-    def rabbitmq_is_unpacked(self) -> bool:
-        return bool(self._given_amqp) or is_unpacked(self.place)
+    def rabbitmq_is_here(self) -> bool:
+        return bool(self._given_amqp) or found_rabbitmq(self.place) is not None
 
     def unpack_rabbitmq(self) -> None:
-        unpacked_rabbitmq(self.place)
+        rabbitmq_software(self.place)
 
     def new_vhost(self, name: str) -> str:
         """An empty vhost on our own node. A broker given by its URL is used as it is: its one vhost is shared."""

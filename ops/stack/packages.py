@@ -1,6 +1,7 @@
 """RabbitMQ and its Erlang, unpacked from Debian's packages into a folder of ours. Used by `rabbitmq.py`.
 
-apt verifies and downloads, dpkg unpacks; nothing of the system is installed, started or changed. Everything runs as the
+One that is installed already is used from where it is: its programs only, never its server, settings or data. Else apt
+verifies and downloads, dpkg unpacks; nothing of the system is installed, started or changed. Everything runs as the
 servers' user with folders of its own, so root and an ordinary user take the same way.
 """
 # ruff: noqa: S603, S607 starting programs is what this is for
@@ -18,6 +19,7 @@ from pathlib import Path
 from ops.stack.places import Place, Unserviceable, open_to_read
 
 ROOT_PACKAGE = "rabbitmq-server"
+SYSTEM = Path("/")
 OURS = re.compile(r"rabbitmq-server|erlang-[a-z0-9-]+")
 LIBRARY = re.compile(r"lib[a-z0-9.+-]+")
 NEVER = {"libc6"}  # another C library than the system's would break every program started with it
@@ -25,10 +27,16 @@ WHAT_TO_DO = "run `apt-get install rabbitmq-server`, or set ZIKAO_AMQP_URL to a 
 
 
 @dataclass(frozen=True)
-class Unpacked:
-    """A folder that looks like `/` and holds RabbitMQ and Erlang."""
+class Software:
+    """A folder that looks like `/` and holds RabbitMQ and Erlang; or `/` itself."""
 
     root: Path
+
+    @property
+    def complete(self) -> bool:
+        return (
+            any(self.root.glob("usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin")) and (self.erlang / "erl_call").exists()
+        )
 
     @property
     def scripts(self) -> Path:
@@ -45,18 +53,22 @@ class Unpacked:
     @property
     def libraries(self) -> str:
         """For LD_LIBRARY_PATH: shared libraries that the system lacked; empty as a rule."""
+        if self.root == SYSTEM:
+            return ""
         return ":".join(sorted({str(found.parent) for found in self.root.glob("**/*-linux-gnu*/lib*.so.*")}))
 
 
-def unpacked_rabbitmq(place: Place) -> Unpacked:
-    """The unpacked server, made on first use (34 MB to download) and kept for every later run."""
-    if not is_unpacked(place):
-        _unpack(place, _root(place))
-    return Unpacked(_root(place))
+def rabbitmq_software(place: Place, system: Path = SYSTEM) -> Software:
+    """What is there, or unpacked on first use (34 MB to download) and kept for every later run."""
+    if found := found_rabbitmq(place, system):
+        return found
+    _unpack(place, _root(place))
+    return Software(_root(place))
 
 
-def is_unpacked(place: Place) -> bool:
-    return _root(place).exists()
+def found_rabbitmq(place: Place, system: Path = SYSTEM) -> Software | None:
+    """Ours first, so that a node's data always meet the version that wrote them."""
+    return next((each for each in (Software(_root(place)), Software(system)) if each.complete), None)
 
 
 def _root(place: Place) -> Path:

@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 from ops.stack import children
 from ops.stack.children import Child
-from ops.stack.packages import Unpacked, unpacked_rabbitmq
+from ops.stack.packages import Software, rabbitmq_software
 from ops.stack.places import Place, Unserviceable
 from ops.stack.ports import LOOPBACK, Ports
 
@@ -63,7 +63,7 @@ class RabbitMQ:
         return f"amqp://{USER}:{password}@{LOOPBACK}:{self._port}/{quote(vhost, safe='')}"
 
     def start(self) -> None:
-        software = unpacked_rabbitmq(self._place)
+        software = rabbitmq_software(self._place)
         self._port = self._ports.of("rabbitmq")
         self._configure(software)
         self._epmd = children.start(
@@ -112,7 +112,7 @@ class RabbitMQ:
     def log(self) -> Path:
         return self._place.logs / "rabbitmq.log"
 
-    def _configure(self, software: Unpacked) -> None:
+    def _configure(self, software: Software) -> None:
         place, folder = self._place, self._place.give_to_servers(self._folder)
         if not self._password.exists():
             place.write_for_servers(self._password, secrets.token_urlsafe(24))
@@ -163,7 +163,7 @@ class RabbitMQ:
         """Let the node evaluate an Erlang expression that must answer `ok`."""
         said = subprocess.run(
             [
-                unpacked_rabbitmq(self._place).erlang / "erl_call",
+                rabbitmq_software(self._place).erlang / "erl_call",
                 *("-address", f"{LOOPBACK}:{self._environment['RABBITMQ_DIST_PORT']}", "-e"),
             ],
             input=f"{expression}.\n",

@@ -42,7 +42,7 @@ class Stack:
         with self._screen.steps():
             with step("PostgreSQL", "the server to accept connections"):
                 admin_url = infra.postgres_admin_url
-            if not infra.rabbitmq_is_unpacked:
+            if not infra.rabbitmq_is_here:
                 with step("RabbitMQ's packages", "34 MB from Debian, the first time only"):
                     infra.unpack_rabbitmq()
             with step("RabbitMQ", "the node to listen, about ten seconds"):

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from ops.stack.packages import Unpacked
-from ops.stack.places import CHECKOUT
+from ops.stack.packages import Software, found_rabbitmq, rabbitmq_software
+from ops.stack.places import CHECKOUT, Place
 
 ASK = """
 from pathlib import Path
-from ops.stack.packages import unpacked_rabbitmq
-from ops.stack.places import Place, Unserviceable, place_of
+from ops.stack.packages import rabbitmq_software
+from ops.stack.places import Place, Unserviceable
 import sys
 place = Place(home=Path(sys.argv[1]), data=Path(sys.argv[1]) / "data", user=None)
 place.make()
 try:
-    unpacked_rabbitmq(place)
+    rabbitmq_software(place, system=Path(sys.argv[1]) / "an empty system")
 except Unserviceable as reason:
     sys.exit(str(reason))
 """
@@ -59,9 +59,26 @@ def test_without_package_sources_one_sentence_says_what_to_do(tmp_path: Path) ->
     assert not list((tmp_path / "home/software").iterdir()), "nothing half-made is left behind"
 
 
+def install(root: Path) -> Software:
+    """What Debian's packages leave at the places that matter."""
+    (root / "usr/lib/rabbitmq/lib/rabbitmq_server-3.10.8/sbin").mkdir(parents=True)
+    (root / "usr/lib/erlang/bin").mkdir(parents=True)
+    (root / "usr/lib/erlang/bin/erl_call").touch()
+    return Software(root)
+
+
+def test_an_installed_rabbitmq_is_used_without_fetching_any(tmp_path: Path) -> None:
+    place = Place(home=tmp_path / "home", data=tmp_path / "home/data", user=None)
+    assert found_rabbitmq(place, system=tmp_path / "system") is None
+    installed = install(tmp_path / "system")
+    assert rabbitmq_software(place, system=tmp_path / "system") == installed
+    ours = install(place.software / "rabbitmq")
+    assert rabbitmq_software(place, system=tmp_path / "system") == ours
+
+
 def test_libraries_that_were_unpacked_too_are_found(tmp_path: Path) -> None:
     folder = tmp_path / "usr/lib/x86_64-linux-gnu"
     folder.mkdir(parents=True)
-    assert Unpacked(tmp_path).libraries == ""
+    assert Software(tmp_path).libraries == ""
     (folder / "libtinfo.so.6").touch()
-    assert Unpacked(tmp_path).libraries == str(folder)
+    assert Software(tmp_path).libraries == str(folder)
