@@ -10,7 +10,6 @@ from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
-import asyncpg
 import msgspec
 import structlog
 from fastapi import FastAPI, Request
@@ -22,6 +21,7 @@ from starlette.responses import Response
 
 from shared.kernel.errors import COMMON, Refusal, Refused
 from shared.kernel.time import spoken
+from shared.runtime.event_store import is_outage
 from shared.runtime.telemetry import Metrics
 
 PROBLEM = "application/problem+json"
@@ -31,9 +31,6 @@ EDGE: dict[str, Refusal] = {
     "request.malformed": Refusal(400, "请求格式有误。", "The request is malformed."),
 }
 """What only the edge says; everything else is in `COMMON` or the service's own table."""
-
-OUTAGES = (ConnectionError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
-"""Not a bug: trying again later may help."""
 
 _BY_STATUS = {
     404: "request.no_such_route",
@@ -108,7 +105,7 @@ class Problems:
         """A bug or an outage of ours: the caller gets a number to quote, the log gets the places, nobody the data."""
         number = uuid4().hex[:12]
         log.error("service.fault", fault=number, exc_info=error)
-        if isinstance(error, OUTAGES):
+        if is_outage(error):
             return self.answer(Refused("service.unavailable", fault=number))
         return self.answer(Refused("service.fault", fault=number))
 
@@ -121,8 +118,8 @@ class Problems:
             components.pop(unused, None)
         for operations in description["paths"].values():
             for method, operation in operations.items():
-                undeclared = own if method in _WRITES else ()
-                codes = {*_common_codes(operation), *operation.pop("x-refuses", undeclared)}
+                usual, undeclared = (COMMON, own) if method in _WRITES else ((), ())
+                codes = {*_common_codes(operation), *usual, *operation.pop("x-refuses", undeclared)}
                 responses = operation["responses"]
                 responses.pop("422", None)
                 for status, listed in _by_status(codes, self.table).items():
@@ -131,7 +128,10 @@ class Problems:
 
 
 def refuses(*codes: str) -> dict[str, Any]:
-    """For a route's `openapi_extra`: exactly these codes of the service's table, instead of all of them."""
+    """For a route's `openapi_extra`: exactly these codes of the service's table.
+
+    A write that does not say so may answer with any of them, a read with none. `testing/documented.py` holds it.
+    """
     return {"x-refuses": list(codes)}
 
 

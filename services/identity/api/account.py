@@ -45,6 +45,7 @@ from shared.kernel.errors import Refused
 from shared.kernel.messages import Meta
 from shared.kernel.values import parse_id_number, parse_mobile, parse_text
 from shared.runtime.access import AnonymousMeta, AnyoneDep, Caller, CandidateDep, CommandMeta, ServiceDep, StaffDep
+from shared.runtime.problems import refuses
 from shared.runtime.service import Service
 
 router = APIRouter(prefix="/v1", tags=["account"])
@@ -126,7 +127,7 @@ class Ground(Body):
     ground: Typed
 
 
-@router.get("/me")
+@router.get("/me", openapi_extra=refuses("identity.no_account"))
 async def me(service: ServiceDep, caller: AnyoneDep) -> CandidateShown | StaffMemberShown:
     """One's own data (个人中心), read from the events."""
     if caller.kind == "staff":

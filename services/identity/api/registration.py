@@ -41,6 +41,7 @@ from services.identity.domain.commands import (
 from shared.kernel.errors import Refused
 from shared.kernel.values import masked_mobile, parse_id_number, parse_mobile, parse_name
 from shared.runtime.access import AnonymousMeta, ServiceDep
+from shared.runtime.problems import refuses
 from shared.runtime.service import Service
 
 router = APIRouter(prefix="/v1", tags=["registration"])
@@ -140,7 +141,7 @@ async def begin(
     return RegistrationBegun(**shown.model_dump(), token=_token(service, person))
 
 
-@router.get("/registrations/{registration}")
+@router.get("/registrations/{registration}", openapi_extra=refuses("identity.no_registration"))
 async def show(registration: RegistrationDep, service: ServiceDep) -> RegistrationShown:
     """Where one left off."""
     return await _shown(service, registration)
