@@ -46,6 +46,7 @@ from services.exemption.domain.upload import UPLOAD, Accepted, UploadContext
 from services.exemption.domain.viewing import VIEWING, ViewingContext
 from services.exemption.views.applications import find_others_with_number, find_own_other, find_ready
 from services.exemption.views.organisations import find_named, find_upwards
+from services.exemption.views.uploads import count_received
 from shared.kernel.errors import Refused
 from shared.kernel.messages import Command, Receipt
 from shared.runtime.event_store import Connection, Work
@@ -140,7 +141,9 @@ class Handlers:
 
     async def receive(self, work: Work, command: ReceivePhotograph) -> Receipt:
         state, context = await self._case(work, command.application)
-        known = UploadContext(work.meta.actor, context.rules, state)
+        await self._one_at_a_time(work, f"upload/{work.meta.actor}")
+        received = await count_received(work.tx.connection, work.meta.actor, command.slot, work.meta.at)
+        known = UploadContext(work.meta.at, work.meta.actor, context.rules, state, received)
         return await work.execute(
             UPLOAD, work.new_id("upload"), command, known, case=command.application, person=work.meta.actor
         )
@@ -148,9 +151,7 @@ class Handlers:
     async def _for_submission(self, work: Work, application: str, state: Case, rules: Rules) -> dict[str, Any]:
         """The candidate's submissions wait for one another, so that two at once cannot both be the first."""
         connection = work.tx.connection
-        await connection.execute(
-            "select pg_advisory_xact_lock(hashtextextended($1, 0))", f"exemption/submit/{state.candidate}"
-        )
+        await self._one_at_a_time(work, f"submit/{state.candidate}")
         number = work.tx.hashed(
             "certificate", certificate_key(value_of(rules.book, "certificate_number", state.form) or "")
         )
@@ -162,6 +163,11 @@ class Handlers:
             "seen_elsewhere": tuple(await find_others_with_number(connection, state.candidate, number)),
             "own_other": await find_own_other(connection, state.candidate, application, number),
         }
+
+    @staticmethod
+    async def _one_at_a_time(work: Work, what: str) -> None:
+        """Until the end of the transaction."""
+        await work.tx.connection.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", f"exemption/{what}")
 
     async def _photographs(self, work: Work, uploads: Iterable[str]) -> dict[str, Photograph]:
         known = {upload: (await work.load(UPLOAD, upload))[0] for upload in uploads}

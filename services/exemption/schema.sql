@@ -62,6 +62,15 @@ create table uploads (
 create index uploads_by_picture on uploads (picture);
 create index uploads_by_original on uploads (original);
 
+-- How many photographs a candidate sent for a slot on a day (Asia/Shanghai), accepted or not.
+create table photograph_days (
+    person        text        not null,
+    slot          text        not null,
+    day           date        not null,
+    received      int         not null,
+    primary key (person, slot, day)
+);
+
 create table organisations (
     id            text primary key,
     title         text        not null,

@@ -13,8 +13,9 @@ from fastapi import APIRouter, File, Form, Response, UploadFile
 from services.exemption.api.answers import Answer, agreements
 from services.exemption.api.asking import ID, BooksDep, DocumentsDep, Id, looking, readable_case
 from services.exemption.domain.commands import ReceivePhotograph, ViewDocuments
-from services.exemption.domain.upload import slot_must_be_open
-from services.exemption.views.uploads import find_uploads
+from services.exemption.domain.scheme import ExemptionScheme
+from services.exemption.domain.upload import UploadContext, may_upload
+from services.exemption.views.uploads import count_received, find_uploads
 from shared.documents import hints
 from shared.documents.photo_rules import PhotoRules, RuleResult
 from shared.documents.pool import DocumentWorkers
@@ -23,6 +24,7 @@ from shared.events.exemption import PhotographAccepted, PhotographRefused
 from shared.kernel.errors import Refused
 from shared.runtime.access import AnyoneDep, CandidateDep, CommandMeta, ServiceDep
 from shared.runtime.edge import UPLOAD_BYTES
+from shared.runtime.event_store import receipt_of
 from shared.schemes.forms import PhotoSlot
 
 router = APIRouter()
@@ -49,20 +51,22 @@ async def upload(
     meta: CommandMeta,
 ) -> Answer:
     """SW-06, SW-10, SW-46: checked by content, cropped, re-encoded; every failed rule with its measured value."""
+    data = await file.read()
+    request = {"application": application, "slot": slot, "content": sha256(data).hexdigest()}
     async with service.reading() as connection:
         case, context, _ = await readable_case(service, connection, books, application, caller)
-    slot_must_be_open(case, caller.id, context.rules, slot)
-    said = context.rules.book.slot(slot)
-    assert said is not None  # the law above
-    data = await file.read()
-    command = await _checked(data, said, service, documents, caller.id, application)
-    request = {"application": application, "slot": slot, "content": sha256(data).hexdigest()}
-    receipt = await service.handle(command, meta, caller=caller, request=request)
+        book = context.rules.book
+        receipt = await receipt_of(connection, meta.command_id, service.digest(request))
+        received = await count_received(connection, caller.id, slot, context.now)
+    if receipt is None:  # asked before the work, so that the same upload again costs nothing, nor one too many
+        said = may_upload(slot, UploadContext(context.now, caller.id, context.rules, case, received))
+        command = await _checked(data, said, service, documents, caller.id, application)
+        receipt = await service.handle(command, meta, caller=caller, request=request)
     async with service.reading() as connection:
         (fact,) = await service.facts(connection, [(receipt.stream, receipt.version)])
     if isinstance(fact.event, PhotographRefused):
         failed = [result for result in fact.event.results if not result["passed"]]
-        raise Refused("exemption.photo_refused", slot=slot, count=len(failed), failed=failed, hint=_hint(said))
+        raise Refused("exemption.photo_refused", slot=slot, count=len(failed), failed=failed, hint=_hint(book, slot))
     event: PhotographAccepted = fact.event
     return {
         "id": fact.subject,
@@ -70,12 +74,14 @@ async def upload(
         "cropped": event.cropped,
         "results": list(event.results),
         "hints": list(event.hints),
-        "agreement": agreements(context.rules.book, case, event.reading),
+        "agreement": agreements(book, case, event.reading),
     }
 
 
-def _hint(said: PhotoSlot) -> str:
+def _hint(book: ExemptionScheme, slot: str) -> str:
     """SW-09: what to do about it."""
+    said = book.slot(slot)
+    assert said is not None  # a photograph was received for it
     return said.background_hint.text if said.background_hint else said.capture_hint.text
 
 

@@ -71,6 +71,11 @@ REFUSALS: dict[str, Refusal] = {
     "exemption.photo_refused": Refusal(
         422, "照片不符合要求，共 {count} 项，详见实测值。", "The photograph fails {count} rules; see what was measured."
     ),
+    "exemption.too_many_photographs": Refusal(
+        429,
+        "该照片今天已上传 {most} 次，请于 {again} 后再上传。",
+        "This photograph was uploaded {most} times today; upload it again after {again}.",
+    ),
     # review
     "exemption.stage_not_open": Refusal(409, "该申请不在“{stage}”环节。", "It is not waiting for {stage}."),
     "exemption.not_your_stage": Refusal(403, "该环节不由您审核。", "This stage is not yours to decide."),

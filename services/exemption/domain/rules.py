@@ -5,7 +5,7 @@ as arguments; the row that a law comes from stands in its first line.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 
 from services.exemption.domain.followed import Account, Organisations, upwards
 from services.exemption.domain.scheme import Certificate
@@ -86,6 +86,13 @@ def applicant_must_be_the_account_holder(field: FormField, value: str, account: 
         raise Refused("exemption.account_not_known_yet")
     if value != getattr(account, field.same_as_account):
         raise Refused("exemption.not_the_account_holder", field=field.name)
+
+
+def photographs_must_be_few(slot: str, received_today: int, most: int, now: datetime) -> None:
+    """Whoever sends files without end fills our disks: after so many in a day the next one waits for tomorrow."""
+    if received_today >= most:
+        tomorrow = datetime.combine(today(now) + timedelta(days=1), time(0), SHANGHAI)
+        raise Refused("exemption.too_many_photographs", slot=slot, most=most, again=spoken(tomorrow))
 
 
 def organisation_must_belong_to_the_cycle(organisation: str, cycles: str, known: Organisations) -> None:

@@ -55,6 +55,12 @@ class Deadline(Sourced):
     window: Id
 
 
+class Quota(Sourced):
+    """How often something may be done."""
+
+    most: int = Field(ge=1, le=1000)
+
+
 class HandOff(Sourced):
     """Approved records go on to the examinations authority."""
 
@@ -107,6 +113,7 @@ class ExemptionScheme(Clause):
     certificate_valid: Sentence = Field(description="The certificate must be in its validity period.")
     certificate_seen_elsewhere: Sentence = Field(description="Told to reviewers when a number is used by two people.")
     photos: tuple[PhotoSlot, ...] = Field(min_length=1)
+    photos_a_day: Quota = Field(description="Of one candidate for one photograph, accepted or not.")
     states: tuple[State, ...]
     progress: tuple[ProgressStep, ...] = Field(min_length=1)
     stages: tuple[Stage, ...] = Field(min_length=1, description="In order; nothing passes without all of them.")
@@ -149,7 +156,8 @@ class ExemptionScheme(Clause):
 
     def deciding(self) -> set[tuple[Id, Id]]:
         """The roles that somebody must hold for a case to go on, each with the level of organisation."""
-        held = {(each.role, each.scope) for each in (*self.stages, self.record_table)}
+        offices: tuple[Stage | RecordTable, ...] = (*self.stages, self.record_table)
+        held = {(each.role, each.scope) for each in offices}
         if handing := self.hand_off:
             held |= {(handing.role, handing.scope), (handing.receiver_role, handing.receiver_scope)}
         return held

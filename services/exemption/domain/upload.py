@@ -5,8 +5,10 @@ The picture itself is checked before, off the event loop; here it becomes a fact
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar, assert_never
 
+from services.exemption.domain import rules
 from services.exemption.domain.case import Application, Case, Draft, Returned
 from services.exemption.domain.commands import ReceivePhotograph
 from services.exemption.domain.form import Photograph
@@ -14,6 +16,7 @@ from services.exemption.domain.scheme import Rules
 from shared.events.exemption import PhotographAccepted, PhotographRefused, UploadEvent
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refused
+from shared.schemes.forms import PhotoSlot
 
 
 @dataclass(frozen=True)
@@ -46,28 +49,31 @@ Upload = NotUploaded | Accepted | NotAccepted
 class UploadContext:
     """What a decision may know besides the past."""
 
+    now: datetime
     actor: str
     rules: Rules
     application: Application | Case
+    received_today: int  # of this candidate for this slot
 
 
-def slot_must_be_open(application: Application | Case, actor: str, rules: Rules, slot: str) -> Case:
-    """SW-06, SW-14: a photograph is taken by the candidate, while the application may be edited, for a known slot."""
-    if not isinstance(application, Case) or application.candidate != actor:
+def may_upload(slot: str, context: UploadContext) -> PhotoSlot:
+    """SW-06, SW-14: by the candidate, while the application may be edited, for a known slot, not without end."""
+    if not isinstance(context.application, Case) or context.application.candidate != context.actor:
         raise Refused("access.not_found")
-    if not isinstance(application, Draft | Returned):
+    if not isinstance(context.application, Draft | Returned):
         raise Refused("exemption.already_submitted")
-    if rules.book.slot(slot) is None:
+    book = context.rules.book
+    said = book.slot(slot)
+    if said is None:
         raise Refused("exemption.unknown_slot", slots=[slot[:40]])
-    return application
+    rules.photographs_must_be_few(slot, context.received_today, book.photos_a_day.most, context.now)
+    return said
 
 
 def decide(command: ReceivePhotograph, state: Upload, context: UploadContext) -> Sequence[UploadEvent]:
-    slot_must_be_open(context.application, context.actor, context.rules, command.slot)
+    slot = may_upload(command.slot, context)
     if not isinstance(state, NotUploaded):
         raise Refused("request.key_reused")
-    slot = context.rules.book.slot(command.slot)
-    assert slot is not None  # the law above
     clause = context.rules.clause(f"photos[{slot.slot}]", source=slot.source)
     if not command.accepted:
         return [

@@ -1,15 +1,28 @@
-"""证件照片: accepted photographs, to whom they belong and where they are kept."""
+"""证件照片: accepted photographs, to whom they belong and where they are kept; and how many were sent in a day."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from shared.events.exemption import PhotographAccepted
+from services.exemption.domain.rules import today
+from shared.events.exemption import PhotographAccepted, PhotographRefused
 from shared.kernel.messages import Fact
 from shared.runtime.event_store import Connection, Tx, View
 
 
+async def _received(tx: Tx, fact: Fact[PhotographAccepted] | Fact[PhotographRefused]) -> None:
+    await tx.connection.execute(
+        "insert into photograph_days (person, slot, day, received) values ($1, $2, $3, 1) "
+        "on conflict (person, slot, day) do update set received = photograph_days.received + 1",
+        fact.event.owner,
+        fact.event.slot,
+        today(fact.meta.at),
+    )
+
+
 async def _accepted(tx: Tx, fact: Fact[PhotographAccepted]) -> None:
     event = fact.event
+    await _received(tx, fact)
     await tx.connection.execute(
         "insert into uploads (id, application, owner, slot, picture, picture_digest, original, original_type, version) "
         "values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -25,7 +38,7 @@ async def _accepted(tx: Tx, fact: Fact[PhotographAccepted]) -> None:
     )
 
 
-UPLOADS = View("uploads", ("uploads",), {PhotographAccepted: _accepted})
+UPLOADS = View("uploads", ("uploads", "photograph_days"), {PhotographAccepted: _accepted, PhotographRefused: _received})
 
 
 @dataclass(frozen=True)
@@ -49,6 +62,14 @@ async def find_uploads(connection: Connection, ids: Iterable[str]) -> dict[str, 
         list(ids),
     )
     return {row["id"]: UploadRow(*row) for row in rows}
+
+
+async def count_received(connection: Connection, person: str, slot: str, now: datetime) -> int:
+    """How many photographs a candidate has sent today for a slot."""
+    received: int | None = await connection.fetchval(
+        "select received from photograph_days where person = $1 and slot = $2 and day = $3", person, slot, today(now)
+    )
+    return received or 0
 
 
 async def kept_blobs(connection: Connection, blobs: Sequence[str]) -> set[str]:

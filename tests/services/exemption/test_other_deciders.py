@@ -140,7 +140,7 @@ RECEIVED = ReceivePhotograph(
 
 
 def test_a_photograph_is_kept_with_everything_that_was_measured() -> None:
-    context = UploadContext(CANDIDATE, SWUST, draft().state)
+    context = UploadContext(NOON, CANDIDATE, SWUST, draft().state, 0)
     outcome = given(UPLOAD).when(RECEIVED, context).then_kinds(PhotographAccepted)
     assert outcome.state == Accepted(CANDIDATE, CASE, "id_front", "p", "e")
 
@@ -149,7 +149,7 @@ def test_a_refused_photograph_is_a_fact_and_nothing_of_it_is_kept() -> None:
     failed = ReceivePhotograph(
         application=CASE, slot="id_front", accepted=False, results=({"code": "photo.too_blurred"},)
     )
-    (event,) = given(UPLOAD).when(failed, UploadContext(CANDIDATE, SWUST, draft().state)).happened()
+    (event,) = given(UPLOAD).when(failed, UploadContext(NOON, CANDIDATE, SWUST, draft().state, 0)).happened()
     assert isinstance(event, PhotographRefused)
     assert not hasattr(event, "original")
 
@@ -161,9 +161,19 @@ def test_photographs_are_taken_only_for_the_own_application_while_it_may_be_edit
         (submitted(), CANDIDATE, "exemption.already_submitted"),
         (granted(), CANDIDATE, "exemption.already_submitted"),
     ):
-        given(UPLOAD).when(RECEIVED, UploadContext(who, SWUST, past.state)).refused(code)
+        given(UPLOAD).when(RECEIVED, UploadContext(NOON, who, SWUST, past.state, 0)).refused(code)
     other_slot = ReceivePhotograph(application=CASE, slot="passport", accepted=True, results=())
-    given(UPLOAD).when(other_slot, UploadContext(CANDIDATE, SWUST, draft().state)).refused("exemption.unknown_slot")
+    given(UPLOAD).when(other_slot, UploadContext(NOON, CANDIDATE, SWUST, draft().state, 0)).refused(
+        "exemption.unknown_slot"
+    )
+
+
+def test_the_last_photograph_of_the_day_is_taken_and_the_next_is_told_when() -> None:
+    most = SWUST.book.photos_a_day.most
+    given(UPLOAD).when(RECEIVED, UploadContext(NOON, CANDIDATE, SWUST, draft().state, most - 1)).happened()
+    given(UPLOAD).when(RECEIVED, UploadContext(NOON, CANDIDATE, SWUST, draft().state, most)).refused(
+        "exemption.too_many_photographs", slot="id_front", most=most, again="2026-03-11 00:00:00"
+    )
 
 
 def test_looking_at_the_papers_of_others_is_a_fact_and_at_the_own_is_not() -> None:

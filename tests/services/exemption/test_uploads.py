@@ -1,12 +1,15 @@
 """Photographs over HTTP with the real workers: what is kept, what is refused, and what OCR hints at (SW-06..SW-12)."""
 
+import asyncio
 import io
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 from PIL import Image
 
+from services.exemption.main import BOOKS
 from shared.testing.pictures import (
     IdCard,
     Shot,
@@ -19,7 +22,7 @@ from shared.testing.pictures import (
     plain,
     truncated,
 )
-from tests.services.exemption.office import CLERK, Office, Person
+from tests.services.exemption.office import CLERK, SCHEME, Office, Person, code
 
 pytestmark = pytest.mark.servers
 
@@ -122,6 +125,49 @@ async def test_30_megabytes_are_refused_before_they_are_looked_at(office: Office
     answer = await upload(office, who, await started(office, who), "id_front", b"\xff\xd8" + bytes(30 * 1024 * 1024))
     assert answer.status_code == 413
     assert answer.json()["code"] == "request.too_large"
+
+
+async def test_so_many_photographs_a_day_are_looked_at_and_no_more_until_tomorrow(office: Office) -> None:
+    who = await office.somebody()
+    application = await started(office, who)
+    most = BOOKS.rules(SCHEME).book.photos_a_day.most
+    for _ in range(most - 1):
+        await office.photograph(who, application, "id_back")
+    headers = {"Idempotency-Key": "the last of the day".replace(" ", "-")}
+    data = {"application": application, "slot": "id_back"}
+
+    async def once_more(**more: Any) -> httpx.Response:
+        return await office.me(
+            who, "post", "/v1/uploads", data=data, files={"file": ("p.jpg", b"no picture", "image/jpeg")}, **more
+        )
+
+    last = await once_more(headers=headers)
+    assert last.json()["code"] == "exemption.photo_refused"  # it counts as well: it was looked at
+    late = await once_more()
+    assert code(late, 429) == "exemption.too_many_photographs"
+    assert late.json()["facts"]["most"] == most
+    again = await once_more(headers=headers)
+    assert again.json()["code"] == "exemption.photo_refused"  # the same request gets the same answer
+    front = await upload(office, who, application, "id_front", b"no picture")
+    assert front.json()["code"] == "exemption.photo_refused"
+    elsewhere = await office.somebody()
+    assert (await upload(office, elsewhere, await started(office, elsewhere), "id_back", b"x")).status_code == 422
+    before = office.clock.now
+    try:
+        office.clock.now = before + timedelta(days=1)
+        assert (await once_more()).json()["code"] == "exemption.photo_refused"
+    finally:
+        office.clock.now = before
+
+
+async def test_of_many_photographs_sent_at_once_no_more_than_allowed_are_taken(office: Office) -> None:
+    who = await office.somebody()
+    application = await started(office, who)
+    most = BOOKS.rules(SCHEME).book.photos_a_day.most
+    for _ in range(most - 2):
+        await office.photograph(who, application, "id_back")
+    answers = await asyncio.gather(*(upload(office, who, application, "id_back", b"%d" % n) for n in range(5)))
+    assert sorted(answer.status_code for answer in answers) == [422, 422, 429, 429, 429]
 
 
 async def test_nobody_uploads_into_the_application_of_another_or_after_submission(office: Office) -> None:
