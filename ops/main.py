@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from bench.main import bench
 from ops import audit, checks, first_admin, replay, schemes
 from ops.demo import story
 from ops.demo.api import Unexpected
@@ -33,6 +34,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(replay.app, name="replay")
 app.add_typer(schemes.app, name="schemes")
 app.add_typer(first_admin.app, name="admin")
+app.command()(bench)
 
 
 @app.command()

@@ -1,0 +1,1 @@
+"""Measurements beside the bare limit: `./zikao bench`."""

@@ -1,0 +1,59 @@
+"""`./zikao bench`: ours beside the bare limit, in alternating rounds, on servers started for it alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+
+from bench import report
+from bench.rounds import Measure, Taken, taken
+from bench.workplace import Workplace
+from ops.stack.infrastructure import Infrastructure, temporary_place
+from ops.stack.places import Unserviceable
+from ops.stack.screen import Screen, wide_console
+
+ROOMS = ("appending", "reading", "publishing", "effects", "submitting", "photograph")
+"""In this order they are measured and shown."""
+
+
+def bench(
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="How often every case is measured.")] = 5,
+    seconds: Annotated[float, typer.Option("--seconds", min=0.05, help="How long a case is tried in a round.")] = 2.0,
+    only: Annotated[str, typer.Option("--only", help="A regular expression: only work whose name it finds.")] = "",
+    json: Annotated[Path | None, typer.Option("--json", help="Write every reading and ratio to this file.")] = None,
+) -> None:
+    """Measure ours beside the bare limit: append, replay, publish, effects, HTTP, photographs.
+
+    Cases run in alternating rounds on PostgreSQL and RabbitMQ of their own, with full durability, and only ratios
+    within a round count: numbers drift with the machine. docs/performance.md says what each line means.
+    """
+    chosen = [measure for measure in measures() if re.search(only, measure.name)]
+    if not chosen:
+        raise Unserviceable(f"No work is named like '{only}'; there is {', '.join(each.name for each in measures())}.")
+    screen, console = Screen(), wide_console()
+    with temporary_place() as place, Infrastructure(place) as infra:
+        with screen.steps(), screen.step("PostgreSQL", "the server to accept connections"):
+            workplace = Workplace(infra, seconds)
+        with console.status("") as status:
+            results = uvloop.run(_measured(chosen, workplace, rounds, lambda what: status.update(f"[dim]{what}[/]")))
+    report.show(console, results)
+    if json is not None:
+        json.write_bytes(report.as_json(results, rounds, seconds))
+
+
+def measures() -> list[Measure]:
+    """Loaded only now, because the libraries they need take a second that no other command has to wait."""
+    return [measure for room in ROOMS for measure in import_module(f"bench.{room}").MEASURES]
+
+
+async def _measured(
+    chosen: Sequence[Measure], workplace: Workplace, rounds: int, tell: Callable[[str], None]
+) -> list[Taken]:
+    await workplace.prepare()
+    return [await taken(measure, workplace, rounds, tell) for measure in chosen]
