@@ -29,8 +29,15 @@ class Upcaster:
     body: Callable[[dict[str, Any]], dict[str, Any]]
 
 
-UPCASTERS: Mapping[str, Upcaster] = {}
-"""Retired wire name -> its upcaster."""
+UPCASTERS: dict[str, Upcaster] = {}
+"""Retired wire name -> its upcaster; `to` may be retired as well, then the next one goes on from there."""
+
+
+def current(name: str) -> str:
+    """The wire name that facts recorded under `name` are read as today."""
+    while name in UPCASTERS:
+        name = UPCASTERS[name].to
+    return name
 
 
 def _collected() -> dict[str, type[Event]]:

@@ -38,6 +38,7 @@ COMMON: dict[str, Refusal] = {
     "access.bad_token": Refusal(401, "登录凭证无效，请重新登录。", "The token is not valid; sign in again."),
     "access.token_expired": Refusal(401, "登录已过期，请重新登录。", "The token has expired; sign in again."),
     "access.not_allowed": Refusal(403, "您没有办理此事项的权限。", "You are not allowed to do this."),
+    "access.person_erased": Refusal(410, "该人员的个人信息已被删除。", "This person's data has been erased."),
     "access.not_found": Refusal(404, "没有找到该记录。", "There is no such record."),
     "request.invalid": Refusal(422, "填写内容有误，请检查标出的项目。", "Some fields are wrong; see the list."),
     "request.too_large": Refusal(

@@ -11,8 +11,8 @@ from typing import Any
 import aio_pika
 import msgspec
 import structlog
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
-from aio_pika.exceptions import AMQPError, DeliveryError, PublishError
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+from aio_pika.exceptions import AMQPError, PublishError
 from aiormq.exceptions import ChannelInvalidStateError
 from pamqp.commands import Basic
 
@@ -23,6 +23,8 @@ EXCHANGE = "events"
 DEAD = "dead"
 DELIVERY_LIMIT = 20
 _CONFIRM_SECONDS = 30.0
+_CLOSE_SECONDS = 2.0
+"""For the broker to answer a farewell; one that is frozen must not keep us from ending."""
 _HEADERS = ("position", "stream", "version", "actor", "person", "case_id", "command_id", "causation")
 
 log = structlog.get_logger(__name__)
@@ -39,35 +41,41 @@ class Unroutable(Exception):
         self.confirmed = confirmed
 
 
-def queue_name(follower: str, share: int) -> str:
-    return f"{follower}.events.{share}"
+def queue_name(follower: str) -> str:
+    return f"{follower}.events.0"
 
 
-async def declare(channel: AbstractChannel, follower: str, shares: int = 1) -> list[AbstractQueue]:
-    """The follower's queues, their dead-letter queues and bindings: by source and slot, never by event type."""
+def grave_name(follower: str) -> str:
+    """Where messages end that were delivered too often."""
+    return f"{queue_name(follower)}.dead"
+
+
+async def declare(channel: AbstractChannel, follower: str) -> None:
+    """The follower's queue, its dead-letter queue and bindings: by source and slot, never by event type."""
     exchange = await channel.declare_exchange(EXCHANGE, aio_pika.ExchangeType.TOPIC, durable=True)
     dead = await channel.declare_exchange(DEAD, aio_pika.ExchangeType.DIRECT, durable=True)
-    queues = []
-    for share in range(shares):
-        name = queue_name(follower, share)
-        grave = await channel.declare_queue(f"{name}.dead", durable=True, arguments={"x-queue-type": "quorum"})
-        await grave.bind(dead, routing_key=name)
-        queue = await channel.declare_queue(
-            name,
-            durable=True,
-            arguments={
-                "x-queue-type": "quorum",
-                "x-single-active-consumer": True,
-                "x-delivery-limit": DELIVERY_LIMIT,
-                "x-dead-letter-exchange": DEAD,
-                "x-dead-letter-routing-key": name,
-            },
-        )
-        for source in events.FOLLOWS[follower]:
-            for slot in range(share, SLOTS, shares):
-                await queue.bind(exchange, routing_key=f"{source}.*.{slot}")
-        queues.append(queue)
-    return queues
+    name = queue_name(follower)
+    grave = await channel.declare_queue(grave_name(follower), durable=True, arguments={"x-queue-type": "quorum"})
+    await grave.bind(dead, routing_key=name)
+    queue = await channel.declare_queue(
+        name,
+        durable=True,
+        arguments={
+            "x-queue-type": "quorum",
+            "x-single-active-consumer": True,
+            "x-delivery-limit": DELIVERY_LIMIT,
+            "x-dead-letter-exchange": DEAD,
+            "x-dead-letter-routing-key": name,
+        },
+    )
+    for source in events.FOLLOWS[follower]:
+        for slot in range(SLOTS):
+            await queue.bind(exchange, routing_key=f"{source}.*.{slot}")
+
+
+async def _farewell(connection: AbstractConnection) -> None:
+    with suppress(*BROKER_GONE):
+        await asyncio.wait_for(connection.close(), _CLOSE_SECONDS)
 
 
 def message_of(envelope: Envelope) -> aio_pika.Message:
@@ -135,8 +143,9 @@ class Publisher:
             raise ConnectionError(str(error)) from error
         for number, outcome in enumerate(outcomes):
             if isinstance(outcome, PublishError):
+                await self.close()  # connecting again makes the queue again, should it be gone
                 raise Unroutable(batch[number].routing_key, number)
-            if isinstance(outcome, DeliveryError | BaseException) or not isinstance(outcome, Basic.Ack):
+            if not isinstance(outcome, Basic.Ack):
                 await self.close()
                 raise ConnectionError(f"not confirmed: {outcome!r:.80}")
         return len(batch)
@@ -152,8 +161,7 @@ class Publisher:
     async def close(self) -> None:
         connection, self._connection, self._exchange = self._connection, None, None
         if connection is not None:
-            with suppress(*BROKER_GONE):
-                await connection.close()
+            await _farewell(connection)
 
 
 Take = Callable[[Sequence[Envelope]], Awaitable[None]]
@@ -166,12 +174,11 @@ class Subscriber:
     is simply taken again, alone. `suspect` is told of a message that could not be read, so that the feed is.
     """
 
-    def __init__(self, url: str, follower: str, take: Take, suspect: Callable[[], None], shares: int = 1) -> None:
+    def __init__(self, url: str, follower: str, take: Take, suspect: Callable[[], None]) -> None:
         self._url = url
         self._follower = follower
         self._take = take
         self._suspect = suspect
-        self._shares = shares
         self.connected = False
 
     async def run(self) -> None:
@@ -186,22 +193,27 @@ class Subscriber:
             await asyncio.sleep(1.0)
 
     async def _session(self) -> None:
-        async with await aio_pika.connect(self._url, timeout=5) as connection:
-            setup = await connection.channel()
-            await declare(setup, self._follower, self._shares)
-            closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            connection.close_callbacks.add(lambda *_: _settle(closed))
+        """Until the connection, a channel or a queue is gone: then everything is made again."""
+        connection = await aio_pika.connect(self._url, timeout=5)
+        gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        connection.close_callbacks.add(lambda *_: _settle(gone))
+        try:
+            await declare(await connection.channel(), self._follower)
             async with asyncio.TaskGroup() as group:
-                for share in range(self._shares):
-                    name = queue_name(self._follower, share)
-                    group.create_task(self._drain(connection, name, most=100))
-                    group.create_task(self._drain(connection, f"{name}.dead", most=1))
+                for name, most in ((queue_name(self._follower), 100), (grave_name(self._follower), 1)):
+                    draining = group.create_task(self._drain(connection, name, most, gone))
+                    draining.add_done_callback(lambda _: _settle(gone))
                 self.connected = True
-                await closed
-                raise ConnectionError("closed")
+                await gone
+                raise ConnectionError("gone")
+        finally:
+            await _farewell(connection)
 
-    async def _drain(self, connection: AbstractConnection, name: str, most: int) -> None:
+    async def _drain(self, connection: AbstractConnection, name: str, most: int, gone: asyncio.Future[None]) -> None:
         channel = await connection.channel()
+        channel.close_callbacks.add(lambda *_: _settle(gone))
+        # the broker takes our consumer away when the queue is deleted or loses its leader
+        (await channel.get_underlay_channel()).on_consumer_cancel_callbacks.add(lambda _: _settle(gone))
         await channel.set_qos(prefetch_count=2 * most)
         queue = await channel.get_queue(name)
         arrived: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()

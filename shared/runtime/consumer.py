@@ -18,7 +18,7 @@ from opentelemetry.trace import SpanKind
 from shared import events
 from shared.kernel.errors import NotYet, Refused
 from shared.kernel.messages import Fact, Meta, command_id
-from shared.runtime.event_store import OUTAGE, Connection
+from shared.runtime.event_store import OUTAGE, Connection, Recorded
 from shared.runtime.feed import Envelope, Feed
 from shared.runtime.records import fact_of
 from shared.runtime.service import AGAIN, Reaction, Service
@@ -59,6 +59,7 @@ class Consumer:
         self._reactions: dict[str, list[Reaction]] = {}
         for reaction in service.definition.reactions:
             self._reactions.setdefault(reaction.event.name, []).append(reaction)
+        self._of_interest = {_unversioned(name) for name in self._reactions}
         self._begun: set[str] = set()
         self._look = asyncio.Event()
         self.lag: dict[str, int] = {}
@@ -114,14 +115,23 @@ class Consumer:
             page = await self._feed.after(source, position, _PAGE)
             if not page:
                 return read
-            await self.take(page)
+            await self._handle(page)
             await self._service.pool.execute(
                 "update sources set position = greatest(position, $2) where source = $1", source, page[-1].position
             )
             read += len(page)
 
     async def take(self, envelopes: Sequence[Envelope]) -> None:
-        """Handle a batch; returns when all of it is committed: done, known already, parked, or its hole filled."""
+        """Handle what the bus brought. What cannot be handled now, since a hole's source or the database is away, is
+        left to the feed: it is read on from our complete position, which nothing unhandled moves."""
+        try:
+            await self._handle(envelopes)
+        except (Refused, asyncpg.PostgresError, *OUTAGE) as error:
+            log.warning("consumer.left_to_the_feed", error=type(error).__name__)
+            self.suspect()
+
+    async def _handle(self, envelopes: Sequence[Envelope]) -> None:
+        """Returns when all of it is committed: done, known already, parked, or its hole filled."""
         # until we know where a source stood at our deployment its messages are left to the feed
         followed = [envelope for envelope in envelopes if envelope.source in self._begun]
         for source, stream in await self._attempt(followed) if followed else ():
@@ -157,7 +167,7 @@ class Consumer:
         async with self._service.pool.acquire() as connection, connection.transaction():
             batch = await self._open(connection, envelopes)
             ciphers = await self._service.keyring.ciphers(
-                {e.person for e in envelopes if e.person and e.type in self._reactions}
+                {e.person for e in envelopes if e.person and events.current(e.type) in self._reactions}
             )
             for envelope in envelopes:
                 if self._place(batch, envelope) == "next":
@@ -178,9 +188,9 @@ class Consumer:
             )
             page = await self._feed.of_stream(source, stream, last or 0, _PAGE)
             for envelope in page:
-                if await self._alone(envelope, unpark=parked) != "next":
+                if await self._alone(envelope, unpark=parked) in ("hole", "parked"):
                     return
-                parked = False
+                parked = False  # also for a duplicate: another replica was there, and may have had less than all
             if not page:
                 return
 
@@ -195,12 +205,10 @@ class Consumer:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0)
             except NotYet as early:
-                await self._park(envelope, "not_yet", str(early), early=True)
-                return "parked"
+                return await self._park(envelope, "not_yet", str(early), early=True)
             except Exception as error:
                 log.exception("consumer.parked", source=envelope.source, stream=envelope.stream, type=envelope.type)
-                await self._park(envelope, type(error).__name__, _where(error), early=False)
-                return "parked"
+                return await self._park(envelope, type(error).__name__, _where(error), early=False)
 
     async def _once(self, envelope: Envelope, *, unpark: bool) -> Place:
         key = (envelope.source, envelope.stream)
@@ -218,6 +226,8 @@ class Consumer:
                             await self._react(connection, envelope, number, command)
                     except Refused as refused:
                         await self._refused(connection, envelope, refused)
+                    except Recorded:
+                        log.warning("consumer.carried_out_before", stream=envelope.stream, version=envelope.version)
                 batch.last[key] = envelope.version
                 await self._close(batch, [envelope])
             return place
@@ -279,10 +289,16 @@ class Consumer:
         return "next"
 
     def _commands(self, batch: _Batch, envelope: Envelope, ciphers: Any) -> list[Any]:
-        """The commands of all reactions to this fact; an event nobody reacts to is not even decoded."""
+        """The commands of all reactions to this fact; an event nobody reacts to is not even decoded.
+
+        A later version of a fact we react to, from a source that runs newer code, waits until we run that code too.
+        """
+        name = events.current(envelope.type)
+        if name not in events.EVENTS and _unversioned(name) in self._of_interest:
+            raise NotYet(f"{name} is not known here")
         reactions = [
             reaction
-            for reaction in self._reactions.get(envelope.type, ())
+            for reaction in self._reactions.get(name, ())
             if reaction.since == "beginning" or envelope.position > batch.deployed_at[envelope.source]
         ]
         if not reactions:
@@ -316,28 +332,37 @@ class Consumer:
             self._service.clock(),
         )
 
-    async def _park(self, envelope: Envelope, reason: str, detail: str, *, early: bool) -> None:
-        now = self._service.clock()
+    async def _park(self, envelope: Envelope, reason: str, detail: str, *, early: bool) -> Place:
+        """Unless another replica has handled it since: what it failed at has passed."""
         first, longest = _NOT_YET
-        await self._service.pool.execute(
-            """
-            insert into parked (source, stream, version, reason, detail, parked_at, retry_at)
-            values ($1, $2, $3, $4, $5, $6, case when $7 then $6::timestamptz + $8::interval end)
-            on conflict (source, stream) do update set
-                version = excluded.version, reason = excluded.reason, detail = excluded.detail,
-                attempts = parked.attempts + 1,
-                retry_at = case when $7 then $6 + least($9, $8 * power(2, least(parked.attempts, 10))) end
-            """,
-            envelope.source,
-            envelope.stream,
-            envelope.version,
-            reason,
-            detail,
-            now,
-            early,
-            first,
-            longest,
-        )
+        async with self._service.pool.acquire() as connection, connection.transaction():
+            batch = await self._open(connection, [envelope])
+            if (place := self._place(batch, envelope)) == "duplicate":
+                return place
+            await connection.execute(
+                """
+                insert into parked (source, stream, version, reason, detail, parked_at, retry_at)
+                values ($1, $2, $3, $4, $5, $6, case when $7 then $6::timestamptz + $8::interval end)
+                on conflict (source, stream) do update set
+                    version = excluded.version, reason = excluded.reason, detail = excluded.detail,
+                    attempts = parked.attempts + 1,
+                    retry_at = case when $7 then $6 + least($9, $8 * power(2, least(parked.attempts, 10))) end
+                """,
+                envelope.source,
+                envelope.stream,
+                envelope.version,
+                reason,
+                detail,
+                self._service.clock(),
+                early,
+                first,
+                longest,
+            )
+            return "parked"
+
+
+def _unversioned(name: str) -> str:
+    return name.rpartition(".v")[0]
 
 
 def _where(error: BaseException) -> str:

@@ -165,10 +165,6 @@ class Work:
         self._loaded: dict[str, _Loaded] = {}
         self._executed = 0
 
-    @property
-    def wrote(self) -> bool:
-        return self._executed > 0
-
     def new_id(self, label: str = "") -> str:
         """The same command always makes the same new thing, so a retried request makes it once."""
         return str(uuid5(self.meta.command_id, f"new/{label}"))

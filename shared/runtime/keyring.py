@@ -7,6 +7,7 @@ Only a tombstone reads as `Erased`; a missing key or a database that does not an
 import hmac
 import os
 from collections.abc import Iterable
+from itertools import takewhile
 from time import monotonic
 
 import asyncpg
@@ -14,6 +15,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from shared.kernel.errors import Refused
 
 KEPT_SECONDS = 60.0
 _NONCE = 12
@@ -29,8 +32,11 @@ def looked_up(key: bytes, kind: str, value: str) -> bytes:
     return hmac.digest(key, f"{kind}\x1f{value}".encode(), "sha256")
 
 
-class Erased(Exception):
-    """The person's key was destroyed: what it sealed can never be read again."""
+class Erased(Refused):
+    """The person's key was destroyed: what it sealed can never be read again, and nothing more is sealed for them."""
+
+    def __init__(self) -> None:
+        super().__init__("access.person_erased")
 
 
 class KeyMissing(Exception):
@@ -90,7 +96,7 @@ class Keyring:
     async def cipher(self, person: str) -> Cipher:
         cipher = (await self.ciphers([person]))[person]
         if cipher is None:
-            raise Erased(person)
+            raise Erased
         return cipher
 
     async def ciphers(self, persons: Iterable[str]) -> dict[str, Cipher | None]:
@@ -116,6 +122,8 @@ class Keyring:
 
     def _remember(self, ciphers: dict[str, Cipher | None]) -> None:
         now = monotonic()
-        if len(self._kept) > 10_000:
-            self._kept = {p: kept for p, kept in self._kept.items() if kept[0] > now - KEPT_SECONDS}
+        # the oldest stand first
+        outdated = list(takewhile(lambda person: self._kept[person][0] <= now - KEPT_SECONDS, self._kept))
+        for person in (*outdated, *ciphers):
+            self._kept.pop(person, None)
         self._kept |= {person: (now, cipher) for person, cipher in ciphers.items()}

@@ -6,7 +6,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import msgspec
@@ -16,6 +16,8 @@ from shared.kernel.time import Clock
 from shared.runtime import telemetry
 from shared.runtime.feed import Envelope
 from shared.runtime.settings import Settings
+
+T = TypeVar("T")
 
 _BEFORE_EXPIRY = timedelta(seconds=30)
 _AWAY = frozenset({502, 503, 504})
@@ -123,16 +125,17 @@ class PeerFeed:
         return await self._page(source, {"stream": stream, "after": version, "limit": most})
 
     async def head(self, source: str) -> int:
-        return msgspec.json.decode(await self._read(source, "/v1/events/head", {}), type=_Head).position
+        return (await self._read(source, "/v1/events/head", {}, _Head)).position
 
     async def _page(self, source: str, params: dict[str, Any]) -> list[Envelope]:
-        return msgspec.json.decode(await self._read(source, "/v1/events", params), type=_Page).events
+        return (await self._read(source, "/v1/events", params, _Page)).events
 
-    async def _read(self, source: str, path: str, params: dict[str, Any]) -> bytes:
+    async def _read(self, source: str, path: str, params: dict[str, Any], kind: type[T]) -> T:
         try:
             answer = await self._peers.get(source, path, params=params)
-        except (Refused, PermissionError) as error:
-            raise ConnectionError(f"{source}: {error}") from error
-        if answer.is_error:
-            raise ConnectionError(f"{source}: {answer.status_code}")
-        return answer.content
+            if answer.is_error:
+                raise ConnectionError(f"{source}: {answer.status_code}")
+            return msgspec.json.decode(answer.content, type=kind)
+        except (Refused, PermissionError, msgspec.MsgspecError) as error:
+            # also what is no answer of a feed, such as the page of a proxy in between
+            raise ConnectionError(f"{source}: {type(error).__name__}") from error

@@ -21,7 +21,7 @@ from starlette.responses import Response
 
 from shared.kernel.errors import COMMON, Refusal, Refused
 from shared.kernel.time import spoken
-from shared.runtime.event_store import is_outage
+from shared.runtime.event_store import OUTAGE
 from shared.runtime.telemetry import Metrics
 
 PROBLEM = "application/problem+json"
@@ -105,7 +105,7 @@ class Problems:
         """A bug or an outage of ours: the caller gets a number to quote, the log gets the places, nobody the data."""
         number = uuid4().hex[:12]
         log.error("service.fault", fault=number, exc_info=error)
-        if is_outage(error):
+        if isinstance(error, OUTAGE):
             return self.answer(Refused("service.unavailable", fault=number))
         return self.answer(Refused("service.fault", fault=number))
 
@@ -189,6 +189,7 @@ def _common_codes(operation: Mapping[str, Any]) -> Iterable[str]:
     yield "service.unavailable"
     if operation.get("security"):
         yield from ("access.no_token", "access.bad_token", "access.token_expired", "access.not_allowed")
+        yield "access.person_erased"
     if operation.get("parameters") or "requestBody" in operation:
         yield "request.invalid"
     if "requestBody" in operation:

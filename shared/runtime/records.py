@@ -16,7 +16,7 @@ import msgspec
 from shared import events as registry
 from shared.kernel.messages import Event, Fact, Meta, erased_value, personal_fields
 from shared.kernel.time import microseconds
-from shared.runtime.keyring import Cipher
+from shared.runtime.keyring import Cipher, Unreadable
 
 Ciphers = Mapping[str, Cipher | None]
 GENESIS = bytes(32)
@@ -162,27 +162,37 @@ def _decoder(event: type[Event]) -> msgspec.json.Decoder[Event]:
 
 
 def _decode(record: Record, ciphers: Ciphers) -> Event:
-    upcast = registry.UPCASTERS.get(record.type)
-    name = upcast.to if upcast else record.type
-    kind = registry.EVENTS.get(name)
+    retired = record.type in registry.UPCASTERS
+    kind = registry.EVENTS.get(registry.current(record.type))
     if kind is None:
-        raise UnknownType(name)
+        raise UnknownType(record.type)
     sealed = personal_fields(kind)
     try:
-        if upcast is None and not sealed:
+        if not retired and not sealed:
             return _decoder(kind).decode(record.body)
         body = msgspec.json.decode(record.body)
         cipher = ciphers[record.person] if record.person else None
         for field, value in body.items():
-            if isinstance(value, str) and value.startswith(_SEALED):
+            # which fields a retired type sealed is no longer known, so there the mark alone tells
+            if (retired or field in sealed) and isinstance(value, str) and value.startswith(_SEALED):
                 body[field] = _unsealed(value, record, field, cipher, sealed.get(field, str))
-        return msgspec.convert(upcast.body(body) if upcast else body, kind)
+        return msgspec.convert(_upcast(record.type, body), kind)
     except msgspec.MsgspecError as error:
         raise Undecodable(f"{record.type}: {type(error).__name__}") from error
+
+
+def _upcast(name: str, body: dict[str, Any]) -> dict[str, Any]:
+    while (step := registry.UPCASTERS.get(name)) is not None:
+        name, body = step.to, step.body(body)
+    return body
 
 
 def _unsealed(value: str, record: Record, field: str, cipher: Cipher | None, kind: Any) -> Any:
     if cipher is None:
         return erased_value(kind)
-    sealed = base64.b64decode(value.removeprefix(_SEALED))
-    return msgspec.json.decode(cipher.open(sealed, _place(record.stream, record.version, field)))
+    place = _place(record.stream, record.version, field)
+    try:
+        sealed = base64.b64decode(value.removeprefix(_SEALED), validate=True)
+    except ValueError as error:
+        raise Unreadable(place.decode()) from error
+    return msgspec.json.decode(cipher.open(sealed, place))

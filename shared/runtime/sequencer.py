@@ -55,6 +55,8 @@ class Sequencer:
         for task in self._tasks:
             with suppress(asyncio.CancelledError):
                 await task
+        if self._publisher is not None:
+            await self._publisher.close()
 
     def wake(self) -> None:
         self._wake.set()
@@ -66,6 +68,8 @@ class Sequencer:
 
     async def give(self) -> int:
         """Give positions to what is committed; 0 if there was nothing or we no longer lead."""
+        if self.epoch is None:
+            return 0
         given = await self._pool.fetchval("select give_positions($1, $2)", self.epoch, _BATCH)
         if given is None:
             self.epoch = None
@@ -73,12 +77,14 @@ class Sequencer:
         return int(given)
 
     async def _forever(self, step: Callable[[], Awaitable[float]]) -> None:
-        """Run `step` for ever; it says how long to wait. An outage is logged once a turn and tried again."""
+        """Run `step` for ever; it says how long to wait. An outage is logged once a turn and tried again, and so is a
+        bug: without this loop nothing of this service reaches anybody."""
         while True:
             try:
                 pause = await step()
-            except (asyncpg.PostgresError, *OUTAGE) as error:
-                log.warning("sequencer.outage", error=type(error).__name__)
+            except Exception as error:
+                bug = None if isinstance(error, OUTAGE) else error
+                log.warning("sequencer.failed", error=type(error).__name__, exc_info=bug)
                 self.epoch = None
                 pause = 0.5
             await asyncio.sleep(pause)

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import asyncpg
 import structlog
+from obstore.exceptions import BaseError
 
 from shared.runtime.event_store import OUTAGE
 from shared.runtime.service import Service
@@ -31,7 +32,7 @@ class Sweeper:
             try:
                 if swept := await self.sweep():
                     log.info("sweeper.swept", blobs=swept)
-            except (asyncpg.PostgresError, *OUTAGE) as error:
+            except (BaseError, asyncpg.PostgresError, *OUTAGE) as error:
                 log.warning("sweeper.outage", error=type(error).__name__)
             await asyncio.sleep(_PAUSE_SECONDS)
 

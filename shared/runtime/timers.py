@@ -16,6 +16,11 @@ _AT_ONCE = 16
 log = structlog.get_logger(__name__)
 
 
+def _lease_ends() -> float:
+    """When a lease taken from now on ends, by this loop's clock: never later than it does in the database."""
+    return asyncio.get_running_loop().time() + LEASE.total_seconds()
+
+
 class Timers:
     """Every replica runs one; `skip locked` and the lease keep two from the same timer."""
 
@@ -25,27 +30,26 @@ class Timers:
     async def run(self) -> None:
         """A slow handler holds up nobody: what is due meanwhile starts beside it, up to a bound."""
         pause = 0.05
+        running: set[asyncio.Task[None]] = set()
         async with asyncio.TaskGroup() as handlers:
-            free = asyncio.Semaphore(_AT_ONCE)
             while True:
+                ends = _lease_ends()
                 try:
-                    due = await self._lease(_AT_ONCE if not free.locked() else 0)
+                    due = await self._lease(_AT_ONCE - len(running))
                     pause = 0.05 if due else min(pause * 1.5, 0.5)
                 except (asyncpg.PostgresError, *OUTAGE) as error:
                     log.warning("timers.outage", error=type(error).__name__)
                     due, pause = [], 1.0
                 for timer in due:
-                    handlers.create_task(self._in_turn(free, timer))
+                    running.add(task := handlers.create_task(self._fire(timer, ends)))
+                    task.add_done_callback(running.discard)
                 await asyncio.sleep(pause)
-
-    async def _in_turn(self, free: asyncio.Semaphore, timer: Timer) -> None:
-        async with free:
-            await self._fire(timer)
 
     async def fire_due(self) -> int:
         """Run the handlers of what is due by the service's clock, to the end; how many were run."""
+        ends = _lease_ends()
         due = await self._lease(_AT_ONCE)
-        await asyncio.gather(*(self._fire(timer) for timer in due))
+        await asyncio.gather(*(self._fire(timer, ends) for timer in due))
         return len(due)
 
     async def _lease(self, most: int) -> list[Timer]:
@@ -67,9 +71,11 @@ class Timers:
         )
         return [Timer(*row) for row in rows]
 
-    async def _fire(self, timer: Timer) -> None:
+    async def _fire(self, timer: Timer, ends: float) -> None:
+        """A handler that outlasts its lease is ended: another may have the timer by then."""
         try:
-            await self._service.definition.timers[timer.kind](self._service, timer)
+            async with asyncio.timeout_at(ends):
+                await self._service.definition.timers[timer.kind](self._service, timer)
         except Refused as refused:
             log.warning("timer.refused", kind=timer.kind, stream=timer.stream, code=refused.code)
         except Exception:

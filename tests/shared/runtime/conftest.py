@@ -6,8 +6,10 @@ import asyncpg
 import pytest
 
 from shared.kernel.time import utc_now
+from shared.runtime.node import Node
 from shared.runtime.service import Service
 from shared.testing.stores import KEK, pool_of, prepared
+from tests.shared.runtime.nodes import running_pair
 from tests.shared.runtime.toy import DEFINITION, TABLE
 
 
@@ -32,3 +34,11 @@ async def owner(toy_database: str) -> AsyncIterator[asyncpg.Connection]:
 async def toy(toy_database: str) -> AsyncIterator[Service]:
     async with pool_of(toy_database, "identity", size=40) as pool:
         yield Service(DEFINITION, pool, KEK, utc_now, None)
+
+
+@pytest.fixture
+async def pair(toy_database: str, owner: asyncpg.Connection, amqp_url: str) -> AsyncIterator[tuple[Node, Node]]:
+    """A source and its follower with the broker between them."""
+    await owner.execute("update sequencer set lease_until = '-infinity'")
+    async with running_pair(toy_database, amqp_url) as nodes:
+        yield nodes

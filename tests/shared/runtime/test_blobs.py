@@ -25,7 +25,7 @@ class Keys:
 
     async def cipher(self, person: str) -> Cipher:
         if person in self.erased:
-            raise Erased(person)
+            raise Erased
         return Cipher(hashlib.sha256(person.encode()).digest())
 
 

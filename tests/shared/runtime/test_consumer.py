@@ -1,7 +1,7 @@
 """A follower handles each fact once and in its stream's order, however it arrives, and parks only what is poison."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -11,6 +11,7 @@ import asyncpg
 import msgspec
 import pytest
 
+from shared.events import UPCASTERS, Upcaster
 from shared.kernel.messages import Meta
 from shared.kernel.time import utc_now
 from shared.runtime.bus import Publisher, Subscriber, Unroutable, declare, queue_name
@@ -174,6 +175,124 @@ async def test_a_reaction_that_comes_too_early_is_tried_again_when_it_may_have_a
     assert await follower.parked("k") is None
 
 
+async def test_somebody_erased_meanwhile_is_an_outcome_and_the_stream_goes_on(follower: Follower) -> None:
+    await follower.consumer.take(await follower.say("r", "one", "erased since", "three"))
+    assert await follower.echoed("r") == ["one", "three"]
+    outcome = await follower.service.pool.fetchval("select outcome from reactions where stream = 'toy-r'")
+    assert outcome == "access.person_erased"
+
+
+async def test_a_command_carried_out_before_its_mark_was_lost_is_not_carried_out_again(follower: Follower) -> None:
+    envelopes = await follower.say("s", "one", "two")
+    await follower.consumer.take(envelopes)
+    await follower.service.pool.execute("delete from inbox where stream = 'toy-s'")
+    await asyncio.wait_for(follower.consumer.take(envelopes), 10)
+    assert await follower.echoed("s") == ["one", "two"]
+
+
+async def test_a_hole_whose_source_is_away_is_left_to_the_feed(follower: Follower) -> None:
+    _lost, second = await follower.say("t", "one", "two")
+    follower.feed.silent.add("identity")
+    await follower.consumer.take([second])
+    assert await follower.echoed("t") == []
+    follower.feed.silent.clear()
+    await follower.consumer.catch_up("identity")
+    assert await follower.echoed("t") == ["one", "two"]
+
+
+class _Overtaken(LocalFeed):
+    """A feed during whose answer another replica handles the first of what is missing."""
+
+    def __init__(self, source: Service, twin: Consumer) -> None:
+        super().__init__(source)
+        self._twin = twin
+
+    async def of_stream(self, source: str, stream: str, version: int, most: int) -> Sequence[Envelope]:
+        page = await super().of_stream(source, stream, version, most)
+        await self._twin.take(page[:1])
+        return page
+
+
+async def test_what_another_replica_did_meanwhile_does_not_end_the_filling_of_a_hole(follower: Follower) -> None:
+    envelopes = await follower.say("u", "one", "two", "three")
+    overtaken = Consumer(follower.service, _Overtaken(follower.source, follower.consumer))
+    await overtaken.begin("identity")
+    await overtaken.take(envelopes[2:])
+    assert await follower.echoed("u") == ["one", "two", "three"]
+
+
+async def test_a_parked_stream_waits_over_a_restart_until_a_person_lets_it_go_on(follower: Follower) -> None:
+    poison, later = await follower.say("w", "one", "two")
+    (other,) = await follower.say("w2", "fine")
+    await follower.consumer.take([msgspec.structs.replace(poison, body='{"purpose": 7}'), other])
+    restarted = Consumer(follower.service, follower.feed)
+    await restarted.begin("identity")
+    await restarted.take([later])
+    assert await restarted.retry_not_yet() == 0
+    assert await follower.echoed("w") == []
+    assert await follower.echoed("w2") == ["fine"]
+    await follower.service.pool.execute("update parked set retry_at = $1 where stream = 'toy-w'", follower.now)
+    assert await restarted.retry_not_yet() == 1
+    assert await follower.echoed("w") == ["one", "two"]
+
+
+async def test_a_long_history_is_followed_over_the_borders_of_pages_and_batches(follower: Follower) -> None:
+    things, each = 17, 59
+    for thing in range(things):
+        await follower.source.handle(
+            Note(thing=f"x{thing}", count=each), Meta(command_id=uuid4(), actor="tester", at=utc_now())
+        )
+    while await follower.sequencer.give():
+        pass
+    newcomer = Consumer(follower.service, follower.feed)
+    await newcomer.begin("identity")
+    assert await newcomer.catch_up("identity") == things * each > 1000
+    rows = await follower.service.pool.fetch(
+        "select array_agg((body->>'attempts_left')::int order by version) as numbers from events "
+        "where stream like 'echo-x%' group by stream"
+    )
+    assert [row["numbers"] for row in rows] == [list(range(1, each + 1))] * things
+    assert newcomer.lag["identity"] == 0
+
+
+@pytest.fixture
+def retired() -> Iterator[dict[str, Upcaster]]:
+    """The registry of retired types, for a test to add some."""
+    before = dict(UPCASTERS)
+    yield UPCASTERS
+    UPCASTERS.clear()
+    UPCASTERS.update(before)
+
+
+async def test_a_fact_under_a_retired_name_is_reacted_to_as_what_it_is_read_as_today(
+    follower: Follower, retired: dict[str, Upcaster]
+) -> None:
+    (envelope,) = await follower.say("y", "anything")
+    old = msgspec.structs.replace(envelope, type="identity.sms_code_mistyped.v_older", body='{"why": "old"}')
+    retired["identity.sms_code_mistyped.v_older"] = Upcaster(
+        "identity.sms_code_mistyped.v_old", lambda body: {"purpose": body["why"]}
+    )
+    retired["identity.sms_code_mistyped.v_old"] = Upcaster(
+        "identity.sms_code_mistyped.v1", lambda body: {**body, "attempts_left": 0}
+    )
+    await follower.consumer.take([old])
+    assert await follower.echoed("y") == ["old"]
+
+
+async def test_a_later_version_of_a_fact_we_react_to_waits_until_it_is_known_here(
+    follower: Follower, retired: dict[str, Upcaster]
+) -> None:
+    later, after = await follower.say("z", "of a newer source", "after")
+    await follower.consumer.take([msgspec.structs.replace(later, type="identity.sms_code_mistyped.v2"), after])
+    assert await follower.echoed("z") == []
+    parked = await follower.parked("z")
+    assert parked is not None
+    assert parked["reason"] == "not_yet"
+    follower.now += timedelta(seconds=2)
+    assert await follower.consumer.retry_not_yet() == 1
+    assert await follower.echoed("z") == ["of a newer source", "after"]
+
+
 async def test_messages_travel_through_rabbitmq_with_the_stored_text_byte_for_byte(
     follower: Follower, amqp_url: str
 ) -> None:
@@ -202,7 +321,7 @@ async def test_a_message_no_queue_takes_stops_publishing_at_that_place(follower:
     async with await aio_pika.connect(amqp_url) as connection:
         channel = await connection.channel()
         for name in ("exemption", "notification"):
-            await channel.queue_delete(queue_name(name, 0))
+            await channel.queue_delete(queue_name(name))
     with pytest.raises(Unroutable) as stopped:
         await publisher.publish(envelopes)
     assert stopped.value.confirmed == 0
@@ -220,7 +339,7 @@ async def test_a_message_that_is_no_envelope_is_passed_over_and_the_feed_is_susp
     async with await aio_pika.connect(amqp_url) as connection:
         channel = await connection.channel()
         await declare(channel, "exemption")
-        await channel.default_exchange.publish(aio_pika.Message(b"\xff junk"), routing_key=queue_name("exemption", 0))
+        await channel.default_exchange.publish(aio_pika.Message(b"\xff junk"), routing_key=queue_name("exemption"))
         subscriber = asyncio.create_task(Subscriber(amqp_url, "exemption", take, suspected.set).run())
         await asyncio.wait_for(suspected.wait(), 20)
         subscriber.cancel()

@@ -114,8 +114,10 @@ async def test_an_erased_person_reads_as_erased_and_can_get_no_new_key(toy: Serv
     async with toy.reading() as connection:
         (fact,) = await toy.history(connection, "toy-j")
     assert fact.event.mobile == ERASED
-    with pytest.raises(Exception, match="person-j"):
+    with pytest.raises(Refused, match=r"access\.person_erased"):
         await toy.keyring.create("person-j")
+    with pytest.raises(Refused, match=r"access\.person_erased"):
+        await toy.handle(NoteMobile(thing="j", person="person-j", mobile="13900000003"), meta())
 
 
 async def test_a_missing_key_is_a_fault_and_not_an_erasure(toy: Service) -> None:

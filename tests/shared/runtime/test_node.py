@@ -1,74 +1,31 @@
-"""Whole nodes with their loops running: broker away, leader frozen, timers, one trace from one service to the other."""
+"""Whole nodes with their loops running: leader frozen, timers, one trace from one service to the other."""
 
 import asyncio
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
 
 import asyncpg
 import pytest
 
-from ops.stack.infrastructure import Infrastructure
-from shared.kernel.messages import Meta
 from shared.kernel.time import utc_now
 from shared.runtime.database import as_role
 from shared.runtime.node import Node
 from shared.runtime.service import Service, Timer
 from shared.testing.stores import KEK, PASSWORD, LocalFeed, pool_of
-from tests.shared.runtime.toy import DEFINITION, FOLLOWER, Note
+from tests.shared.runtime.nodes import connected, echoed, running, say, until
+from tests.shared.runtime.toy import DEFINITION, FOLLOWER
 
 pytestmark = pytest.mark.servers
-
-
-async def until(true: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
-    """Wait for something that happens in the background; the limit only ends a broken run."""
-    async with asyncio.timeout(seconds):
-        while not await true():  # noqa: ASYNC110 - it polls a database
-            await asyncio.sleep(0.02)
-
-
-@asynccontextmanager
-async def running(node: Node) -> AsyncIterator[Node]:
-    await node.start()
-    yield node
-    await node.stop()
-
-
-@pytest.fixture
-async def pair(toy_database: str, owner: asyncpg.Connection, amqp_url: str) -> AsyncIterator[tuple[Node, Node]]:
-    """A source and its follower with the broker between them."""
-    await owner.execute("update sequencer set lease_until = '-infinity'")
-    async with pool_of(toy_database, "identity") as pool, pool_of(toy_database, "exemption") as other:
-        source = Node(DEFINITION, pool, KEK, utc_now, amqp_url=amqp_url)
-        follower = Node(FOLLOWER, other, KEK, utc_now, amqp_url=amqp_url, feed=LocalFeed(source.service))
-        async with running(source), running(follower):
-            yield source, follower
-
-
-async def say(service: Service, thing: str, traceparent: str | None = None) -> None:
-    await service.handle(
-        Note(thing=thing), Meta(command_id=uuid4(), actor="tester", at=utc_now(), traceparent=traceparent)
-    )
-
-
-def echoed(follower: Node, thing: str) -> Callable[[], Awaitable[bool]]:
-    async def found() -> bool:
-        count = await follower.service.pool.fetchval("select count(*) from events where stream = $1", f"echo-{thing}")
-        return bool(count == 1)
-
-    return found
 
 
 async def test_a_fact_reaches_the_follower_through_the_broker_in_the_same_trace(pair: tuple[Node, Node]) -> None:
     source, follower = pair
     trace = "0af7651916cd43dd8448eb211c80319c"
-    await until(lambda: _true(follower.subscriber is not None and follower.subscriber.connected))
+    await until(connected(follower))
     await say(source.service, "traced", f"00-{trace}-b7ad6b7169203331-01")
     await until(echoed(follower, "traced"))
     row = await follower.service.pool.fetchrow("select traceparent, causation from events where stream = 'echo-traced'")
@@ -76,34 +33,6 @@ async def test_a_fact_reaches_the_follower_through_the_broker_in_the_same_trace(
     assert row["traceparent"].split("-")[1] == trace
     caused_by = await source.service.pool.fetchval("select event_id from events where stream = 'toy-traced'")
     assert row["causation"] == caused_by
-
-
-async def _true(value: bool) -> bool:
-    return value
-
-
-async def test_with_rabbitmq_away_the_system_goes_on_by_the_feed_and_returns_to_the_broker(
-    pair: tuple[Node, Node], infra: Infrastructure
-) -> None:
-    source, follower = pair
-    await until(lambda: _true(follower.subscriber is not None and follower.subscriber.connected))
-    await asyncio.to_thread(infra.rabbitmq.stop)
-    try:
-        await say(source.service, "away")
-        await until(echoed(follower, "away"))
-        assert (await follower.health())["broker"] == "down"
-        assert (await follower.health())["ready"] is True
-    finally:
-        await asyncio.to_thread(infra.rabbitmq.start)
-
-    async def published() -> bool:
-        row = await source.service.pool.fetchrow("select published, (select max(position) from log) from sequencer")
-        return row is not None and row[0] == row[1]
-
-    await until(published, 60)
-    await say(source.service, "back")
-    await until(echoed(follower, "back"))
-    assert await follower.service.pool.fetchval("select count(*) from events where stream = 'echo-away'") == 1
 
 
 async def test_two_replicas_of_both_services_share_the_work_and_do_it_once(

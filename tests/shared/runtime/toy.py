@@ -14,6 +14,7 @@ from shared.kernel.decider import Decider
 from shared.kernel.errors import NotYet, Refused
 from shared.kernel.messages import Command, Event, Fact, Receipt
 from shared.runtime.event_store import Tx, View, Work
+from shared.runtime.keyring import Erased
 from shared.runtime.service import Reaction, ServiceDefinition
 
 ToyEvent = SmsCodeMistyped | MobileReplaced | RegistrationStarted
@@ -120,6 +121,8 @@ early: set[str] = set()
 async def echo(work: Work, command: Echo) -> Receipt:
     if command.thing in early:
         raise NotYet(command.thing)
+    if command.text == "erased since":
+        raise Erased
     return await work.execute(ECHO, command.thing, command, None)
 
 
