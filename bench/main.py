@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +16,7 @@ from bench.rounds import Measure, Taken, taken
 from bench.workplace import Workplace
 from ops.stack.infrastructure import Infrastructure, temporary_place
 from ops.stack.places import Unserviceable
-from ops.stack.screen import Screen, wide_console
+from ops.stack.screen import Screen
 
 ROOMS = ("appending", "reading", "publishing", "effects", "submitting", "photograph")
 """In this order they are measured and shown."""
@@ -36,13 +36,12 @@ def bench(
     chosen = [measure for measure in measures() if re.search(only, measure.name)]
     if not chosen:
         raise Unserviceable(f"No work is named like '{only}'; there is {', '.join(each.name for each in measures())}.")
-    screen, console = Screen(), wide_console()
+    screen = Screen()
     with temporary_place() as place, Infrastructure(place) as infra:
         with screen.steps(), screen.step("PostgreSQL", "the server to accept connections"):
             workplace = Workplace(infra, seconds)
-        with console.status("") as status:
-            results = uvloop.run(_measured(chosen, workplace, rounds, lambda what: status.update(f"[dim]{what}[/]")))
-    report.show(console, results)
+        results = uvloop.run(_measured(chosen, workplace, rounds, screen))
+    report.show(screen.console, results)
     if json is not None:
         json.write_bytes(report.as_json(results, rounds, seconds))
 
@@ -52,8 +51,11 @@ def measures() -> list[Measure]:
     return [measure for room in ROOMS for measure in import_module(f"bench.{room}").MEASURES]
 
 
-async def _measured(
-    chosen: Sequence[Measure], workplace: Workplace, rounds: int, tell: Callable[[str], None]
-) -> list[Taken]:
+async def _measured(chosen: Sequence[Measure], workplace: Workplace, rounds: int, screen: Screen) -> list[Taken]:
+    """A line before each, and nothing that moves: drawing would take its share of the processor."""
     await workplace.prepare()
-    return [await taken(measure, workplace, rounds, tell) for measure in chosen]
+    results = []
+    for number, measure in enumerate(chosen, start=1):
+        screen.say(f"{number} of {len(chosen)}: {measure.name}")
+        results.append(await taken(measure, workplace, rounds))
+    return results

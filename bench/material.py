@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from uuid import UUID, uuid4
 
 import msgspec
@@ -17,6 +18,7 @@ EVENT_BYTES = 500
 _RULES = ("photo.too_small", "photo.too_blurred", "photo.wrong_aspect", "photo.wrong_format")
 
 
+@lru_cache(maxsize=1024)
 def event(number: int = 7) -> PhotographRefused:
     """Four things measured, like an order of four lines; the clause fills it up to `EVENT_BYTES`."""
     plain = _event(number, "")

@@ -134,13 +134,12 @@ class Taken:
         )
 
 
-async def taken(measure: Measure, workplace: Workplace, rounds: int, tell: Callable[[str], None]) -> Taken:
+async def taken(measure: Measure, workplace: Workplace, rounds: int) -> Taken:
     """Every case once a round, in the opposite order every other round, so that none always comes first."""
     lines: list[Line] = []
     async with measure.cases(workplace) as cases:
         for number in range(rounds):
             for name in list(cases) if number % 2 == 0 else list(cases)[::-1]:
-                tell(f"{measure.name}, round {number + 1} of {rounds}: {name}")
                 gc.collect()
                 fsync_us, cpu_ms = await asyncio.to_thread(probed, workplace.folder)
                 lines.append(Line(name, number, await cases[name](), fsync_us, cpu_ms))

@@ -34,7 +34,7 @@ from shared.runtime.access import ALGORITHM, ISSUER
 CONNECTIONS = 32
 DRAFTS = 5
 """How often a candidate saves one application, so that two earlier drafts are replayed on average."""
-_WARM_UP = 0.3
+_WARM_UP = 1.0
 _PATIENCE = 60.0
 
 

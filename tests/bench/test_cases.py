@@ -86,6 +86,6 @@ async def test_what_the_bench_appends_is_a_whole_record(workplace: Workplace) ->
 
 @pytest.mark.servers
 async def test_a_measure_runs_on_real_servers(workplace: Workplace) -> None:
-    told = await taken(appending.MEASURES[0], workplace, 1, lambda _: None)
+    told = await taken(appending.MEASURES[0], workplace, 1)
     assert {BARE, OURS, appending.WHOLE} <= set(told.cases)
     assert all(line.reading.value > 0 for line in told.lines)

@@ -72,7 +72,7 @@ async def test_every_other_round_runs_the_cases_in_the_opposite_order(tmp_path: 
         return run
 
     of = measure(cases={name: case(name) for name in (BARE, OURS, PEER)})
-    told = await taken(of, cast(Workplace, SimpleNamespace(folder=tmp_path)), 2, lambda _: None)
+    told = await taken(of, cast(Workplace, SimpleNamespace(folder=tmp_path)), 2)
     assert ran == [BARE, OURS, PEER, PEER, OURS, BARE]
     assert told.figures(OURS) == {0: 2.0, 1: 5.0}
 
