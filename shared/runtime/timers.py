@@ -16,16 +16,12 @@ _AT_ONCE = 16
 log = structlog.get_logger(__name__)
 
 
-def _lease_ends() -> float:
-    """When a lease taken from now on ends, by this loop's clock: never later than it does in the database."""
-    return asyncio.get_running_loop().time() + LEASE.total_seconds()
-
-
 class Timers:
     """Every replica runs one; `skip locked` and the lease keep two from the same timer."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, lease: timedelta = LEASE) -> None:
         self._service = service
+        self._lasts = lease
 
     async def run(self) -> None:
         """A slow handler holds up nobody: what is due meanwhile starts beside it, up to a bound."""
@@ -33,7 +29,7 @@ class Timers:
         running: set[asyncio.Task[None]] = set()
         async with asyncio.TaskGroup() as handlers:
             while True:
-                ends = _lease_ends()
+                ends = self._lease_ends()
                 try:
                     due = await self._lease(_AT_ONCE - len(running))
                     pause = 0.05 if due else min(pause * 1.5, 0.5)
@@ -47,10 +43,14 @@ class Timers:
 
     async def fire_due(self) -> int:
         """Run the handlers of what is due by the service's clock, to the end; how many were run."""
-        ends = _lease_ends()
+        ends = self._lease_ends()
         due = await self._lease(_AT_ONCE)
         await asyncio.gather(*(self._fire(timer, ends) for timer in due))
         return len(due)
+
+    def _lease_ends(self) -> float:
+        """When a lease taken from now on ends, by this loop's clock: never later than it does in the database."""
+        return asyncio.get_running_loop().time() + self._lasts.total_seconds()
 
     async def _lease(self, most: int) -> list[Timer]:
         rows = await self._service.pool.fetch(
@@ -65,7 +65,7 @@ class Timers:
             returning t.kind, t.stream, t.key, t.due_at
             """,
             self._service.clock(),
-            LEASE,
+            self._lasts,
             most,
             list(self._service.definition.timers),
         )

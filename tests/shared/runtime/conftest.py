@@ -1,10 +1,11 @@
-"""A prepared database per module, and the toy service on it."""
+"""A prepared database per module, the toy service on it, and the registry of retired types."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import asyncpg
 import pytest
 
+from shared.events import UPCASTERS, Upcaster
 from shared.kernel.time import utc_now
 from shared.runtime.node import Node
 from shared.runtime.service import Service
@@ -42,3 +43,12 @@ async def pair(toy_database: str, owner: asyncpg.Connection, amqp_url: str) -> A
     await owner.execute("update sequencer set lease_until = '-infinity'")
     async with running_pair(toy_database, amqp_url) as nodes:
         yield nodes
+
+
+@pytest.fixture
+def retired() -> Iterator[dict[str, Upcaster]]:
+    """Where upcasters are registered, for a test to register some of its own."""
+    before = dict(UPCASTERS)
+    yield UPCASTERS
+    UPCASTERS.clear()
+    UPCASTERS.update(before)

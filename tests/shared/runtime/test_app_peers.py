@@ -127,7 +127,16 @@ async def test_a_follower_reads_the_feed_through_the_edge() -> None:
             assert await feed.head("toy") == 5
 
 
-@pytest.mark.parametrize("answer", [away, lambda _: httpx.Response(403), lambda _: httpx.Response(500)])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        away,
+        lambda _: httpx.Response(403),
+        lambda _: httpx.Response(500),
+        lambda _: httpx.Response(200, text="<html>a page of a proxy in between</html>"),
+        lambda _: httpx.Response(200, json={"events": [{"source": "toy"}]}),
+    ],
+)
 async def test_a_feed_that_does_not_answer_is_an_outage_for_its_follower(answer: Answer) -> None:
     with pytest.raises(ConnectionError, match="toy"):
         await PeerFeed(Outside(answer).peers).after("toy", 0, 10)

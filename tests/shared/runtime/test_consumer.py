@@ -1,7 +1,7 @@
 """A follower handles each fact once and in its stream's order, however it arrives, and parks only what is poison."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -11,7 +11,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from shared.events import UPCASTERS, Upcaster
+from shared.events import Upcaster
 from shared.kernel.messages import Meta
 from shared.kernel.time import utc_now
 from shared.runtime.bus import Publisher, Subscriber, Unroutable, declare, queue_name
@@ -253,15 +253,6 @@ async def test_a_long_history_is_followed_over_the_borders_of_pages_and_batches(
     )
     assert [row["numbers"] for row in rows] == [list(range(1, each + 1))] * things
     assert newcomer.lag["identity"] == 0
-
-
-@pytest.fixture
-def retired() -> Iterator[dict[str, Upcaster]]:
-    """The registry of retired types, for a test to add some."""
-    before = dict(UPCASTERS)
-    yield UPCASTERS
-    UPCASTERS.clear()
-    UPCASTERS.update(before)
 
 
 async def test_a_fact_under_a_retired_name_is_reacted_to_as_what_it_is_read_as_today(

@@ -4,7 +4,13 @@ Whatever it was, both sides come back by themselves, nothing is lost and nothing
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import os
+import random
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import aio_pika
@@ -17,7 +23,7 @@ from shared.runtime.bus import DELIVERY_LIMIT, Subscriber, grave_name, queue_nam
 from shared.runtime.consumer import Consumer
 from shared.runtime.node import Node
 from shared.testing.stores import LocalFeed
-from tests.shared.runtime.nodes import connected, echoed, published, say, until
+from tests.shared.runtime.nodes import connected, echoed, published, running_pair, say, until
 
 pytestmark = pytest.mark.servers
 
@@ -147,3 +153,85 @@ async def test_a_message_that_died_with_crashes_of_ours_is_handled_alone(
     taking = asyncio.create_task(subscriber.run())
     await until(echoed(follower, "healthy"))
     taking.cancel()
+
+
+CRASHING = """
+import asyncio, sys
+from contextlib import AsyncExitStack
+from shared.kernel.messages import Meta, command_id
+from shared.kernel.time import utc_now
+from shared.runtime.node import Node
+from shared.runtime.service import Service
+from shared.testing.stores import KEK, LocalFeed, pool_of
+from tests.shared.runtime.nodes import running
+from tests.shared.runtime.toy import DEFINITION, FOLLOWER, Note
+
+async def write(service, number):
+    while True:
+        asked = Meta(command_id=command_id("crashing", str(number)), actor="tester", at=utc_now())
+        await service.handle(Note(thing=f"crash-{number % 20}"), asked)
+        number += 1
+        print(number, flush=True)
+
+async def main(role, database, amqp_url, number):
+    async with pool_of(database, "identity") as pool, pool_of(database, "exemption") as other:
+        if role == "source":
+            node = Node(DEFINITION, pool, KEK, utc_now, amqp_url=amqp_url)
+        else:
+            feed = LocalFeed(Service(DEFINITION, pool, KEK, utc_now, None))
+            node = Node(FOLLOWER, other, KEK, utc_now, amqp_url=amqp_url, feed=feed)
+        async with running(node):
+            print(number, flush=True)
+            await (write(node.service, number) if role == "source" else asyncio.Event().wait())
+
+asyncio.run(main(*sys.argv[1:4], int(sys.argv[4])))
+"""
+
+
+@asynccontextmanager
+async def crashing(role: str, database: str, amqp_url: str, number: int) -> AsyncIterator[asyncio.StreamReader]:
+    """A process of its own, killed at the end of the block; its lines are how many commands it has receipts for."""
+    words = (sys.executable, "-c", CRASHING, role, database, amqp_url, str(number))
+    process = await asyncio.create_subprocess_exec(
+        *words, stdout=subprocess.PIPE, cwd=Path.cwd(), env={**os.environ, "PYTHONPATH": "."}
+    )
+    assert process.stdout is not None
+    try:
+        await asyncio.wait_for(process.stdout.readline(), 30)
+        yield process.stdout
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def test_processes_killed_at_any_moment_lose_nothing_and_do_nothing_twice(
+    toy_database: str, owner: asyncpg.Connection, amqp_url: str
+) -> None:
+    """Between append and publish, between taking and acknowledging: wherever the dice let them be."""
+    dice = random.Random(20261123)
+    done = 0
+    for _ in range(2):
+        async with (
+            crashing("follower", toy_database, amqp_url, 0),
+            crashing("source", toy_database, amqp_url, done) as receipts,
+        ):
+            for _ in range(dice.randint(30, 90)):
+                done = int(await receipts.readline())
+            await asyncio.sleep(dice.random() / 10)
+    written = await owner.fetchval("select count(*) from events where stream like 'toy-crash-%'")
+    assert done <= written
+    await owner.execute("update sequencer set lease_until = '-infinity'")
+    async with running_pair(toy_database, amqp_url) as (source, follower):
+        await until(published(source), 30)
+        heard = "select count(*) from events where stream like 'echo-crash-%'"
+        await until(lambda: _is(follower.service.pool, heard, written), 40)
+        disordered = "stream like 'echo-crash-%' and (body->>'attempts_left')::int <> version"
+        assert await _is(follower.service.pool, f"select count(*) from events where {disordered}", 0)
+        assert await _is(follower.service.pool, "select count(*) from parked", 0)
+    row = await owner.fetchrow("select count(*), max(position), (select count(*) from events) from log")
+    assert row is not None
+    assert row[0] == row[1] == row[2]
+
+
+async def _is(pool: asyncpg.Pool, query: str, number: int) -> bool:
+    return bool(await pool.fetchval(query) == number)

@@ -5,19 +5,22 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
 import pytest
 
+from shared.kernel.messages import Meta
 from shared.kernel.time import utc_now
 from shared.runtime.database import as_role
-from shared.runtime.node import Node
+from shared.runtime.node import Node, open_pool
 from shared.runtime.service import Service, Timer
+from shared.runtime.timers import Timers
 from shared.testing.stores import KEK, PASSWORD, LocalFeed, pool_of
 from tests.shared.runtime.nodes import connected, echoed, running, say, until
-from tests.shared.runtime.toy import DEFINITION, FOLLOWER
+from tests.shared.runtime.toy import DEFINITION, FOLLOWER, NoteMobile
 
 pytestmark = pytest.mark.servers
 
@@ -135,3 +138,45 @@ async def test_a_timer_fires_once_when_it_is_due_and_survives_a_restart(toy: Ser
     assert sum(await asyncio.gather(first.timers.fire_due(), second.timers.fire_due())) == 1
     assert [timer.stream for timer in fired] == ["toy-t"]
     assert await first.timers.fire_due() == 0
+
+
+async def test_a_handler_that_outlasts_its_lease_is_ended_before_another_has_the_timer(toy: Service) -> None:
+    at_once: list[int] = []
+    running, ended = 0, asyncio.Event()
+
+    async def hang(service: Service, timer: Timer) -> None:
+        nonlocal running
+        running += 1
+        at_once.append(running)
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            running -= 1
+            if len(at_once) == 3:
+                ended.set()
+
+    definition = DEFINITION.__class__(**{**vars(DEFINITION), "timers": {"hang": hang}})
+    await toy.pool.execute("insert into timers (kind, stream, due_at) values ('hang', 'toy-h', now())")
+    service = Service(definition, toy.pool, KEK, utc_now, None)
+    replicas = [asyncio.create_task(Timers(service, timedelta(seconds=0.3)).run()) for _ in range(2)]
+    await asyncio.wait_for(ended.wait(), 20)
+    for replica in replicas:
+        replica.cancel()
+    assert at_once[:3] == [1, 1, 1]
+
+
+async def test_as_many_cold_key_caches_as_there_are_connections_stand_in_nobodys_way(toy_database: str) -> None:
+    """Each command holds a connection of the store while it asks for a key; on the same pool they would all wait."""
+    url = as_role(toy_database, "identity", PASSWORD)
+    people = [f"cold-{number}" for number in range(12)]
+    async with open_pool(url, "identity", 4) as pool, open_pool(url, "identity", 1) as keys:
+        warm = Node(DEFINITION, pool, KEK, utc_now, keys=keys).service
+        await asyncio.gather(*(warm.keyring.create(person) for person in people))
+        cold = Node(DEFINITION, pool, KEK, utc_now, keys=keys)
+        commands = [
+            NoteMobile(thing=person, person=person, mobile=f"139{number:08}") for number, person in enumerate(people)
+        ]
+        asked = [Meta(command_id=uuid4(), actor="tester", at=utc_now()) for _ in people]
+        async with asyncio.timeout(20):
+            await asyncio.gather(*(cold.service.handle(*each) for each in zip(commands, asked, strict=True)))
+            assert (await cold.health())["ready"]
