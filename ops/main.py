@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +20,9 @@ from ops.demo.api import Unexpected
 from ops.stack.places import CHECKOUT, Unserviceable, place_of
 from ops.stack.screen import Screen
 from ops.stack.stack import Stack, bring_down, erase, running_stack, stop_on_signals
+
+KEPT = "Stopped. The data is kept: `./zikao down --erase` removes it."
+INTERRUPTED = 130  # as shells have it
 
 app = typer.Typer(
     name="zikao",
@@ -93,7 +96,7 @@ def lock(context: typer.Context) -> None:
 
 @contextmanager
 def _stack() -> Iterator[tuple[Stack, Screen]]:
-    """A Ctrl-C is a person's wish, not an error."""
+    """A Ctrl-C before it serves is a clean stop too, but what was asked for was not done."""
     screen = Screen()
     stop_on_signals()
     try:
@@ -101,14 +104,17 @@ def _stack() -> Iterator[tuple[Stack, Screen]]:
             screen.table(stack.rows())
             yield stack, screen
     except KeyboardInterrupt:
-        screen.say("Stopped. The data is kept: `./zikao down --erase` removes it.")
+        screen.say(KEPT)
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _serve(stack: Stack, screen: Screen) -> None:
     screen.say("Serving; Ctrl-C stops it.")
-    while True:
-        stack.processes.refuse_if_one_ended()
-        time.sleep(0.5)
+    with suppress(KeyboardInterrupt):
+        while True:
+            stack.processes.refuse_if_one_ended()
+            time.sleep(0.5)
+    screen.say(KEPT)
 
 
 def main() -> None:

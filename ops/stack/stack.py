@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import os
 import shutil
 import signal
 from collections.abc import Iterator
@@ -13,11 +14,11 @@ from urllib.parse import urlsplit
 
 from ops.stack.children import Identity, wait_for_leftovers
 from ops.stack.environment import SANDBOX, Secrets, Surroundings, environment_for, existing_services
-from ops.stack.infrastructure import Infrastructure
+from ops.stack.infrastructure import POSTGRES_VARIABLE, Infrastructure, NotOurs
 from ops.stack.places import CHECKOUT, Place, Unserviceable
 from ops.stack.processes import Processes, Program
 from ops.stack.screen import Row, Screen
-from shared.runtime.database import prepare
+from shared.runtime.database import DATABASE, prepare
 from shared.runtime.migrate import MigrationChanged
 
 
@@ -59,9 +60,13 @@ class Stack:
         try:
             asyncio.run(prepare(admin_url, self.secrets.of_roles(services)))
         except MigrationChanged as change:
+            ours = self.infra.postgres_log is not None
+            afresh = (
+                "start afresh with `./zikao down --erase`" if ours else f"drop the database {DATABASE} on your server"
+            )
             raise Unserviceable(
                 f"The database was made by another version of the code ({change}); "
-                "go back to that version, or start afresh with `./zikao down --erase`."
+                f"go back to that version, or {afresh}."
             ) from None
 
     def restart(self, name: str) -> None:
@@ -133,7 +138,15 @@ def bring_down(place: Place) -> bool:
 
 
 def erase(place: Place) -> None:
-    """Remove the data of the stack; unpacked software stays."""
+    """Remove the data of the stack; unpacked software stays.
+
+    A database on somebody's own server is not ours to drop, and the keys that are here are what makes it readable.
+    """
+    if POSTGRES_VARIABLE in os.environ:
+        raise NotOurs(
+            f"The events are on the server that {POSTGRES_VARIABLE} names, and their keys in '{place.data}': "
+            f"drop the database {DATABASE} there yourself, then run this without {POSTGRES_VARIABLE}."
+        )
     if place.data.exists():
         shutil.rmtree(place.data)
 
