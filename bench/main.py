@@ -35,7 +35,7 @@ def bench(
     """
     chosen = [measure for measure in measures() if re.search(only, measure.name)]
     if not chosen:
-        raise Unserviceable(f"No work is named like '{only}'; there is {', '.join(each.name for each in measures())}.")
+        raise Unserviceable(f"No work is named like '{only}'; there is: {'; '.join(each.name for each in measures())}.")
     screen = Screen()
     with temporary_place() as place, Infrastructure(place) as infra:
         with screen.steps(), screen.step("PostgreSQL", "the server to accept connections"):

@@ -113,7 +113,7 @@ def machine() -> dict[str, Any]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        "load_before": round(psutil.getloadavg()[0], 2),
+        "load": round(psutil.getloadavg()[0], 2),
         "kernel": platform.release(),
         "python": platform.python_version(),
     }
