@@ -1,4 +1,4 @@
-"""What the codes of photographs and of the document workers mean to a person, in Chinese and English.
+"""What the rules of photographs and the codes of the document workers mean to a person, in Chinese and English.
 
 The services add `REFUSALS` to their own table; pages and problem bodies show `explain(result)` for every rule that a
 photograph broke, so that nobody is refused without being told what was measured and what is asked.
@@ -17,68 +17,70 @@ REFUSALS: dict[str, Refusal] = {
     "documents.worker_ended": Refusal(
         503, "照片处理中断，请重新上传。", "Checking the photograph was interrupted; upload it again."
     ),
-    "photo.empty": Refusal(422, "文件是空的。", "The file is empty."),
-    "photo.wrong_format": Refusal(
-        422, "文件格式为 {measured}，应为 {limit}。", "The file is {measured}; it must be {limit}."
+}
+
+RULES: dict[str, tuple[str, str]] = {
+    "photo.empty": ("文件是空的。", "The file is empty."),
+    "photo.wrong_format": ("文件格式为 {measured}，应为 {limit}。", "The file is {measured}; it must be {limit}."),
+    "photo.unreadable": (
+        "照片文件已损坏或不完整，请重新上传。",
+        "The picture file is damaged or incomplete; upload it again.",
     ),
-    "photo.unreadable": Refusal(
-        422, "照片文件已损坏或不完整，请重新上传。", "The picture file is damaged or incomplete; upload it again."
+    "photo.too_many_pixels": (
+        "照片像素数 {measured} 超过上限 {limit}。",
+        "The picture has {measured} pixels, over the limit of {limit}.",
     ),
-    "photo.too_many_pixels": Refusal(
-        422, "照片像素数 {measured} 超过上限 {limit}。", "The picture has {measured} pixels, over the limit of {limit}."
+    "photo.too_few_bytes": ("文件大小 {measured}，不足 {limit}。", "The file has {measured}, less than {limit}."),
+    "photo.too_many_bytes": (
+        "文件大小 {measured}，超过 {limit}。",
+        "The file has {measured}, over the limit of {limit}.",
     ),
-    "photo.too_few_bytes": Refusal(
-        422, "文件大小 {measured}，不足 {limit}。", "The file has {measured}, less than {limit}."
+    "photo.wrong_colours": (
+        "照片色彩模式为 {measured}，应为 {limit}。",
+        "The picture's colours are {measured}; they must be {limit}.",
     ),
-    "photo.too_many_bytes": Refusal(
-        422, "文件大小 {measured}，超过 {limit}。", "The file has {measured}, over the limit of {limit}."
+    "photo.too_small": (
+        "照片宽×高为 {measured} 像素，小于要求的 {limit}。",
+        "The picture has {measured} pixels, below {limit}.",
     ),
-    "photo.wrong_colours": Refusal(
-        422, "照片色彩模式为 {measured}，应为 {limit}。", "The picture's colours are {measured}; they must be {limit}."
+    "photo.too_large": (
+        "照片宽×高为 {measured} 像素，大于要求的 {limit}。",
+        "The picture has {measured} pixels, above {limit}.",
     ),
-    "photo.too_small": Refusal(
-        422, "照片宽×高为 {measured} 像素，小于要求的 {limit}。", "The picture has {measured} pixels, below {limit}."
+    "photo.wrong_aspect": (
+        "照片宽高比为 {measured}，应为 {limit}。",
+        "Width to height is {measured}; it must be {limit}.",
     ),
-    "photo.too_large": Refusal(
-        422, "照片宽×高为 {measured} 像素，大于要求的 {limit}。", "The picture has {measured} pixels, above {limit}."
-    ),
-    "photo.wrong_aspect": Refusal(
-        422, "照片宽高比为 {measured}，应为 {limit}。", "Width to height is {measured}; it must be {limit}."
-    ),
-    "photo.too_blurred": Refusal(
-        422,
+    "photo.too_blurred": (
         "照片不清晰（清晰度 {measured}，要求不低于 {limit}），请保持稳定、重新拍摄。",
         "The picture is blurred (sharpness {measured}, at least {limit} asked); hold still and take it again.",
     ),
-    "photo.mostly_background": Refusal(
-        422,
+    "photo.mostly_background": (
         "证件只占画面的 {measured}（要求不低于 {limit}），请靠近拍摄，或先用扫描软件处理，仅保留证件。",
         "The document fills {measured} of the picture (at least {limit} asked); go closer or use a scanning app.",
     ),
-    "photo.wrong_background": Refusal(
-        422,
+    "photo.wrong_background": (
         "照片背景只有 {measured} 符合要求的颜色（{limit}）。",
         "Only {measured} of the background has a colour asked for ({limit}).",
     ),
-    "photo.glare": Refusal(
-        200,
+    "photo.glare": (
         "照片有反光（占 {measured}），请避开灯光后重拍更稳妥。",
         "A reflection covers {measured} of the picture; another one without it is safer.",
     ),
 }
-"""`photo.glare` is a hint and refuses nothing, hence its 200."""
+"""Of every rule of a photograph; never codes of an answer. `photo.glare` is a hint and refuses nothing."""
 
 _COLOURS = {"white": "白", "white_grey": "白灰", "light_blue": "淡蓝", "blue": "蓝"}
 
 
 def explain(result: RuleResult) -> tuple[str, str]:
     """One rule in Chinese and English, with the measured value and the limit as people write them."""
-    text = REFUSALS[result.code]
+    texts = RULES[result.code]
     chinese, english = (
         {"measured": _shown(result, result.measured, zh), "limit": _shown(result, result.limit, zh)}
         for zh in (True, False)
     )
-    return text.zh.format(**chinese), text.en.format(**english)
+    return texts[0].format(**chinese), texts[1].format(**english)
 
 
 def _shown(result: RuleResult, value: object, zh: bool) -> str:

@@ -83,6 +83,12 @@ def every_entry() -> list[tuple[str, str]]:
     ]  # entries of documents, also where a service took them over, are judged in tests/shared/documents
 
 
+def test_no_refusal_is_a_success() -> None:
+    """It would take the place of the real answer in the API's description."""
+    table = {**COMMON, **{code: refusal for own in tables().values() for code, refusal in own.items()}}
+    assert {code for code, refusal in table.items() if refusal.status < 400} == set()
+
+
 @pytest.mark.parametrize("raised", every_raised(), ids=str)
 def test_a_refusal_has_its_texts_and_gives_the_facts_they_speak_of(raised: Raised) -> None:
     assert CODE.fullmatch(raised.code)
