@@ -201,6 +201,8 @@ class Handlers:
         hand_off = rules.book.hand_off
         if hand_off is None:
             raise Refused("exemption.no_hand_off")
+        if not any(role == hand_off.role for role, _ in roles_of(work)):
+            raise Refused("access.not_allowed")
         ready = await find_ready(work.tx.connection, command.cycle, hand_off.role, roles_of(work))
         chosen = command.applications or tuple(ready[: hand_off.most])
         if set(chosen) - set(ready):

@@ -174,6 +174,13 @@ AnyoneDep = Annotated[Caller, Depends(_caller)]
 """Anybody with a valid token."""
 
 
+async def _person(caller: AnyoneDep) -> Caller:
+    """Whatever a service is called, it is nobody whose own things these could be."""
+    if caller.kind == "service":
+        raise Refused("access.not_allowed")
+    return caller
+
+
 async def _candidate(caller: AnyoneDep) -> Caller:
     return _of_kind(caller, "candidate")
 
@@ -203,6 +210,7 @@ async def _service(request: Request) -> Service:
     return cast(Service, request.app.state.service)
 
 
+PersonDep = Annotated[Caller, Depends(_person)]
 CandidateDep = Annotated[Caller, Depends(_candidate)]
 StaffDep = Annotated[Caller, Depends(_staff)]
 ServiceCallerDep = Annotated[Caller, Depends(_service_caller)]

@@ -41,6 +41,7 @@ def token(
     roles: Iterable[tuple[str, str]] = (),
     clock: Clock = utc_now,
     lasts: timedelta = timedelta(minutes=5),
+    key: OKPKey = SIGNING_KEY,
 ) -> str:
     """What identity would issue, signed with the test's key."""
     claims = {
@@ -51,7 +52,7 @@ def token(
         "roles": [list(role) for role in roles],
         "exp": int((clock() + lasts).timestamp()),
     }
-    return jwt.encode({"alg": ALGORITHM, "kid": SIGNING_KEY.kid}, claims, SIGNING_KEY, algorithms=[ALGORITHM])
+    return jwt.encode({"alg": ALGORITHM, "kid": key.kid}, claims, key, algorithms=[ALGORITHM])
 
 
 @dataclass(frozen=True)

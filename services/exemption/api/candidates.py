@@ -20,7 +20,7 @@ from services.exemption.views.applications import find_duplicates, find_own
 from services.exemption.views.organisations import find_named
 from services.exemption.views.uploads import find_uploads
 from shared.kernel.messages import Fact, stream_name
-from shared.runtime.access import AnyoneDep, CandidateDep, CommandMeta, IfMatch, ServiceDep
+from shared.runtime.access import CandidateDep, CommandMeta, IfMatch, PersonDep, ServiceDep
 from shared.runtime.event_store import Connection
 from shared.runtime.service import Service
 
@@ -81,7 +81,7 @@ async def discard(
 
 
 @router.get("/applications/{application}")
-async def detail(application: Id, service: ServiceDep, books: BooksDep, caller: AnyoneDep) -> Answer:
+async def detail(application: Id, service: ServiceDep, books: BooksDep, caller: PersonDep) -> Answer:
     """SW-20: the form, the photographs, the state and 经办记录; a reviewer's look is recorded."""
     reviewing = caller.kind == "staff"
     if reviewing:

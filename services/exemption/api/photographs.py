@@ -22,7 +22,7 @@ from shared.documents.pool import DocumentWorkers
 from shared.documents.refusals import explain
 from shared.events.exemption import PhotographAccepted, PhotographRefused
 from shared.kernel.errors import Refused
-from shared.runtime.access import AnyoneDep, CandidateDep, CommandMeta, ServiceDep
+from shared.runtime.access import CandidateDep, CommandMeta, PersonDep, ServiceDep
 from shared.runtime.edge import UPLOAD_BYTES
 from shared.runtime.event_store import receipt_of
 from shared.schemes.forms import PhotoSlot
@@ -134,7 +134,7 @@ async def _reading(picture: bytes, said: PhotoSlot, documents: DocumentWorkers) 
 
 @router.get("/uploads/{upload}/picture", response_class=Response)
 async def picture(
-    upload: Id, service: ServiceDep, books: BooksDep, caller: AnyoneDep, original: bool = False
+    upload: Id, service: ServiceDep, books: BooksDep, caller: PersonDep, original: bool = False
 ) -> Response:
     """SW-21: in full quality, for the owner and for those whose desk the case has reached; that look is recorded."""
     async with service.reading() as connection:

@@ -44,7 +44,7 @@ from shared.events.identity import SmsCodeMistyped
 from shared.kernel.errors import Refused
 from shared.kernel.messages import Meta
 from shared.kernel.values import parse_id_number, parse_mobile, parse_text
-from shared.runtime.access import AnonymousMeta, AnyoneDep, Caller, CandidateDep, CommandMeta, ServiceDep, StaffDep
+from shared.runtime.access import AnonymousMeta, Caller, CandidateDep, CommandMeta, PersonDep, ServiceDep, StaffDep
 from shared.runtime.problems import refuses
 from shared.runtime.service import Service
 
@@ -128,7 +128,7 @@ class Ground(Body):
 
 
 @router.get("/me", openapi_extra=refuses("identity.no_account"))
-async def me(service: ServiceDep, caller: AnyoneDep) -> CandidateShown | StaffMemberShown:
+async def me(service: ServiceDep, caller: PersonDep) -> CandidateShown | StaffMemberShown:
     """One's own data (个人中心), read from the events."""
     if caller.kind == "staff":
         working = await _working(service, caller)
@@ -227,7 +227,7 @@ async def _reset(
 
 @router.post("/me/password", status_code=204)
 async def replace_password(
-    body: Replace, service: ServiceDep, parts: PartsDep, caller: AnyoneDep, meta: CommandMeta
+    body: Replace, service: ServiceDep, parts: PartsDep, caller: PersonDep, meta: CommandMeta
 ) -> None:
     """修改密码. Ends every session, this one too: whoever knew the old password is out."""
     limit = parts.scheme.limits.login_per_account
