@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from shared.kernel.time import SHANGHAI
 
 ASSUMPTION = "assumption"
+_LONGEST = timedelta(days=731)  # of a window: whoever shows one counts its days, and more is a slip of the pen
 
 _ROW = r"([A-Z]{2,3}(-[A-Z])?-[0-9]{2}|assumption)"
 Source = Annotated[str, StringConstraints(pattern=rf"^{_ROW}(, {_ROW})*$")]
@@ -64,6 +65,10 @@ class Window:
         wrong = []
         if self.to_day < self.from_day:
             wrong.append("to_day_before_from_day")
+        if self.to_day - self.from_day > _LONGEST:
+            wrong.append("longer_than_two_years")
+        if self.to_day.year == date.max.year:
+            wrong.append("no_day_after_it")  # the calendar of Python ends there, and a closing is on the day after
         ends = [(start, end) for start, end in self.daily if not _is_midnight(end)]
         if any(end <= start for start, end in ends):
             wrong.append("hours_end_before_they_start")

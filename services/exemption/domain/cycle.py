@@ -105,7 +105,7 @@ def _extend(command: ExtendWindow, state: CycleState, context: CycleContext) -> 
     window = cycle.windows.get(command.purpose)
     if window is None:
         raise Refused("exemption.no_such_window", purpose=command.purpose)
-    rules.extension_must_be_later(window, command.to_day, context.now)
+    rules.extension_must_be_later(command.purpose, window, command.to_day, context.now)
     reason = parse_text(command.reason, "reason", most=200, least=2)
     return [WindowExtended(purpose=command.purpose, to_day=command.to_day, reason=reason, extended_by=context.actor)]
 

@@ -5,6 +5,7 @@ as arguments; the row that a law comes from stands in its first line.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 from services.exemption.domain.followed import Account, Organisations, upwards
@@ -65,14 +66,19 @@ def windows_must_match_the_book(purposes: Sequence[str], windows: Mapping[str, W
     if set(windows) != set(purposes):
         raise Refused("exemption.wrong_windows", needed=list(purposes), given=sorted(windows))
     for purpose, window in windows.items():
-        if faults := window.faults():
-            raise Refused("exemption.impossible_window", purpose=purpose, faults=faults)
+        window_must_make_sense(purpose, window)
 
 
-def extension_must_be_later(window: Window, to_day: date, now: datetime) -> None:
+def window_must_make_sense(purpose: str, window: Window) -> None:
+    if faults := window.faults():
+        raise Refused("exemption.impossible_window", purpose=purpose, faults=faults)
+
+
+def extension_must_be_later(purpose: str, window: Window, to_day: date, now: datetime) -> None:
     """A window is extended, never shortened, and not into the past."""
     if to_day <= window.to_day or to_day < today(now):
         raise Refused("exemption.extension_not_later", ends=window.to_day.isoformat())
+    window_must_make_sense(purpose, replace(window, to_day=to_day))
 
 
 # --- what a candidate hands in

@@ -30,7 +30,7 @@ from tests.services.exemption.office import CLERK, DEAN, RECEIVER, Office, open_
 
 pytestmark = pytest.mark.servers
 
-EXAMPLES = int(os.environ.get("ZIKAO_FUZZ_EXAMPLES", "5"))  # of every operation
+EXAMPLES = int(os.environ.get("ZIKAO_FUZZ_EXAMPLES", "3"))  # of every operation
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 

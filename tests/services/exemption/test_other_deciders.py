@@ -108,6 +108,19 @@ def test_a_window_must_make_sense() -> None:
     given(CYCLE).when(command, ops(UNI)).refused("exemption.impossible_window", faults=["to_day_before_from_day"])
 
 
+def test_a_window_of_many_years_is_a_slip_of_the_pen() -> None:
+    """Every page that shows a cycle would count its days."""
+    far = Window(date(2026, 3, 1), date(2062, 3, 31))
+    command = OpenCycle(scheme=SWUST.ref, organisation="uni", title="批次", windows={"apply": far})
+    given(CYCLE).when(command, ops(UNI)).refused("exemption.impossible_window", faults=["longer_than_two_years"])
+    opened = given(CYCLE).and_then(OPEN, ops(UNI))
+    longer = ExtendWindow(cycle="c", purpose="apply", to_day=far.to_day, reason="系统维护")
+    opened.when(longer, ops(UNI)).refused("exemption.impossible_window", purpose="apply")
+    last = Window(date(9999, 12, 31), date(9999, 12, 31))
+    command = OpenCycle(scheme=SWUST.ref, organisation="uni", title="批次", windows={"apply": last})
+    given(CYCLE).when(command, ops(UNI)).refused("exemption.impossible_window", faults=["no_day_after_it"])
+
+
 def test_a_window_is_only_ever_extended_with_a_reason() -> None:
     opened = given(CYCLE).and_then(OPEN, ops(UNI))
     longer = ExtendWindow(cycle="c", purpose="apply", to_day=date(2026, 4, 5), reason="系统维护")
