@@ -5,8 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import Field
 
-from services.exemption.api.answers import Answer, case_answer, list_item
+from services.exemption.api.answers import case_shown, line_shown
 from services.exemption.api.asking import Body, BooksDep, Done, Id, IdInBody, looking, readable_case
+from services.exemption.api.shapes import CaseShown, Line, Listed
 from services.exemption.domain.case import Case
 from services.exemption.domain.commands import (
     DiscardDraft,
@@ -47,11 +48,11 @@ async def start(body: Start, service: ServiceDep, caller: CandidateDep, meta: Co
 
 
 @router.get("/applications")
-async def own(service: ServiceDep, books: BooksDep, caller: CandidateDep) -> dict[str, Any]:
+async def own(service: ServiceDep, books: BooksDep, caller: CandidateDep) -> Listed[Line]:
     """SW-16: the candidate's own records."""
     async with service.reading() as connection:
         rows = await find_own(connection, caller.id)
-    return {"items": [list_item(row, books.rules(row.scheme).book) for row in rows]}
+    return Listed(items=[line_shown(row, books.rules(row.scheme).book) for row in rows])
 
 
 @router.put("/applications/{application}/draft")
@@ -80,8 +81,8 @@ async def discard(
     return Done.of(await service.handle(command, meta, caller=caller))
 
 
-@router.get("/applications/{application}")
-async def detail(application: Id, service: ServiceDep, books: BooksDep, caller: PersonDep) -> Answer:
+@router.get("/applications/{application}", response_model_exclude_unset=True)
+async def detail(application: Id, service: ServiceDep, books: BooksDep, caller: PersonDep) -> CaseShown:
     """SW-20: the form, the photographs, the state and 经办记录; a reviewer's look is recorded."""
     reviewing = caller.kind == "staff"
     if reviewing:
@@ -93,7 +94,7 @@ async def detail(application: Id, service: ServiceDep, books: BooksDep, caller: 
         names = await find_named(connection, sorted(named))
         photographs = await _photographs(service, connection, case)
         duplicates = await find_duplicates(connection, application) if reviewing else None
-    return case_answer(application, case, context, past, photographs, names, duplicates)
+    return case_shown(application, case, context, past, photographs, names, duplicates)
 
 
 async def _photographs(service: Service, connection: Connection, case: Case) -> dict[str, Fact[Any]]:

@@ -1,13 +1,14 @@
 """For those who run the procedure: cycles are opened, extended and closed; approved records are handed off."""
 
 from datetime import date, time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from services.exemption.api.asking import Body, BooksDep, Done, Id, IdInBody, looking
+from services.exemption.api.shapes import BatchLine, Listed
 from services.exemption.domain import export as rows_of
 from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.batch import BATCH, Batch
@@ -113,27 +114,27 @@ async def acknowledge(batch: Id, body: Acknowledge, service: ServiceDep, caller:
 
 
 @router.get("/batches")
-async def batches(service: ServiceDep, caller: StaffDep) -> dict[str, Any]:
+async def batches(service: ServiceDep, caller: StaffDep) -> Listed[BatchLine]:
     """What the caller's organisations sent or received, the newest first."""
     async with service.reading() as connection:
         rows = await find_batches(connection, caller.roles)
-    return {"items": [_batch_item(row) for row in rows]}
+    return Listed(items=[_line(row) for row in rows])
 
 
-def _batch_item(row: BatchRow) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "scheme": row.scheme,
-        "cycle": row.cycle,
-        "organisation": row.organisation,
-        "receiver": row.receiver,
-        "count": len(row.applications),
-        "digest": row.digest,
-        "handed_off_at": row.handed_off_at,
-        "reference": row.reference,
-        "acknowledged_at": row.acknowledged_at,
-        "version": row.version,
-    }
+def _line(row: BatchRow) -> BatchLine:
+    return BatchLine(
+        id=row.id,
+        scheme=row.scheme,
+        cycle=row.cycle,
+        organisation=row.organisation,
+        receiver=row.receiver,
+        count=len(row.applications),
+        digest=row.digest,
+        handed_off_at=row.handed_off_at,
+        reference=row.reference,
+        acknowledged_at=row.acknowledged_at,
+        version=row.version,
+    )
 
 
 @router.get("/batches/{batch}/export", response_class=Response)

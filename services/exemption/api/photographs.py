@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Response, UploadFile
 
-from services.exemption.api.answers import Answer, agreements
+from services.exemption.api.answers import found_in
 from services.exemption.api.asking import ID, BooksDep, DocumentsDep, Id, looking, readable_case
+from services.exemption.api.shapes import Uploaded
 from services.exemption.domain.commands import ReceivePhotograph, ViewDocuments
 from services.exemption.domain.scheme import ExemptionScheme
 from services.exemption.domain.upload import UploadContext, may_upload
@@ -20,7 +21,7 @@ from shared.documents import hints
 from shared.documents.photo_rules import PhotoRules, RuleResult
 from shared.documents.pool import DocumentWorkers
 from shared.documents.refusals import explain
-from shared.events.exemption import PhotographAccepted, PhotographRefused
+from shared.events.exemption import PhotographRefused
 from shared.kernel.errors import Refused
 from shared.runtime.access import CandidateDep, CommandMeta, PersonDep, ServiceDep
 from shared.runtime.edge import UPLOAD_BYTES
@@ -49,7 +50,7 @@ async def upload(
     documents: DocumentsDep,
     caller: CandidateDep,
     meta: CommandMeta,
-) -> Answer:
+) -> Uploaded:
     """SW-06, SW-10, SW-46: checked by content, cropped, re-encoded; every failed rule with its measured value."""
     data = await file.read()
     request = {"application": application, "slot": slot, "content": sha256(data).hexdigest()}
@@ -67,15 +68,7 @@ async def upload(
     if isinstance(fact.event, PhotographRefused):
         failed = [result for result in fact.event.results if not result["passed"]]
         raise Refused("exemption.photo_refused", slot=slot, count=len(failed), failed=failed, hint=_hint(book, slot))
-    event: PhotographAccepted = fact.event
-    return {
-        "id": fact.subject,
-        "slot": slot,
-        "cropped": event.cropped,
-        "results": list(event.results),
-        "hints": list(event.hints),
-        "agreement": agreements(book, case, event.reading),
-    }
+    return Uploaded(id=fact.subject, slot=slot, **found_in(book, case, fact.event))
 
 
 def _hint(book: ExemptionScheme, slot: str) -> str:

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Query, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
-from services.exemption.api.answers import list_item
+from services.exemption.api.answers import work_shown
 from services.exemption.api.asking import Body, BooksDep, Done, Id, readable_case
+from services.exemption.api.shapes import Paged, WorkLine
 from services.exemption.domain import export
 from services.exemption.domain.access import Context, may_print
 from services.exemption.domain.application import APPLICATION
@@ -60,7 +61,7 @@ async def work(
     done: bool = False,
     after: Annotated[str | None, Query(max_length=100)] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
-) -> dict[str, Any]:
+) -> Paged[WorkLine]:
     """SW-23, SW-28: what waits for the caller's roles at their organisations, the oldest first; or what was decided."""
     async with service.reading() as connection:
         rows = await find_work(connection, caller.roles, done=done, after=_place(after), limit=limit)
@@ -69,23 +70,11 @@ async def work(
     items = []
     for row, fact in zip(rows, forms, strict=True):
         book = books.rules(row.application.scheme).book
-        items.append(
-            {
-                **list_item(row.application, book),
-                "name": value_of(book, "name", fact.event.form) if hasattr(fact.event, "form") else None,
-                "stage": row.stage,
-                "role": row.role,
-                "organisation": row.organisation,
-                "opened_at": row.opened_at,
-                "due_at": row.due_at,
-                "outcome": row.outcome,
-                "decided_at": row.decided_at,
-                "duplicates": row.duplicates,
-            }
-        )
+        name = value_of(book, "name", fact.event.form) if hasattr(fact.event, "form") else None
+        items.append(work_shown(row, name, book))
     last = rows[-1] if len(rows) == limit else None
     at = (last.decided_at if done else last.opened_at) if last else None
-    return {"items": items, "next": f"{microseconds(at)}.{last.application.id}" if last and at else None}
+    return Paged(items=items, next=f"{microseconds(at)}.{last.application.id}" if last and at else None)
 
 
 def _place(after: str | None) -> tuple[datetime, str] | None:

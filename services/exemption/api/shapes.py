@@ -1,0 +1,237 @@
+"""What pages are given, as types: the API's description shows them. `answers.py` and the routes fill them."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from services.exemption.domain.scheme import ExemptionScheme
+from shared.schemes.book import Head
+from shared.schemes.procedure import Stage
+
+T = TypeVar("T")
+
+
+class Listed(BaseModel, Generic[T]):
+    items: Sequence[T]
+
+
+class Paged(Listed[T], Generic[T]):
+    """`next` goes into `after` of the next request; None at the end."""
+
+    next: str | None
+
+
+class SchemeTitle(BaseModel):
+    ref: str
+    title: str
+
+
+class SchemeShown(BaseModel):
+    """All that a page needs of a book: fields, hints, photo rules, texts, states, contacts."""
+
+    ref: str
+    head: Head
+    exemption: ExemptionScheme
+
+
+class WindowShown(BaseModel):
+    """Days inclusive, hours half-open, Asia/Shanghai; the instants say what they come to."""
+
+    purpose: str
+    title: str
+    from_day: date
+    to_day: date
+    daily: Sequence[tuple[str, str]]
+    excluded: Sequence[date]
+    close_inclusive: bool
+    open: bool
+    closes_at: datetime | None
+    opens_at: datetime | None
+    last_closing: datetime | None
+
+
+class CycleShown(BaseModel):
+    """批次."""
+
+    id: str
+    scheme: str
+    organisation: str
+    title: str
+    closed: bool
+    version: int
+    windows: Sequence[WindowShown]
+
+
+class Place(BaseModel):
+    """Where one can apply, and whom to call there."""
+
+    id: str
+    title: str
+    phones: Sequence[str]
+
+
+class StateShown(BaseModel):
+    """SW-39: a state by its official name, with its explanation."""
+
+    id: str
+    title: str
+    explanation: str
+
+
+class Step(BaseModel):
+    """SW-40."""
+
+    title: str
+    current: bool
+
+
+class Line(BaseModel):
+    """SW-16, SW-44: one application in a list."""
+
+    id: str
+    scheme: str
+    cycle: str
+    state: StateShown
+    submissions: int
+    certificate: str
+    course_codes: Sequence[str]
+    started_at: datetime
+    changed_at: datetime
+    version: int
+
+
+class WorkLine(Line):
+    """One application on a reviewer's desk."""
+
+    name: str | None
+    stage: str
+    role: str
+    organisation: str
+    opened_at: datetime
+    due_at: datetime | None
+    outcome: str
+    decided_at: datetime | None
+    duplicates: int
+
+
+class Difference(BaseModel):
+    position: int
+    typed: str
+    read: str
+
+
+class Agreement(BaseModel):
+    """Whether OCR read what was typed: a hint, never a decision."""
+
+    field: str
+    label: str
+    verdict: str
+    read: str | None
+    differences: Sequence[Difference]
+
+
+class Rule(BaseModel):
+    """One rule of a photograph, what was measured and what is asked."""
+
+    code: str
+    passed: bool
+    measured: Any = None
+    limit: Any = None
+    zh: str = ""
+    en: str = ""
+
+
+class Uploaded(BaseModel):
+    """An accepted photograph, and what was found in it."""
+
+    id: str
+    slot: str
+    cropped: bool
+    results: Sequence[Rule]
+    hints: Sequence[Rule]
+    agreement: Sequence[Agreement]
+
+
+class PhotoShown(BaseModel):
+    """A photograph of an application, by the id of its upload."""
+
+    slot: str
+    label: str
+    upload: str
+    cropped: bool
+    results: Sequence[Rule]
+    hints: Sequence[Rule]
+    agreement: Sequence[Agreement]
+
+
+class ReturnedShown(BaseModel):
+    """SW-18: why it was sent back."""
+
+    stage: str
+    reason_code: str
+    reason: str
+    document: str
+    note: str
+    at: datetime
+
+
+class Deed(BaseModel):
+    """SW-20: one line of 经办记录."""
+
+    at: datetime
+    deed: str
+    actor: str
+    role: str | None
+    organisation: str | None
+    stage: str | None
+    state: str | None
+    opinion: str | None
+    reason: str | None
+    note: str | None
+    clause: str
+
+
+class Duplicate(BaseModel):
+    """SW-38: somebody else's application with the same certificate number."""
+
+    application: str
+    state: str
+    warning: str
+
+
+class CaseShown(BaseModel):
+    """SW-20: 申免详情 and 经办记录; `review` and `duplicates` for reviewers only."""
+
+    id: str
+    version: int
+    scheme: str
+    cycle: str
+    state: StateShown
+    progress: Sequence[Step]
+    submissions: int
+    form: dict[str, str]
+    photos: Sequence[PhotoShown]
+    course_codes: Sequence[str]
+    returned: ReturnedShown | None
+    history: Sequence[Deed]
+    actions: Sequence[str]
+    review: Stage | None = None
+    duplicates: Sequence[Duplicate] | None = None
+
+
+class BatchLine(BaseModel):
+    """上报批次 without its rows."""
+
+    id: str
+    scheme: str
+    cycle: str
+    organisation: str
+    receiver: str
+    count: int
+    digest: str
+    handed_off_at: datetime
+    reference: str | None
+    acknowledged_at: datetime | None
+    version: int
