@@ -19,10 +19,9 @@ from services.notification.domain.message import MESSAGE, Context, Requested
 from services.notification.domain.scheme import NotificationScheme, PlatformNotification, Sending
 from services.notification.domain.texts import written
 from services.notification.views import ailing_providers
-from shared.kernel.errors import NotYet, Refused
+from shared.kernel.errors import NotYet
 from shared.kernel.messages import ERASED, Command, Receipt
 from shared.runtime.event_store import Work
-from shared.runtime.keyring import Erased
 from shared.runtime.service import Handler
 from shared.schemes.catalog import Catalog
 
@@ -52,7 +51,7 @@ class Handlers:
 
     async def learn_contact(self, work: Work, command: LearnContact) -> Receipt:
         person = _person(work)
-        return await _sealed(work.execute(CONTACT, person, command, None, case=work.meta.case, person=person))
+        return await work.execute(CONTACT, person, command, None, case=work.meta.case, person=person)
 
     async def request_message(self, work: Work, command: RequestMessage) -> Receipt:
         person, case = _person(work), work.meta.case
@@ -71,7 +70,7 @@ class Handlers:
             letter=letter,
             mobile=command.mobile or contact.mobile,
         )
-        return await _sealed(work.execute(MESSAGE, message, command, context, case=case, person=person))
+        return await work.execute(MESSAGE, message, command, context, case=case, person=person)
 
     async def begin_attempt(self, work: Work, command: BeginAttempt) -> Receipt:
         switching = self.books.sending.switching
@@ -124,12 +123,3 @@ def _person(work: Work) -> str:
     if work.meta.person is None:
         raise TypeError("a fact without a person cannot be told to anybody")
     return work.meta.person
-
-
-async def _sealed(executing: Any) -> Receipt:
-    """Facts of somebody who has been erased since tell nobody anything: an outcome, not a fault."""
-    try:
-        receipt: Receipt = await executing
-    except Erased:
-        raise Refused("notification.person_erased") from None
-    return receipt

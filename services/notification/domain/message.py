@@ -312,6 +312,8 @@ def _still_waiting(attempt: int, sms: Taken, context: Context) -> MessageEvent:
 
 def _resend(state: Message, context: Context) -> list[MessageEvent]:
     message = _own(state, context)
+    if ERASED in (message.mobile, context.mobile):
+        raise Refused("access.person_erased")
     if isinstance(message.sms, NoSms) or message.letter.expires_at is not None:
         raise Refused("notification.cannot_be_resent")
     if isinstance(message.sms, Waiting | Sending):

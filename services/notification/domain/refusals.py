@@ -6,7 +6,6 @@ from shared.kernel.errors import Refusal
 
 REFUSALS: Mapping[str, Refusal] = {
     "notification.not_due": Refusal(409, "该消息现在无需发送。", "This message is not due to be sent now."),
-    "notification.person_erased": Refusal(410, "该人员的个人信息已删除。", "This person's data has been erased."),
     "notification.still_sending": Refusal(409, "短信正在发送，请稍候。", "The SMS is being sent; please wait."),
     "notification.cannot_be_resent": Refusal(
         409, "该消息不能重发；验证码请重新获取。", "This message cannot be sent again; ask for a new code instead."

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.notification.main import notification
+from shared.kernel.messages import ERASED
 from shared.schemes.catalog import Catalog
 from shared.testing.services import Web, running
 from tests.conftest import Databases
@@ -197,6 +198,19 @@ async def test_a_case_of_another_teaching_point_looks_like_none(office: Office) 
     assert (await office.web.client.get(f"/v1/cases/{who.case}/messages", headers=headers)).status_code == 200
     there = office.web.as_staff("staff-2", ("teaching_point_admin", "point-b"))
     assert (await office.web.client.get(f"/v1/cases/{who.case}/messages", headers=there)).status_code == 404
+
+
+async def test_an_erased_persons_inbox_is_empty_words_and_nothing_is_sent_again(office: Office) -> None:
+    who = await office.world.somebody()
+    message = await office.world.told("exemption", who, submitted(who), RETURNED)
+    await office.world.run_on(message)
+    office.world.clock.forward(seconds=61)
+    await office.world.sources["identity"].keyring.erase(who.person)
+    item = await office.item(who, message)
+    assert item["text"] == ERASED
+    status, problem = await office.post(who, f"/v1/messages/{message}/resend")
+    assert (status, problem["code"]) == (410, "access.person_erased")
+    assert (await office.post(who, f"/v1/inbox/{message}/read"))[0] == 200
 
 
 async def test_staff_have_no_inbox(office: Office) -> None:
