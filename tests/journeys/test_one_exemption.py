@@ -171,7 +171,9 @@ def test_the_record_table_is_a_pdf_with_everything_on_it(told: story.Story, stac
     with pypdfium2.PdfDocument(stack.place.data / f"record-table-{told.case}.pdf") as document:
         text = "".join(page.get_textpage().get_text_range() for page in document)
     text = "".join(text.split())  # a long number may run over a line
-    for value in (told.candidate.name, told.candidate.id_number, told.candidate.certificate_number, "已复核"):
+    candidate = told.candidate
+    signed = (story.FIRST_REVIEWER.name, story.FINAL_REVIEWER.name)  # identity was asked for them
+    for value in (candidate.name, candidate.id_number, candidate.certificate_number, "已复核", *signed):
         assert value in text
 
 
