@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
@@ -34,9 +35,10 @@ SETTINGS = {
 
 
 class Postgres:
-    def __init__(self, place: Place, ports: Ports) -> None:
+    def __init__(self, place: Place, ports: Ports, ready_within: float = READY_WITHIN) -> None:
         self._place = place
         self._ports = ports
+        self._ready_within = ready_within
         self._folder = place.data / "postgres"
         self._cluster = self._folder / "cluster"
         self._password = place.data / "postgres.password"  # not where the servers' user could swap it
@@ -101,7 +103,12 @@ class Postgres:
             log=self.log,
             user=self._place.user,
         )
-        if initdb.wait(READY_WITHIN) != 0:
+        try:
+            with suppress(subprocess.TimeoutExpired):  # ended below, it has not made it either
+                initdb.wait(self._ready_within)
+        finally:
+            children.end(initdb)
+        if initdb.returncode != 0:
             raise Unserviceable(f"PostgreSQL could not make its data folder; '{self.log}' says why.")
         draft.rename(self._cluster)
 
@@ -116,7 +123,7 @@ class Postgres:
 
     def _wait_until_ready(self, child: Child) -> None:
         """PostgreSQL says so itself, in the last line of its pid file, as `pg_ctl --wait` reads it."""
-        until = time.monotonic() + READY_WITHIN
+        until = time.monotonic() + self._ready_within
         pid_file = self._cluster / "postmaster.pid"
         while time.monotonic() < until and child.poll() is None:
             lines = pid_file.read_text().split() if pid_file.exists() else []

@@ -7,9 +7,13 @@ import time
 
 import aio_pika
 import asyncpg
+import psutil
 import pytest
 
-from ops.stack.infrastructure import Infrastructure
+from ops.stack.infrastructure import Infrastructure, temporary_place
+from ops.stack.places import Unserviceable
+from ops.stack.ports import Ports
+from ops.stack.postgres import Postgres
 from tests.conftest import Databases
 
 pytestmark = pytest.mark.servers
@@ -96,3 +100,13 @@ async def test_a_confirmed_message_survives_a_killed_rabbitmq(infra: Infrastruct
 def test_a_vhost_cannot_smuggle_an_expression(infra: Infrastructure) -> None:
     with pytest.raises(ValueError, match="not a name"):
         infra.rabbitmq.drop_vhost('x">>), halt(), (<<"')
+
+
+def test_a_data_folder_that_is_not_made_in_time_is_said_in_a_sentence_and_nothing_goes_on_making_it() -> None:
+    with temporary_place() as place:
+        place.make()
+        postgres = Postgres(place, Ports(place.data / "ports.json"), ready_within=0.05)
+        with pytest.raises(Unserviceable, match="PostgreSQL could not make its data folder"):
+            postgres.start()
+        initdb = [each for each in psutil.process_iter(["cmdline"]) if str(place.data) in str(each.info["cmdline"])]
+        assert initdb == []
