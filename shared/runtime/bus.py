@@ -75,7 +75,8 @@ async def declare(channel: AbstractChannel, follower: str) -> None:
 
 async def _farewell(connection: AbstractConnection) -> None:
     with suppress(*BROKER_GONE):
-        await asyncio.wait_for(connection.close(), _CLOSE_SECONDS)
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await connection.close()
 
 
 def message_of(envelope: Envelope) -> aio_pika.Message:

@@ -92,7 +92,8 @@ class Consumer:
                     await self._outlast(self._look_at(source))
             await self._outlast(self.retry_not_yet())
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._look.wait(), 1.0)
+                async with asyncio.timeout(1.0):
+                    await self._look.wait()
 
     async def _look_at(self, source: str) -> None:
         if source not in self._begun:

@@ -45,10 +45,12 @@ OUTAGE = (
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     OSError,
     TimeoutError,
 )
-"""The database is away, full or shutting down: the world's fault, tried again for ever by the background loops."""
+"""The database is away, full or shutting down: the world's fault, tried again for ever by the background loops.
+asyncpg is in an inner state that it did not expect when a connection breaks off between two statements."""
 
 
 Project = Callable[["Tx", Fact[Any]], Awaitable[None]]

@@ -100,8 +100,10 @@ class Sequencer:
                 self._published.set()
                 pause = _IDLE[0]
                 continue
+            # not wait_for: in Python 3.11 that loses a cancellation that comes together with what it waited for
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
                 continue
             pause = min(pause * 2, _IDLE[1])
         return 0.0
@@ -123,7 +125,8 @@ class Sequencer:
         batch = await positioned(self._pool, self._source, mark, _BATCH)
         if not batch:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._published.wait(), 0.5)
+                async with asyncio.timeout(0.5):
+                    await self._published.wait()
             return 0.0
         try:
             with span_from(None, "publish", links=[e.traceparent for e in batch], kind=SpanKind.PRODUCER):

@@ -8,6 +8,7 @@ import asyncpg
 from shared import events
 from shared.runtime.database import AUDITOR, as_role, prepare_database
 from shared.runtime.feed import Envelope
+from shared.runtime.node import open_pool
 from shared.runtime.service import Service
 
 PASSWORD = "only-for-tests"
@@ -21,9 +22,7 @@ async def prepared(database: str, services: Iterable[str] = events.SERVICES) -> 
 @asynccontextmanager
 async def pool_of(database: str, service: str, size: int = 10) -> AsyncIterator[asyncpg.Pool]:
     """A pool as the service's own role, in the service's own schema."""
-    async with asyncpg.create_pool(
-        as_role(database, service, PASSWORD), min_size=1, max_size=size, server_settings={"search_path": service}
-    ) as pool:
+    async with open_pool(as_role(database, service, PASSWORD), service, size) as pool:
         yield pool
 
 

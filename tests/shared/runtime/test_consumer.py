@@ -10,11 +10,12 @@ import aio_pika
 import asyncpg
 import msgspec
 import pytest
+from aio_pika.abc import AbstractIncomingMessage
 
 from shared.events import Upcaster
 from shared.kernel.messages import Meta
 from shared.kernel.time import utc_now
-from shared.runtime.bus import Publisher, Subscriber, Unroutable, declare, queue_name
+from shared.runtime.bus import DELIVERY_LIMIT, Publisher, Subscriber, Unroutable, declare, grave_name, queue_name
 from shared.runtime.consumer import Consumer
 from shared.runtime.feed import Envelope
 from shared.runtime.sequencer import Sequencer
@@ -334,3 +335,35 @@ async def test_a_message_that_is_no_envelope_is_passed_over_and_the_feed_is_susp
         subscriber = asyncio.create_task(Subscriber(amqp_url, "exemption", take, suspected.set).run())
         await asyncio.wait_for(suspected.wait(), 20)
         subscriber.cancel()
+
+
+async def test_a_healthy_message_that_died_with_crashes_of_ours_is_handled_alone(
+    follower: Follower, amqp_url: str
+) -> None:
+    """Taken and never acknowledged as often as the broker allows; the feed is not asked."""
+    publisher = Publisher(amqp_url, "identity")
+    async with await aio_pika.connect(amqp_url) as connection:
+        channel = await connection.channel()
+        await declare(channel, "exemption")
+        alive, grave = [await channel.get_queue(named("exemption")) for named in (queue_name, grave_name)]
+        await alive.purge()
+        await publisher.publish(await follower.say("dead", "healthy"))
+        follower.feed.read = 0
+        for _ in range(DELIVERY_LIMIT + 1):
+            crashing = await connection.channel()
+            taken: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
+            await (await crashing.get_queue(queue_name("exemption"))).consume(taken.put)
+            await asyncio.wait_for(taken.get(), 10)
+            await crashing.close()
+        async with asyncio.timeout(20):
+            while (await grave.declare()).message_count != 1:
+                await asyncio.sleep(0.02)
+    await publisher.close()
+    subscriber = asyncio.create_task(
+        Subscriber(amqp_url, "exemption", follower.consumer.take, follower.consumer.suspect).run()
+    )
+    async with asyncio.timeout(20):
+        while await follower.echoed("dead") != ["healthy"]:
+            await asyncio.sleep(0.02)
+    subscriber.cancel()
+    assert follower.feed.read == 0

@@ -131,3 +131,9 @@ async def test_a_value_claimed_by_one_stream_is_refused_to_another(toy: Service)
     with pytest.raises(Refused, match=r"claim\.taken"):
         await toy.handle(NoteMobile(thing="m", person="person-l", mobile="13900000004"), meta())
     assert not await toy.pool.fetchval("select exists (select from events where stream = 'toy-m')")
+
+
+async def test_a_feed_asked_from_beyond_any_version_or_position_is_empty(toy: Service) -> None:
+    await toy.handle(Note(thing="n"), meta())
+    assert await toy.feed_of("toy-n", 2**63 - 1, 10) == []
+    assert await toy.feed(2**63 - 1, 10) == []

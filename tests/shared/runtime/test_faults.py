@@ -12,18 +12,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import aio_pika
 import asyncpg
 import pytest
-from aio_pika.abc import AbstractIncomingMessage
 
 from ops.stack.infrastructure import Infrastructure
-from shared.runtime.bus import DELIVERY_LIMIT, Subscriber, grave_name, queue_name
-from shared.runtime.consumer import Consumer
+from shared.kernel.messages import Meta
+from shared.kernel.time import utc_now
+from shared.runtime.bus import grave_name, queue_name
+from shared.runtime.event_store import OUTAGE
 from shared.runtime.node import Node
-from shared.testing.stores import LocalFeed
+from shared.runtime.service import Service
 from tests.shared.runtime.nodes import connected, echoed, published, running_pair, say, until
+from tests.shared.runtime.toy import Note
 
 pytestmark = pytest.mark.servers
 
@@ -124,35 +127,40 @@ async def test_a_database_that_restarts_is_used_again_by_every_loop(
     await assert_flows_through_the_broker(pair, "after-restart")
 
 
-async def test_a_message_that_died_with_crashes_of_ours_is_handled_alone(
-    pair: tuple[Node, Node], amqp_url: str
+async def test_a_connection_cut_in_the_middle_of_an_append_is_told_as_an_outage_and_asking_again_is_harmless(
+    toy: Service, owner: asyncpg.Connection
 ) -> None:
-    """Published with nobody following, then taken and never acknowledged, as often as the broker allows."""
-    source, follower = pair
-    await until(connected(follower))
-    assert follower.subscriber is not None
-    await follower.stop()
-    await say(source.service, "healthy")
-    await until(published(source))
-    async with await aio_pika.connect(amqp_url) as connection:
-        grave = await (await connection.channel()).get_queue(grave_name("exemption"))
-        for _ in range(DELIVERY_LIMIT + 1):
-            channel = await connection.channel()
-            delivered: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
-            await (await channel.get_queue(queue_name("exemption"))).consume(delivered.put)
-            await asyncio.wait_for(delivered.get(), 10)
-            await channel.close()
+    cut = 0
 
-        async def dead() -> bool:
-            return (await grave.declare()).message_count == 1
+    async def insist(writer: int, number: int) -> None:
+        nonlocal cut
+        asked = Meta(command_id=uuid4(), actor="tester", at=utc_now())
+        while True:
+            try:
+                receipt = await toy.handle(Note(thing=f"cut-{(writer + number) % 4}", count=2), asked)
+                assert await toy.handle(Note(thing=f"cut-{(writer + number) % 4}", count=2), asked) == receipt
+            except OUTAGE:
+                cut += 1
+            else:
+                return
 
-        await until(dead)
-    feedless = Consumer(follower.service, LocalFeed())
-    await feedless.begin("identity")
-    subscriber = Subscriber(amqp_url, "exemption", feedless.take, feedless.suspect)
-    taking = asyncio.create_task(subscriber.run())
-    await until(echoed(follower, "healthy"))
-    taking.cancel()
+    async def write(writer: int) -> None:
+        for number in range(12):
+            await insist(writer, number)
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        writing = [group.create_task(write(writer)) for writer in range(8)]
+        while not all(task.done() for task in writing):
+            await owner.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() "
+                "and usename = 'identity' and state <> 'idle' order by random() limit 1"
+            )
+            await asyncio.sleep(0.05)
+    assert cut > 0
+    assert await owner.fetchval("select count(*) from events where stream like 'toy-cut-%'") == 8 * 12 * 2
+    row = await owner.fetchrow("select sum(version) as heads from streams where stream like 'toy-cut-%'")
+    assert row is not None
+    assert row["heads"] == 8 * 12 * 2
 
 
 CRASHING = """
@@ -160,7 +168,9 @@ import asyncio, sys
 from contextlib import AsyncExitStack
 from shared.kernel.messages import Meta, command_id
 from shared.kernel.time import utc_now
+from shared.runtime.event_store import OUTAGE
 from shared.runtime.node import Node
+from shared.runtime.service import Service
 from shared.runtime.service import Service
 from shared.testing.stores import KEK, LocalFeed, pool_of
 from tests.shared.runtime.nodes import running

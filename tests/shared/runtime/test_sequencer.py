@@ -136,3 +136,16 @@ async def test_a_leader_whose_lease_ran_out_can_do_no_harm_when_it_comes_back(
     assert not sequencer.leading
     assert await rival.give() == 1
     await assert_dense(toy)
+
+
+@pytest.mark.parametrize("ticks", range(3))
+async def test_it_stops_at_once_although_it_was_just_woken(toy: Service, owner: asyncpg.Connection, ticks: int) -> None:
+    await owner.execute("update sequencer set lease_until = '-infinity'")
+    sequencer = Sequencer(toy.pool, "identity", None)
+    sequencer.start()
+    await asyncio.sleep(0.3)  # by then it idles
+    sequencer.wake()
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    stopped, _ = await asyncio.wait([asyncio.create_task(sequencer.stop())], timeout=3)
+    assert stopped
