@@ -22,6 +22,7 @@ from shared.runtime.sequencer import Sequencer
 from shared.runtime.service import Service
 from shared.testing.stores import KEK, LocalFeed, pool_of
 from tests.shared.runtime import toy as toys
+from tests.shared.runtime.nodes import until
 from tests.shared.runtime.toy import FOLLOWER, Note
 
 pytestmark = pytest.mark.servers
@@ -355,15 +356,19 @@ async def test_a_healthy_message_that_died_with_crashes_of_ours_is_handled_alone
             await (await crashing.get_queue(queue_name("exemption"))).consume(taken.put)
             await asyncio.wait_for(taken.get(), 10)
             await crashing.close()
-        async with asyncio.timeout(20):
-            while (await grave.declare()).message_count != 1:
-                await asyncio.sleep(0.02)
+
+        async def dead() -> bool:
+            return (await grave.declare()).message_count == 1
+
+        await until(dead)
     await publisher.close()
     subscriber = asyncio.create_task(
         Subscriber(amqp_url, "exemption", follower.consumer.take, follower.consumer.suspect).run()
     )
-    async with asyncio.timeout(20):
-        while await follower.echoed("dead") != ["healthy"]:
-            await asyncio.sleep(0.02)
+
+    async def handled() -> bool:
+        return await follower.echoed("dead") == ["healthy"]
+
+    await until(handled)
     subscriber.cancel()
     assert follower.feed.read == 0
