@@ -17,6 +17,7 @@ from aiormq.exceptions import ChannelInvalidStateError
 from pamqp.commands import Basic
 
 from shared import events
+from shared.runtime.ending import raise_if_cancelled
 from shared.runtime.feed import SLOTS, Envelope
 
 EXCHANGE = "events"
@@ -185,6 +186,7 @@ class Subscriber:
     async def run(self) -> None:
         """For ever; an outage is waited out, since the feed goes on meanwhile."""
         while True:
+            raise_if_cancelled()
             try:
                 await self._session()
             except* BROKER_GONE as gone:
@@ -220,6 +222,7 @@ class Subscriber:
         arrived: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
         await queue.consume(arrived.put)
         while True:
+            raise_if_cancelled()
             batch = [await arrived.get()]
             while len(batch) < most and not arrived.empty():
                 batch.append(arrived.get_nowait())

@@ -18,6 +18,7 @@ from opentelemetry.trace import SpanKind
 from shared import events
 from shared.kernel.errors import NotYet, Refused
 from shared.kernel.messages import Fact, Meta, command_id
+from shared.runtime.ending import raise_if_cancelled
 from shared.runtime.event_store import OUTAGE, Connection, Recorded
 from shared.runtime.feed import Envelope, Feed
 from shared.runtime.records import fact_of
@@ -83,6 +84,7 @@ class Consumer:
         suspected; and try the parked again. A source that does not answer keeps nobody from following the others."""
         polled = dict.fromkeys(self._sources, -math.inf)
         while True:
+            raise_if_cancelled()
             looking = self._look.is_set()
             self._look.clear()
             for source in self._sources:
@@ -152,6 +154,7 @@ class Consumer:
         """All in one transaction; if that fails for anything but an outage, each alone. Returns the holes."""
         pause = 0.1
         while True:
+            raise_if_cancelled()
             try:
                 return await self._together(envelopes)
             except (Refused, NotYet, *AGAIN):
@@ -199,6 +202,7 @@ class Consumer:
         """One event in its own transaction; what fails here parks its stream, and nothing else waits for it."""
         pause = 0.05
         while True:
+            raise_if_cancelled()
             try:
                 return await self._once(envelope, unpark=unpark)
             except (*AGAIN, *OUTAGE) as error:

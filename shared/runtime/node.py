@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -12,6 +12,7 @@ from shared import events
 from shared.kernel.time import Clock
 from shared.runtime.bus import Subscriber
 from shared.runtime.consumer import Consumer
+from shared.runtime.ending import end
 from shared.runtime.feed import Feed
 from shared.runtime.service import Service, ServiceDefinition
 from shared.runtime.sweeper import Sweeper
@@ -88,11 +89,7 @@ class Node:
         self._tasks.append(asyncio.create_task(watched(), name=name))
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await end(self._tasks)
         await self.service.sequencer.stop()
 
     async def health(self) -> dict[str, Any]:

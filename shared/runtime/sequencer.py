@@ -14,6 +14,7 @@ import structlog
 from opentelemetry.trace import SpanKind
 
 from shared.runtime.bus import Publisher, Unroutable
+from shared.runtime.ending import end, raise_if_cancelled
 from shared.runtime.event_store import OUTAGE
 from shared.runtime.feed import Envelope, positioned
 from shared.runtime.telemetry import span_from
@@ -50,11 +51,7 @@ class Sequencer:
             self._tasks.append(asyncio.create_task(self._forever(self._publish), name="publisher"))
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await end(self._tasks)
         if self._publisher is not None:
             await self._publisher.close()
 
@@ -80,6 +77,7 @@ class Sequencer:
         """Run `step` for ever; it says how long to wait. An outage is logged once a turn and tried again, and so is a
         bug: without this loop nothing of this service reaches anybody."""
         while True:
+            raise_if_cancelled()
             try:
                 pause = await step()
             except Exception as error:
@@ -100,7 +98,6 @@ class Sequencer:
                 self._published.set()
                 pause = _IDLE[0]
                 continue
-            # not wait_for: in Python 3.11 that loses a cancellation that comes together with what it waited for
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._wake.wait()

@@ -11,6 +11,7 @@ import asyncpg
 import structlog
 from obstore.exceptions import BaseError
 
+from shared.runtime.ending import raise_if_cancelled
 from shared.runtime.event_store import OUTAGE
 from shared.runtime.service import Service
 
@@ -29,6 +30,7 @@ class Sweeper:
 
     async def run(self) -> None:
         while True:
+            raise_if_cancelled()
             try:
                 if swept := await self.sweep():
                     log.info("sweeper.swept", blobs=swept)

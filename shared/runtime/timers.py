@@ -7,6 +7,7 @@ import asyncpg
 import structlog
 
 from shared.kernel.errors import Refused
+from shared.runtime.ending import raise_if_cancelled
 from shared.runtime.event_store import OUTAGE
 from shared.runtime.service import Service, Timer
 
@@ -29,6 +30,7 @@ class Timers:
         running: set[asyncio.Task[None]] = set()
         async with asyncio.TaskGroup() as handlers:
             while True:
+                raise_if_cancelled()
                 ends = self._lease_ends()
                 try:
                     due = await self._lease(_AT_ONCE - len(running))

@@ -17,6 +17,7 @@ from shared.kernel.messages import Meta
 from shared.kernel.time import utc_now
 from shared.runtime.bus import DELIVERY_LIMIT, Publisher, Subscriber, Unroutable, declare, grave_name, queue_name
 from shared.runtime.consumer import Consumer
+from shared.runtime.ending import end
 from shared.runtime.feed import Envelope
 from shared.runtime.sequencer import Sequencer
 from shared.runtime.service import Service
@@ -302,7 +303,7 @@ async def test_messages_travel_through_rabbitmq_with_the_stored_text_byte_for_by
     assert await publisher.publish(envelopes) == 2
     subscriber = asyncio.create_task(Subscriber(amqp_url, "exemption", take, lambda: None).run())
     await asyncio.wait_for(done.wait(), 20)
-    subscriber.cancel()
+    await end([subscriber])
     await publisher.close()
     assert taken == envelopes
 
@@ -335,7 +336,7 @@ async def test_a_message_that_is_no_envelope_is_passed_over_and_the_feed_is_susp
         await channel.default_exchange.publish(aio_pika.Message(b"\xff junk"), routing_key=queue_name("exemption"))
         subscriber = asyncio.create_task(Subscriber(amqp_url, "exemption", take, suspected.set).run())
         await asyncio.wait_for(suspected.wait(), 20)
-        subscriber.cancel()
+        await end([subscriber])
 
 
 async def test_a_healthy_message_that_died_with_crashes_of_ours_is_handled_alone(
@@ -370,5 +371,5 @@ async def test_a_healthy_message_that_died_with_crashes_of_ours_is_handled_alone
         return await follower.echoed("dead") == ["healthy"]
 
     await until(handled)
-    subscriber.cancel()
+    await end([subscriber])
     assert follower.feed.read == 0

@@ -15,6 +15,7 @@ import pytest
 from shared.kernel.messages import Meta
 from shared.kernel.time import utc_now
 from shared.runtime.database import as_role
+from shared.runtime.ending import end
 from shared.runtime.node import Node, open_pool
 from shared.runtime.service import Service, Timer
 from shared.runtime.timers import Timers
@@ -160,8 +161,7 @@ async def test_a_handler_that_outlasts_its_lease_is_ended_before_another_has_the
     service = Service(definition, toy.pool, KEK, utc_now, None)
     replicas = [asyncio.create_task(Timers(service, timedelta(seconds=0.3)).run()) for _ in range(2)]
     await asyncio.wait_for(ended.wait(), 20)
-    for replica in replicas:
-        replica.cancel()
+    await end(replicas)
     assert at_once[:3] == [1, 1, 1]
 
 
