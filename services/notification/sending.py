@@ -21,6 +21,7 @@ from services.notification.domain.texts import parameters
 from services.notification.gateways import Attempt, Sms, SmsGateway
 from shared.events.notification import SendingAttempted
 from shared.kernel.messages import ERASED, Command, Fact, Meta
+from shared.runtime.points import reached
 from shared.runtime.service import Service, Timer
 from shared.runtime.telemetry import span_from
 
@@ -95,7 +96,9 @@ class Sender:
             return
         sms = message.sms(trying.provider, trying.out_id)
         with span_from(message.last.meta.traceparent, "send SMS", kind=SpanKind.CLIENT):
+            reached("sms.before")
             answer = await self.gateways()[trying.provider].send(sms, self.policy.call_timeout)
+            reached("sms.after")
         took_ms = (message.service.clock() - started) // timedelta(milliseconds=1)
         await message.tell(
             RecordAnswer(message=message.id, attempt=message.state.attempts, answer=answer, took_ms=took_ms)

@@ -19,6 +19,7 @@ from pamqp.commands import Basic
 from shared import events
 from shared.runtime.ending import raise_if_cancelled
 from shared.runtime.feed import SLOTS, Envelope
+from shared.runtime.points import reached
 
 EXCHANGE = "events"
 DEAD = "dead"
@@ -133,6 +134,7 @@ class Publisher:
         """How many from the front are confirmed: all of them, or it raises `Unroutable` or `ConnectionError`."""
         try:
             exchange = self._exchange or await self._connect()
+            reached("confirm.before")
             outcomes = await asyncio.gather(
                 *(
                     exchange.publish(message_of(e), e.routing_key, mandatory=True, timeout=_CONFIRM_SECONDS)
@@ -150,6 +152,7 @@ class Publisher:
             if not isinstance(outcome, Basic.Ack):
                 await self.close()
                 raise ConnectionError(f"not confirmed: {outcome!r:.80}")
+        reached("confirm.after")
         return len(batch)
 
     async def _connect(self) -> aio_pika.abc.AbstractExchange:
@@ -227,7 +230,9 @@ class Subscriber:
             while len(batch) < most and not arrived.empty():
                 batch.append(arrived.get_nowait())
             await self._take(self._readable(batch))
+            reached("ack.before")
             await batch[-1].ack(multiple=True)
+            reached("ack.after")
 
     def _readable(self, batch: Sequence[AbstractIncomingMessage]) -> list[Envelope]:
         """Without the messages that carry no envelope: whatever they stood for is read from the feed."""

@@ -21,6 +21,7 @@ from shared.kernel.messages import Fact, Meta, command_id
 from shared.runtime.ending import raise_if_cancelled
 from shared.runtime.event_store import OUTAGE, Connection, Recorded
 from shared.runtime.feed import Envelope, Feed
+from shared.runtime.points import reached
 from shared.runtime.records import fact_of
 from shared.runtime.service import AGAIN, Reaction, Service
 from shared.runtime.telemetry import current_traceparent, span_from
@@ -179,6 +180,7 @@ class Consumer:
                         await self._react(connection, envelope, number, command)
                     batch.last[envelope.source, envelope.stream] = envelope.version
             await self._close(batch, envelopes)
+            reached("effects.before")
             return batch.holes
 
     async def _one_by_one(self, envelopes: Iterable[Envelope]) -> set[Key]:
@@ -235,6 +237,7 @@ class Consumer:
                         log.warning("consumer.carried_out_before", stream=envelope.stream, version=envelope.version)
                 batch.last[key] = envelope.version
                 await self._close(batch, [envelope])
+                reached("effects.before")
             return place
 
     async def _open(self, connection: Connection, envelopes: Sequence[Envelope]) -> _Batch:

@@ -37,6 +37,7 @@ from shared.runtime.event_store import (
     records_of,
 )
 from shared.runtime.keyring import Keyring
+from shared.runtime.points import reached
 from shared.runtime.records import SELECT, Record
 from shared.runtime.sequencer import Sequencer
 from shared.runtime.settings import Settings
@@ -159,7 +160,10 @@ class Service:
             async with self.pool.acquire() as connection:
                 try:
                     async with connection.transaction():
-                        return await self.carry_out(connection, command, meta, digest, caller)
+                        receipt = await self.carry_out(connection, command, meta, digest, caller)
+                        reached("commit.before")
+                    reached("commit.after")
+                    return receipt
                 except (Refused, *AGAIN) as failed:
                     if (earlier := await receipt_of(connection, meta.command_id, digest)) is not None:
                         return earlier
