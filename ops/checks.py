@@ -62,7 +62,9 @@ def _run(command: Sequence[str | Path]) -> int:
 
 
 def _tests(name: str, marks: str, words: Sequence[str]) -> Part:
-    return Part(name, [[sys.executable, "-m", "pytest", "-m", marks, *words]])
+    """In two processes, each with servers of its own, which is what two cores carry; what the caller chose in one, so
+    that --pdb and -s work."""
+    return Part(name, [[sys.executable, "-m", "pytest", "-m", marks, *(words or ("-n", "2", "--dist", "loadfile"))]])
 
 
 def _static() -> Part:

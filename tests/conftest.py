@@ -10,10 +10,15 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from ops.stack.infrastructure import Infrastructure, NotOurs, temporary_place
 from ops.stack.screen import Screen
 from ops.stack.stack import Stack
+
+# how long an example takes says more about the machine than about the code
+settings.register_profile("zikao")
+settings.load_profile("zikao")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -160,7 +160,7 @@ def must_only_carry(decider: AnyDecider, examples: int = 60) -> int:
     """Raises where the state depends on a personal value; the length of the longest history that was possible."""
     longest = 0
 
-    @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, database=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(happenings(events_of(decider)), max_size=14))
     def check(history: list[Event]) -> None:
         nonlocal longest

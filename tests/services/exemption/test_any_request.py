@@ -98,7 +98,6 @@ def test_any_request_is_answered_as_described(served: Served) -> None:
             max_examples=EXAMPLES,
             derandomize=True,
             database=None,
-            deadline=None,
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )

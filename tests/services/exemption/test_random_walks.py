@@ -51,7 +51,7 @@ STEP = st.one_of(st.sampled_from(RIGHT), st.tuples(st.sampled_from(COMMANDS), st
 BEGUN: list[ApplicationEvent] = list(draft().past)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @for_all(st.lists(st.tuples(STEP, st.integers(0, 30)), min_size=40, max_size=80))
 def test_no_order_of_steps_breaks_a_law(steps: list[tuple[tuple[ApplicationCommand, str], int]]) -> None:
     past = list(BEGUN)
@@ -78,7 +78,7 @@ def test_no_order_of_steps_breaks_a_law(steps: list[tuple[tuple[ApplicationComma
         assert after.submissions == sum(isinstance(event, ApplicationSubmitted) for event in past)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @for_all(st.lists(STEP, min_size=30, max_size=60))
 def test_the_same_past_always_amounts_to_the_same(steps: list[tuple[ApplicationCommand, str]]) -> None:
     """Replaying in one go and step by step agree, so a projection may follow as events come."""
