@@ -11,7 +11,13 @@ from typing import Any
 import aio_pika
 import msgspec
 import structlog
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+from aio_pika.abc import (
+    AbstractChannel,
+    AbstractConnection,
+    AbstractExchange,
+    AbstractIncomingMessage,
+    AbstractQueue,
+)
 from aio_pika.exceptions import AMQPError, PublishError
 from aiormq.exceptions import ChannelInvalidStateError
 from pamqp.commands import Basic
@@ -23,10 +29,15 @@ from shared.runtime.points import reached
 
 EXCHANGE = "events"
 DEAD = "dead"
+QUEUES = 4
+"""Of each follower, and so the most replicas that share its messages. Slots are dealt out over them."""
+ALL_QUEUES = frozenset(range(QUEUES))
 DELIVERY_LIMIT = 20
 _CONFIRM_SECONDS = 30.0
 _CLOSE_SECONDS = 2.0
 """For the broker to answer a farewell; one that is frozen must not keep us from ending."""
+_HEARTBEAT_SECONDS = 5
+"""A replica that is frozen keeps its queues from the others until the broker has missed two of these."""
 _HEADERS = ("position", "stream", "version", "actor", "person", "case_id", "command_id", "causation")
 
 log = structlog.get_logger(__name__)
@@ -43,23 +54,34 @@ class Unroutable(Exception):
         self.confirmed = confirmed
 
 
-def queue_name(follower: str) -> str:
-    return f"{follower}.events.0"
+def queue_name(follower: str, number: int) -> str:
+    return f"{follower}.events.{number}"
 
 
-def grave_name(follower: str) -> str:
+def grave_name(follower: str, number: int) -> str:
     """Where messages end that were delivered too often."""
-    return f"{queue_name(follower)}.dead"
+    return f"{queue_name(follower, number)}.dead"
 
 
 async def declare(channel: AbstractChannel, follower: str) -> None:
-    """The follower's queue, its dead-letter queue and bindings: by source and slot, never by event type."""
+    """The follower's queues, their dead-letter queues and bindings: by source and slot, never by event type."""
     exchange = await channel.declare_exchange(EXCHANGE, aio_pika.ExchangeType.TOPIC, durable=True)
     dead = await channel.declare_exchange(DEAD, aio_pika.ExchangeType.DIRECT, durable=True)
-    name = queue_name(follower)
-    grave = await channel.declare_queue(grave_name(follower), durable=True, arguments={"x-queue-type": "quorum"})
+    for number in range(QUEUES):
+        queue = await _declare_queue(channel, follower, number, dead)
+        for source in events.FOLLOWS[follower]:
+            for slot in range(number, SLOTS, QUEUES):
+                await queue.bind(exchange, routing_key=f"{source}.*.{slot}")
+
+
+async def _declare_queue(channel: AbstractChannel, follower: str, number: int, dead: AbstractExchange) -> AbstractQueue:
+    """Single active consumer: should two replicas take a queue for theirs, the broker still serves one of them."""
+    name = queue_name(follower, number)
+    grave = await channel.declare_queue(
+        grave_name(follower, number), durable=True, arguments={"x-queue-type": "quorum"}
+    )
     await grave.bind(dead, routing_key=name)
-    queue = await channel.declare_queue(
+    return await channel.declare_queue(
         name,
         durable=True,
         arguments={
@@ -70,9 +92,6 @@ async def declare(channel: AbstractChannel, follower: str) -> None:
             "x-dead-letter-routing-key": name,
         },
     )
-    for source in events.FOLLOWS[follower]:
-        for slot in range(SLOTS):
-            await queue.bind(exchange, routing_key=f"{source}.*.{slot}")
 
 
 async def _farewell(connection: AbstractConnection) -> None:
@@ -128,7 +147,7 @@ class Publisher:
         self._url = url
         self._source = source
         self._connection: AbstractConnection | None = None
-        self._exchange: aio_pika.abc.AbstractExchange | None = None
+        self._exchange: AbstractExchange | None = None
 
     async def publish(self, batch: Sequence[Envelope]) -> int:
         """How many from the front are confirmed: all of them, or it raises `Unroutable` or `ConnectionError`."""
@@ -155,7 +174,7 @@ class Publisher:
         reached("confirm.after")
         return len(batch)
 
-    async def _connect(self) -> aio_pika.abc.AbstractExchange:
+    async def _connect(self) -> AbstractExchange:
         self._connection = await aio_pika.connect(self._url, timeout=5)
         channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
         for follower in events.followers(self._source):
@@ -170,6 +189,15 @@ class Publisher:
 
 
 Take = Callable[[Sequence[Envelope]], Awaitable[None]]
+OtherThan = Callable[[frozenset[int]], Awaitable[frozenset[int]]]
+"""Waits until the queues to take from are others than those that are known, and tells them: `Shares.other_than`."""
+
+
+async def every_queue(known: frozenset[int]) -> frozenset[int]:
+    """For one who shares with nobody."""
+    if known == ALL_QUEUES:
+        await asyncio.Event().wait()
+    return ALL_QUEUES
 
 
 class Subscriber:
@@ -179,11 +207,19 @@ class Subscriber:
     is simply taken again, alone. `suspect` is told of a message that could not be read, so that the feed is.
     """
 
-    def __init__(self, url: str, follower: str, take: Take, suspect: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        url: str,
+        follower: str,
+        take: Take,
+        suspect: Callable[[], None],
+        other_than: OtherThan = every_queue,
+    ) -> None:
         self._url = url
         self._follower = follower
         self._take = take
         self._suspect = suspect
+        self._other_than = other_than
         self.connected = False
 
     async def run(self) -> None:
@@ -200,14 +236,15 @@ class Subscriber:
 
     async def _session(self) -> None:
         """Until the connection, a channel or a queue is gone: then everything is made again."""
-        connection = await aio_pika.connect(self._url, timeout=5)
+        connection = await aio_pika.connect(self._url, timeout=5, heartbeat=_HEARTBEAT_SECONDS)
         gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         connection.close_callbacks.add(lambda *_: _settle(gone))
         try:
             await declare(await connection.channel(), self._follower)
             async with asyncio.TaskGroup() as group:
-                for name, most in ((queue_name(self._follower), 100), (grave_name(self._follower), 1)):
-                    draining = group.create_task(self._drain(connection, name, most, gone))
+                for named, most in ((queue_name, 100), (grave_name, 1)):
+                    names = [named(self._follower, number) for number in range(QUEUES)]
+                    draining = group.create_task(self._drain(connection, names, most, gone))
                     draining.add_done_callback(lambda _: _settle(gone))
                 self.connected = True
                 await gone
@@ -215,15 +252,35 @@ class Subscriber:
         finally:
             await _farewell(connection)
 
-    async def _drain(self, connection: AbstractConnection, name: str, most: int, gone: asyncio.Future[None]) -> None:
+    async def _drain(
+        self, connection: AbstractConnection, names: Sequence[str], most: int, gone: asyncio.Future[None]
+    ) -> None:
+        """One channel for all queues that are ours, so that one acknowledgement covers a batch out of several."""
         channel = await connection.channel()
         channel.close_callbacks.add(lambda *_: _settle(gone))
         # the broker takes our consumer away when the queue is deleted or loses its leader
         (await channel.get_underlay_channel()).on_consumer_cancel_callbacks.add(lambda _: _settle(gone))
-        await channel.set_qos(prefetch_count=2 * most)
-        queue = await channel.get_queue(name)
+        await channel.set_qos(prefetch_count=max(2 * most // QUEUES, 1))  # of each queue
         arrived: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
-        await queue.consume(arrived.put)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._serve(channel, names, arrived))
+            group.create_task(self._take_all(arrived, most))
+
+    async def _serve(
+        self, channel: AbstractChannel, names: Sequence[str], arrived: asyncio.Queue[AbstractIncomingMessage]
+    ) -> None:
+        """Consume from the queues that are ours, as that changes. What had arrived from one that we let go is still
+        taken: whoever has it now may be ahead of us then, and the inbox sorts that out."""
+        tags: dict[int, str] = {}
+        while True:
+            held = await self._other_than(frozenset(tags))
+            raise_if_cancelled()
+            for number in tags.keys() - held:
+                await (await channel.get_queue(names[number], ensure=False)).cancel(tags.pop(number))
+            for number in held - tags.keys():
+                tags[number] = await (await channel.get_queue(names[number])).consume(arrived.put)
+
+    async def _take_all(self, arrived: asyncio.Queue[AbstractIncomingMessage], most: int) -> None:
         while True:
             raise_if_cancelled()
             batch = [await arrived.get()]

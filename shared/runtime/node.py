@@ -15,6 +15,7 @@ from shared.runtime.consumer import Consumer
 from shared.runtime.ending import end
 from shared.runtime.feed import Feed
 from shared.runtime.service import Service, ServiceDefinition
+from shared.runtime.shares import Shares
 from shared.runtime.sweeper import Sweeper
 from shared.runtime.timers import Timers
 
@@ -58,8 +59,9 @@ class Node:
     ) -> None:
         self.service = Service(definition, pool, kek, clock, amqp_url, keys)
         self.consumer = Consumer(self.service, feed) if feed and definition.name in events.FOLLOWS else None
+        self.shares = Shares(pool)
         self.subscriber = (
-            Subscriber(amqp_url, definition.name, self.consumer.take, self.consumer.suspect)
+            Subscriber(amqp_url, definition.name, self.consumer.take, self.consumer.suspect, self.shares.other_than)
             if amqp_url and self.consumer
             else None
         )
@@ -75,6 +77,7 @@ class Node:
         if self.consumer:
             self._watch("feeds", self.consumer.run(lambda: self.subscriber is not None and self.subscriber.connected))
         if self.subscriber:
+            self._watch("shares", self.shares.run())
             self._watch("subscriber", self.subscriber.run())
 
     def _watch(self, name: str, loop: Coroutine[Any, Any, None]) -> None:
@@ -90,6 +93,8 @@ class Node:
 
     async def stop(self) -> None:
         await end(self._tasks)
+        if self.subscriber:
+            await self.shares.give_back()
         await self.service.sequencer.stop()
 
     async def health(self) -> dict[str, Any]:
@@ -109,6 +114,7 @@ class Node:
             "ready": not failed,
             "database": "up",
             "broker": "up" if self.subscriber is None or self.subscriber.connected else "down",
+            "queues": sorted(self.shares.held),
             "sequencer": "leads" if self.service.sequencer.leading else "stands by",
             "publisher": self.service.sequencer.stopped_by or "flows",
             "lag": self.consumer.lag if self.consumer else {},

@@ -112,15 +112,34 @@ create table parked (
     source text not null,
     stream text not null,
     version integer not null,
+    type text not null,
+    event_id uuid not null,
+    case_id text,
+    person text,
     reason text not null,
     detail text not null,
     attempts integer not null default 1,
-    retry_at timestamptz,
     parked_at timestamptz not null,
+    retry_at timestamptz,
+    latest integer not null,
     primary key (source, stream)
 );
 comment on table parked is
-'Foreign streams that wait: retry_at set = not yet (tried again then), null = poison (a person decides).';
+'Foreign streams that wait at a version: retry_at set = tried again then (not yet, or a person says so), null = poison
+(a person decides). latest: the highest version that came meanwhile and was passed over.';
+
+create table replicas (
+    replica uuid primary key,
+    since timestamptz not null,
+    lease_until timestamptz not null
+);
+comment on table replicas is 'Who lives and takes messages from the bus.';
+
+create table shares (
+    queue integer primary key,
+    replica uuid references replicas (replica) on delete set null
+);
+comment on table shares is 'Which replica takes from which of this service''s queues; null: free.';
 
 create function refuse_change() returns trigger language plpgsql as $$
 begin
@@ -173,6 +192,24 @@ begin
     order by e.version;
 end $$;
 
+-- Lock the inbox rows of these streams, in the order given, so that two replicas cannot both handle one, and say where
+-- each stands. What is parked is read by a statement after the locks: who held them may have let a stream go on.
+create function open_inbox(sources text [], streams text [])
+returns table (source text, stream text, version integer, parked boolean, deployed_at bigint) language plpgsql as $$
+#variable_conflict use_column
+begin
+    insert into inbox select k.source, k.stream, 0
+    from unnest(sources, streams) as k (source, stream) on conflict do nothing;
+    perform from inbox as i join unnest(sources, streams) as k (source, stream) using (source, stream)
+    order by i.source, i.stream for update of i;
+    return query
+    select i.source, i.stream, i.version, p.source is not null, coalesce(s.deployed_at, 0)
+    from inbox as i
+    join unnest(sources, streams) as k (source, stream) using (source, stream)
+    left join parked as p using (source, stream)
+    left join sources as s using (source);
+end $$;
+
 -- Leadership is a lease by the database's clock: a frozen leader loses it, and its epoch with it.
 create function take_lead(candidate uuid, lease interval) returns bigint language sql as $$
     update sequencer set
@@ -181,6 +218,33 @@ create function take_lead(candidate uuid, lease interval) returns bigint languag
     where leader = candidate or lease_until < clock_timestamp()
     returning epoch
 $$;
+
+-- A replica says that it lives, and hears which queues are its own. Everybody has as many as the others; where that
+-- does not come out even, the oldest have one more, so that a newcomer moves no more queues than it gets.
+create function take_share(candidate uuid, queues integer, lease interval) returns integer [] language plpgsql as $$
+declare
+    living bigint;
+    older bigint;
+    due bigint;
+begin
+    -- one after the other; a replica that is frozen holds no lock, since this is one statement of its own
+    lock table replicas in exclusive mode;
+    delete from replicas as r where r.lease_until < clock_timestamp() and r.replica <> candidate;
+    insert into replicas values (candidate, clock_timestamp(), clock_timestamp() + lease)
+    on conflict (replica) do update set lease_until = excluded.lease_until;
+    insert into shares select n from generate_series(0, queues - 1) as n on conflict do nothing;
+    select count(*), count(*) filter (where (r.since, r.replica) < (us.since, us.replica)) into living, older
+    from replicas as r cross join replicas as us where us.replica = candidate;
+    due := (queues + living - 1 - older) / living;
+    update shares as s set replica = null where s.queue in (
+        select m.queue from shares as m where m.replica = candidate order by m.queue offset due
+    );
+    update shares as s set replica = candidate where s.queue in (
+        select f.queue from shares as f where f.replica is null and f.queue < queues order by f.queue
+        limit due - (select count(*) from shares as m where m.replica = candidate)
+    );
+    return array(select s.queue from shares as s where s.replica = candidate order by s.queue);
+end $$;
 
 -- Give dense positions to committed events, at most `most` at once; null if the epoch is over.
 -- Numbers missing below the highest one seen become gaps. A gap's horizon is the id of a *later* sequencer

@@ -15,7 +15,16 @@ from aio_pika.abc import AbstractIncomingMessage
 from shared.events import Upcaster
 from shared.kernel.messages import Meta
 from shared.kernel.time import utc_now
-from shared.runtime.bus import DELIVERY_LIMIT, Publisher, Subscriber, Unroutable, declare, grave_name, queue_name
+from shared.runtime.bus import (
+    DELIVERY_LIMIT,
+    QUEUES,
+    Publisher,
+    Subscriber,
+    Unroutable,
+    declare,
+    grave_name,
+    queue_name,
+)
 from shared.runtime.consumer import Consumer
 from shared.runtime.ending import end
 from shared.runtime.feed import Envelope
@@ -315,7 +324,7 @@ async def test_a_message_no_queue_takes_stops_publishing_at_that_place(follower:
     async with await aio_pika.connect(amqp_url) as connection:
         channel = await connection.channel()
         for name in ("exemption", "notification"):
-            await channel.queue_delete(queue_name(name))
+            await channel.queue_delete(queue_name(name, envelopes[0].slot % QUEUES))
     with pytest.raises(Unroutable) as stopped:
         await publisher.publish(envelopes)
     assert stopped.value.confirmed == 0
@@ -333,7 +342,7 @@ async def test_a_message_that_is_no_envelope_is_passed_over_and_the_feed_is_susp
     async with await aio_pika.connect(amqp_url) as connection:
         channel = await connection.channel()
         await declare(channel, "exemption")
-        await channel.default_exchange.publish(aio_pika.Message(b"\xff junk"), routing_key=queue_name("exemption"))
+        await channel.default_exchange.publish(aio_pika.Message(b"\xff junk"), routing_key=queue_name("exemption", 2))
         subscriber = asyncio.create_task(Subscriber(amqp_url, "exemption", take, suspected.set).run())
         await asyncio.wait_for(suspected.wait(), 20)
         await end([subscriber])
@@ -347,14 +356,16 @@ async def test_a_healthy_message_that_died_with_crashes_of_ours_is_handled_alone
     async with await aio_pika.connect(amqp_url) as connection:
         channel = await connection.channel()
         await declare(channel, "exemption")
-        alive, grave = [await channel.get_queue(named("exemption")) for named in (queue_name, grave_name)]
+        envelopes = await follower.say("dead", "healthy")
+        number = envelopes[0].slot % QUEUES
+        alive, grave = [await channel.get_queue(named("exemption", number)) for named in (queue_name, grave_name)]
         await alive.purge()
-        await publisher.publish(await follower.say("dead", "healthy"))
+        await publisher.publish(envelopes)
         follower.feed.read = 0
         for _ in range(DELIVERY_LIMIT + 1):
             crashing = await connection.channel()
             taken: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
-            await (await crashing.get_queue(queue_name("exemption"))).consume(taken.put)
+            await (await crashing.get_queue(queue_name("exemption", number))).consume(taken.put)
             await asyncio.wait_for(taken.get(), 10)
             await crashing.close()
 

@@ -67,7 +67,7 @@ async def test_a_vhost_that_was_erased_and_made_again_is_filled_again_by_both_si
     await until(echoed(follower, "before-erasure"))
     await asyncio.to_thread(infra.new_vhost, urlsplit(amqp_url).path.removeprefix("/"))
     await say(source.service, "while-erased")
-    await until(is_taken_from(amqp_url, queue_name("exemption")))
+    await until(is_taken_from(amqp_url, queue_name("exemption", 0)))
     await until(connected(follower))
     await assert_flows_through_the_broker(pair, "after-erasure")
     await until(echoed(follower, "while-erased"))
@@ -75,9 +75,9 @@ async def test_a_vhost_that_was_erased_and_made_again_is_filled_again_by_both_si
 
 @pytest.mark.parametrize("named", [queue_name, grave_name], ids=["the queue", "its dead-letter queue"])
 async def test_a_queue_that_was_deleted_is_made_again(
-    pair: tuple[Node, Node], amqp_url: str, named: Callable[[str], str]
+    pair: tuple[Node, Node], amqp_url: str, named: Callable[[str, int], str]
 ) -> None:
-    queue = named("exemption")
+    queue = named("exemption", 0)
     source, follower = pair
     await until(connected(follower))
     await say(source.service, f"before-deletion-{queue}")
@@ -87,7 +87,7 @@ async def test_a_queue_that_was_deleted_is_made_again(
         await channel.queue_delete(queue)
     await say(source.service, f"while-deleted-{queue}")
     await until(is_taken_from(amqp_url, queue))
-    await until(is_taken_from(amqp_url, queue_name("exemption")))
+    await until(is_taken_from(amqp_url, queue_name("exemption", 0)))
     await assert_flows_through_the_broker(pair, f"after-deletion-{queue}")
     await until(echoed(follower, f"while-deleted-{queue}"))
 
@@ -105,7 +105,7 @@ async def test_with_rabbitmq_killed_the_system_goes_on_by_the_feed_and_returns_t
     assert (await follower.health())["broker"] == "down"
     assert (await follower.health())["ready"] is True
     await asyncio.to_thread(infra.rabbitmq.start)
-    await until(is_taken_from(amqp_url, queue_name("exemption")), 60)
+    await until(is_taken_from(amqp_url, queue_name("exemption", 0)), 60)
     await assert_flows_through_the_broker(pair, "after-kill")
     for number in range(3):
         await until(echoed(follower, f"killed-{number}", 10))
