@@ -8,7 +8,6 @@ import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, Literal
 
 import asyncpg
@@ -21,6 +20,7 @@ from shared.kernel.messages import Fact, Meta, command_id
 from shared.runtime.ending import raise_if_cancelled
 from shared.runtime.event_store import OUTAGE, Connection, Recorded
 from shared.runtime.feed import Envelope, Feed
+from shared.runtime.parking import let_go, park, pass_over
 from shared.runtime.points import reached
 from shared.runtime.records import fact_of
 from shared.runtime.service import AGAIN, Reaction, Service
@@ -29,8 +29,6 @@ from shared.runtime.telemetry import current_traceparent, span_from
 _PAGE = 500
 _POLL_SECONDS = {True: 30.0, False: 1.0}
 """How often the feeds are read while messages flow, and while they do not."""
-_NOT_YET = (timedelta(seconds=1), timedelta(seconds=60))
-"""First and longest pause before a reaction that was too early is tried again."""
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +47,8 @@ class _Batch:
     parked: set[Key]
     deployed_at: dict[str, int]
     holes: set[Key] = field(default_factory=set)
+    passed: dict[Key, int] = field(default_factory=dict)
+    """The highest version of each parked stream that was left for later."""
 
 
 class Consumer:
@@ -143,7 +143,7 @@ class Consumer:
         self._service.sequencer.wake()
 
     async def retry_not_yet(self) -> int:
-        """Try the streams again whose reaction was too early; how many were tried."""
+        """Try the streams again whose reaction was too early, or that a person let go on; how many were tried."""
         due = await self._service.pool.fetch(
             "select source, stream from parked where retry_at <= $1 order by retry_at limit 100", self._service.clock()
         )
@@ -187,7 +187,11 @@ class Consumer:
         return {(envelope.source, envelope.stream) for envelope in envelopes if await self._alone(envelope) == "hole"}
 
     async def _fill(self, source: str, stream: str, *, parked: bool = False) -> None:
-        """Read the stream's missing versions from its source and handle them, until one has to wait."""
+        """Read the stream's missing versions from its source and handle them, until one has to wait.
+
+        A parked stream stays so until all of it is handled: what comes meanwhile is passed over, and a crash half-way
+        leaves the mark by which the rest is found again.
+        """
         while True:
             last = await self._service.pool.fetchval(
                 "select version from inbox where source = $1 and stream = $2", source, stream
@@ -196,8 +200,10 @@ class Consumer:
             for envelope in page:
                 if await self._alone(envelope, unpark=parked) in ("hole", "parked"):
                     return
-                parked = False  # also for a duplicate: another replica was there, and may have had less than all
             if not page:
+                if parked:
+                    async with self._service.pool.acquire() as connection, connection.transaction():
+                        await let_go(connection, source, stream)
                 return
 
     async def _alone(self, envelope: Envelope, *, unpark: bool = False) -> Place:
@@ -223,7 +229,6 @@ class Consumer:
             batch = await self._open(connection, [envelope])
             if unpark:
                 batch.parked.discard(key)
-                await connection.execute("delete from parked where source = $1 and stream = $2", *key)
             place = self._place(batch, envelope)
             if place == "next":
                 ciphers = await self._service.keyring.ciphers({envelope.person} if envelope.person else ())
@@ -236,33 +241,28 @@ class Consumer:
                     except Recorded:
                         log.warning("consumer.carried_out_before", stream=envelope.stream, version=envelope.version)
                 batch.last[key] = envelope.version
-                await self._close(batch, [envelope])
+            await self._close(batch, [envelope])
+            if place == "next":
                 reached("effects.before")
             return place
 
     async def _open(self, connection: Connection, envelopes: Sequence[Envelope]) -> _Batch:
         """Lock the inbox rows of the batch's streams, in one order, so that two replicas cannot both handle one."""
         keys = sorted({(e.source, e.stream) for e in envelopes})
-        columns = [source for source, _ in keys], [stream for _, stream in keys]
-        await connection.execute(
-            "insert into inbox select *, 0 from unnest($1::text[], $2::text[]) on conflict do nothing", *columns
-        )
         rows = await connection.fetch(
-            "select i.source, i.stream, i.version, p.source is not null as parked, s.deployed_at from inbox as i "
-            "join unnest($1::text[], $2::text[]) as k (source, stream) using (source, stream) "
-            "left join parked as p using (source, stream) left join sources as s using (source) "
-            "order by i.source, i.stream for update of i",
-            *columns,
+            "select * from open_inbox($1, $2)", [source for source, _ in keys], [stream for _, stream in keys]
         )
         return _Batch(
             connection,
             last={(row["source"], row["stream"]): row["version"] for row in rows},
             parked={(row["source"], row["stream"]) for row in rows if row["parked"]},
-            deployed_at={row["source"]: row["deployed_at"] or 0 for row in rows},
+            deployed_at={row["source"]: row["deployed_at"] for row in rows},
         )
 
     async def _close(self, batch: _Batch, envelopes: Sequence[Envelope]) -> None:
-        """Remember the versions, and move each source's complete position over what joins it without a hole."""
+        """Remember the versions, also of what was passed over, and move each source's complete position over what joins
+        it without a hole."""
+        await pass_over(batch.connection, batch.passed)
         keys = list(batch.last)
         await batch.connection.execute(
             "update inbox as i set version = k.version from unnest($1::text[], $2::text[], $3::int[]) "
@@ -287,10 +287,11 @@ class Consumer:
     def _place(self, batch: _Batch, envelope: Envelope) -> Place:
         """Where the event stands to what was handled of its stream."""
         key = (envelope.source, envelope.stream)
-        if key in batch.parked:
-            return "parked"
         if envelope.version <= batch.last[key]:
             return "duplicate"
+        if key in batch.parked:
+            batch.passed[key] = max(envelope.version, batch.passed.get(key, 0))
+            return "parked"
         if key in batch.holes or envelope.version > batch.last[key] + 1:
             batch.holes.add(key)
             return "hole"
@@ -342,30 +343,11 @@ class Consumer:
 
     async def _park(self, envelope: Envelope, reason: str, detail: str, *, early: bool) -> Place:
         """Unless another replica has handled it since: what it failed at has passed."""
-        first, longest = _NOT_YET
         async with self._service.pool.acquire() as connection, connection.transaction():
             batch = await self._open(connection, [envelope])
             if (place := self._place(batch, envelope)) == "duplicate":
                 return place
-            await connection.execute(
-                """
-                insert into parked (source, stream, version, reason, detail, parked_at, retry_at)
-                values ($1, $2, $3, $4, $5, $6, case when $7 then $6::timestamptz + $8::interval end)
-                on conflict (source, stream) do update set
-                    version = excluded.version, reason = excluded.reason, detail = excluded.detail,
-                    attempts = parked.attempts + 1,
-                    retry_at = case when $7 then $6 + least($9, $8 * power(2, least(parked.attempts, 10))) end
-                """,
-                envelope.source,
-                envelope.stream,
-                envelope.version,
-                reason,
-                detail,
-                self._service.clock(),
-                early,
-                first,
-                longest,
-            )
+            await park(connection, envelope, reason, detail, self._service.clock(), early=early)
             return "parked"
 
 

@@ -1,0 +1,62 @@
+"""Parked streams: other services' streams that wait, because one of their facts could not be handled.
+
+`consumer.py` parks them, passes over what comes meanwhile, and lets them go once all of it is handled.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from shared import events
+from shared.runtime.event_store import Connection
+from shared.runtime.feed import Envelope
+
+NOT_YET = (timedelta(seconds=1), timedelta(seconds=60))
+"""First and longest pause before a reaction that was too early is tried again."""
+
+_PARK = """
+insert into parked as p
+    (source, stream, version, latest, type, event_id, case_id, person, reason, detail, parked_at, retry_at)
+values ($1, $2, $3, $3, $4, $5, $6, $7, $8, $9, $10, case when $11 then $10::timestamptz + $12::interval end)
+on conflict (source, stream) do update set
+    version = $3, latest = greatest(p.latest, $3), type = $4, event_id = $5, case_id = $6, person = $7,
+    reason = $8, detail = $9,
+    parked_at = case when p.version = $3 then p.parked_at else $10 end,
+    attempts = case when p.version = $3 then p.attempts + 1 else 1 end,
+    retry_at = case
+        when $11 then $10 + least($13, $12 * case when p.version = $3 then power(2, least(p.attempts, 10)) else 1 end)
+    end
+"""
+
+
+async def park(
+    connection: Connection, envelope: Envelope, reason: str, detail: str, now: datetime, *, early: bool
+) -> None:
+    """Let the stream of `envelope` wait at it: tried again later if it is only `early`, else until a person says so."""
+    await connection.execute(
+        _PARK,
+        *(envelope.source, envelope.stream, envelope.version, events.current(envelope.type)),
+        *(envelope.event_id, envelope.case_id, envelope.person, reason, detail),
+        *(now, early, *NOT_YET),
+    )
+
+
+async def pass_over(connection: Connection, passed: Mapping[tuple[str, str], int]) -> None:
+    """Remember the highest version of each parked (source, stream) that was left for later. Its inbox row is locked."""
+    if passed:
+        await connection.execute(
+            "update parked as p set latest = k.version from unnest($1::text[], $2::text[], $3::int[]) "
+            "as k (source, stream, version) where p.source = k.source and p.stream = k.stream and p.latest < k.version",
+            [source for source, _ in passed],
+            [stream for _, stream in passed],
+            list(passed.values()),
+        )
+
+
+async def let_go(connection: Connection, source: str, stream: str) -> None:
+    """End the wait of a stream that is handled, unless more of it was passed over after its source was last asked."""
+    version = await connection.fetchval(
+        "select version from inbox where source = $1 and stream = $2 for update", source, stream
+    )
+    await connection.execute(
+        "delete from parked where source = $1 and stream = $2 and latest <= $3", source, stream, version
+    )
