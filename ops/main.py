@@ -24,6 +24,11 @@ from ops.stack.stack import Stack, bring_down, erase, running_stack, stop_on_sig
 KEPT = "Stopped. The data is kept: `./zikao down --erase` removes it."
 INTERRUPTED = 130  # as shells have it
 
+MOST_REPLICAS = 6  # as many as our PostgreSQL has connections for
+Replicas = Annotated[
+    int, typer.Option(min=1, max=MOST_REPLICAS, help="How many processes of each service share its address and work.")
+]
+
 app = typer.Typer(
     name="zikao",
     help="Zikao runs the paperwork of self-taught higher education examinations (自考).",
@@ -41,22 +46,23 @@ app.command()(bench)
 
 
 @app.command()
-def up() -> None:
+def up(replicas: Replicas = 1) -> None:
     """Bring up PostgreSQL, RabbitMQ, the sandbox and the services, until Ctrl-C.
 
     Data and logs stay in .zikao/ of the checkout (or, where a server could not work there, in the folder shown).
     Servers that already run are used when ZIKAO_POSTGRES_ADMIN_URL and ZIKAO_AMQP_URL name them.
     """
-    with _stack() as (stack, screen):
+    with _stack(replicas) as (stack, screen):
         _serve(stack, screen)
 
 
 @app.command()
 def demo(
     leave: Annotated[bool, typer.Option("--exit", help="Stop everything after the story instead of serving.")] = False,
+    replicas: Replicas = 1,
 ) -> None:
     """Bring up the stack and carry a candidate through a 1+X exemption, then rebuild the trail from events alone."""
-    with _stack() as (stack, screen):
+    with _stack(replicas) as (stack, screen):
         story.run(stack, screen.console)
         if not leave:
             _serve(stack, screen)
@@ -95,12 +101,12 @@ def lock(context: typer.Context) -> None:
 
 
 @contextmanager
-def _stack() -> Iterator[tuple[Stack, Screen]]:
+def _stack(replicas: int) -> Iterator[tuple[Stack, Screen]]:
     """A Ctrl-C before it serves is a clean stop too, but what was asked for was not done."""
     screen = Screen()
     stop_on_signals()
     try:
-        with running_stack(place_of(), screen) as stack:
+        with running_stack(place_of(), screen, replicas) as stack:
             screen.table(stack.rows())
             yield stack, screen
     except KeyboardInterrupt:

@@ -106,4 +106,4 @@ def stack(infra: Infrastructure) -> Iterator[Stack]:
         whole.start()
         yield whole
     finally:
-        whole.processes.stop_all()
+        whole.stop()

@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -34,12 +34,14 @@ def start(
     pid_file: Path | None = None,
     user: ServerUser | None = None,
     folder: Path | None = None,
+    pass_fds: Collection[int] = (),
     at_our_death: str = "TERM",
 ) -> Child:
     """Start `command` with exactly this environment, as `user`, its output appended to `log`.
 
-    `pid_file` lets a later run recognise it (`wait_for_leftovers`). It gets a session of its own, so that a Ctrl-C in
-    the terminal reaches only us and we end things in order.
+    `pass_fds` are sockets of ours that it keeps under their numbers. `pid_file` lets a later run recognise it
+    (`wait_for_leftovers`). It gets a session of its own, so that a Ctrl-C in the terminal reaches only us and we end
+    things in order.
     """
     words = ["setpriv", "--pdeathsig", at_our_death]
     if user:
@@ -56,6 +58,7 @@ def start(
                 env=dict(environment),
                 cwd=folder or "/",
                 start_new_session=True,
+                pass_fds=pass_fds,
             )
 
     child = _starter.submit(begin).result()

@@ -35,6 +35,14 @@ class Ports:
                 return port
 
 
+def bound(port: int) -> socket.socket:
+    """A socket for processes to listen at; port 0 is whichever is free. It refuses until the first of them listens."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((LOOPBACK, port))
+    return listener
+
+
 def is_free(port: int) -> bool:
     with socket.socket() as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -27,7 +27,7 @@ READY_WITHIN = 60.0
 SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",  # a socket's path may not be longer than 107 bytes; a checkout's may
-    "max_connections": "200",
+    "max_connections": "400",  # a replica may take 20, of each service
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_min_messages": "warning",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,14 @@ class Program:
     base_url: str
     log: Path
     pid_file: Path
+    own_url: str | None = None
+    """Of a replica: where it answers alone, and not whoever of them is free."""
+    listeners: Sequence[socket.socket] = ()
+    """Bound by us and handed to it: what connects waits for a replica, also while one is replaced."""
+
+    @property
+    def ready_url(self) -> str:
+        return f"{self.own_url or self.base_url}/readyz"
 
     @property
     def last_lines(self) -> str:
@@ -46,10 +55,11 @@ class Processes:
             log=program.log,
             pid_file=program.pid_file,
             folder=CHECKOUT,
+            pass_fds=[listener.fileno() for listener in program.listeners],
         )
         self._running[program.name] = (program, child)
         until = time.monotonic() + ready_within
-        while (trouble := what_is_wrong(f"{program.base_url}/readyz")) is not None:
+        while (trouble := what_is_wrong(program.ready_url)) is not None:
             if child.poll() is not None:
                 raise Unserviceable(f"{program.name} ended while starting ({code_of(child)}):\n{program.last_lines}")
             if time.monotonic() > until:

@@ -7,8 +7,10 @@ import fcntl
 import os
 import shutil
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +18,7 @@ from ops.stack.children import Identity, wait_for_leftovers
 from ops.stack.environment import SANDBOX, Secrets, Surroundings, environment_for, existing_services
 from ops.stack.infrastructure import POSTGRES_VARIABLE, Infrastructure, NotOurs
 from ops.stack.places import CHECKOUT, Place, Unserviceable
+from ops.stack.ports import bound
 from ops.stack.processes import Processes, Program
 from ops.stack.screen import Row, Screen
 from shared.runtime.database import DATABASE, prepare
@@ -25,16 +28,21 @@ from shared.runtime.migrate import MigrationChanged
 class Stack:
     """A running stack. `base_url("exemption")` is where to talk to it; `processes` and `infra` are for fault tests."""
 
-    def __init__(self, infra: Infrastructure, screen: Screen) -> None:
+    def __init__(self, infra: Infrastructure, screen: Screen, replicas: int = 1) -> None:
         self.infra = infra
         self.place = infra.place
         self.secrets = Secrets(infra.place.data / "secrets.json")
         self.processes = Processes()
         self.programs: dict[str, Program] = {}
+        """By name: `exemption`, or of several replicas `exemption-1`, `exemption-2`."""
+        self._replicas = replicas
+        self._urls: dict[str, str] = {}
+        self._listeners: list[socket.socket] = []
         self._screen = screen
 
     def base_url(self, name: str) -> str:
-        return self.programs[name].base_url
+        """Of a service or the sandbox, whatever the number of its replicas."""
+        return self._urls[name]
 
     def start(self) -> None:
         """In order, each ready before the next: servers, database, sandbox, services."""
@@ -53,7 +61,7 @@ class Stack:
                     self._prepare_database(admin_url, services)
             self.programs = self._programs(services, admin_url, amqp_url)
             for program in self.programs.values():
-                with step(program.name, f"{program.base_url}/readyz"):
+                with step(program.name, program.ready_url):
                     self.processes.start(program)
 
     def _prepare_database(self, admin_url: str, services: tuple[str, ...]) -> None:
@@ -70,15 +78,21 @@ class Stack:
             ) from None
 
     def restart(self, name: str) -> None:
-        """Start again what a fault test has ended."""
+        """Start again what a fault test has ended: a service, or one of its replicas."""
         self.processes.start(self.programs[name])
+
+    def stop(self) -> None:
+        """All processes; the servers are the infrastructure's."""
+        self.processes.stop_all()
+        for listener in self._listeners:
+            listener.close()
 
     def rows(self) -> list[Row]:
         infra = self.infra
         return [
             Row("PostgreSQL", "ready", _without_password(infra.postgres_admin_url), infra.postgres_log),
             Row("RabbitMQ", "ready", _without_password(infra.amqp_url), infra.rabbitmq_log),
-            *(Row(name, "ready", program.base_url, program.log) for name, program in self.programs.items()),
+            *(Row(name, "ready", _addresses(program), program.log) for name, program in self.programs.items()),
         ]
 
     def _programs(self, services: tuple[str, ...], admin_url: str, amqp_url: str) -> dict[str, Program]:
@@ -86,7 +100,8 @@ class Stack:
         modules |= {service: f"services.{service}.main" for service in services}
         ports = {name: self.infra.ports.of(name) for name in modules}
         around = Surroundings(self.place, self.secrets, admin_url, amqp_url, ports)
-        return {
+        self._urls = {name: around.base_url(name) for name in modules}
+        alone = {
             name: Program(
                 name=name,
                 words=("-m", module),
@@ -97,22 +112,47 @@ class Stack:
             )
             for name, module in modules.items()
         }
+        if self._replicas == 1:
+            return alone
+        programs = [alone.pop(SANDBOX)] if SANDBOX in alone else []  # the outside world is one
+        programs += [replica for program in alone.values() for replica in self._replicas_of(program)]
+        return {program.name: program for program in programs}
+
+    def _replicas_of(self, program: Program) -> Iterator[Program]:
+        """All listen at the service's one socket, so the kernel deals connections out; each also has its own, where
+        its health and its metrics are asked for."""
+        shared = self._bound(urlsplit(program.base_url).port or 0)
+        for number in range(1, self._replicas + 1):
+            name, own = f"{program.name}-{number}", self._bound(0)
+            yield replace(
+                program,
+                name=name,
+                environment={**program.environment, "ZIKAO_LISTEN_FDS": f"{shared.fileno()},{own.fileno()}"},
+                log=self.place.logs / f"{name}.log",
+                pid_file=self.place.pids / f"{name}.pid",
+                own_url="http://{}:{}".format(*own.getsockname()),
+                listeners=(shared, own),
+            )
+
+    def _bound(self, port: int) -> socket.socket:
+        self._listeners.append(listener := bound(port))
+        return listener
 
 
 @contextmanager
-def running_stack(place: Place, screen: Screen) -> Iterator[Stack]:
+def running_stack(place: Place, screen: Screen, replicas: int = 1) -> Iterator[Stack]:
     """Everything up inside the block, everything down after it, however it ends."""
     place.make()
     stopping = screen.passing("Stopping ...")
     with only_one(place), ExitStack() as last:
         last.callback(stopping.stop)
-        stack = Stack(last.enter_context(Infrastructure(place)), screen)
+        stack = Stack(last.enter_context(Infrastructure(place)), screen, replicas)
         try:
             stack.start()
             yield stack
         finally:
             stopping.start()
-            stack.processes.stop_all()
+            stack.stop()
 
 
 @contextmanager
@@ -166,6 +206,10 @@ def stop_on_signals() -> None:
 
     for sign in ending:
         signal.signal(sign, stop)
+
+
+def _addresses(program: Program) -> str:
+    return program.base_url if program.own_url is None else f"{program.base_url}, itself {program.own_url}"
 
 
 def _without_password(url: str) -> str:

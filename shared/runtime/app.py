@@ -5,8 +5,10 @@ from the service; here are only health, metrics, the feed of events, and what ha
 """
 
 import os
+import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from typing import Annotated, Any, Protocol
 
 import httpx
@@ -126,7 +128,7 @@ def run(
     telemetry.log_as_json(definition.name)
     settings = Settings()  # type: ignore[call-arg] # from the environment
     telemetry.start(definition.name, settings.otlp_endpoint)
-    uvicorn.run(
+    config = uvicorn.Config(
         create_app(definition, settings, key_source=key_source, resources=resources),
         host=settings.host,
         port=settings.port,
@@ -139,6 +141,11 @@ def run(
         proxy_headers=False,  # `create_app` believes the proxies that the settings name, and no others
         timeout_graceful_shutdown=10,
     )
+    server = uvicorn.Server(config)
+    with suppress(KeyboardInterrupt):
+        server.run([socket.socket(fileno=number) for number in settings.listen_fds] or None)
+    if not server.started:
+        sys.exit("the service did not start")
 
 
 @asynccontextmanager

@@ -22,6 +22,11 @@ class Settings(BaseSettings):
     kek: SecretStr = Field(description="Key-encryption key that wraps every person's key: 32 bytes in base64.")
     host: str = Field(default="127.0.0.1", description="Address the HTTP server listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port the HTTP server listens on.")
+    listen_fds: Annotated[tuple[int, ...], NoDecode] = Field(
+        default=(),
+        description="Sockets that whoever started this process has bound, as numbers separated by commas; used instead "
+        "of host and port, so that several replicas answer at one address.",
+    )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Addresses or networks, separated by commas, whose X-Forwarded-For is believed. Limits count by "
@@ -47,9 +52,9 @@ class Settings(BaseSettings):
             raise ValueError(f"must be {KEK_BYTES} bytes, has {length}")
         return kek
 
-    @field_validator("trusted_proxies", mode="before")
+    @field_validator("trusted_proxies", "listen_fds", mode="before")
     @classmethod
-    def _proxies_are_listed(cls, given: object) -> object:
+    def _are_listed(cls, given: object) -> object:
         return tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
 
     @field_validator("trusted_proxies")
