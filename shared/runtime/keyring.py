@@ -6,7 +6,7 @@ Only a tombstone reads as `Erased`; a missing key or a database that does not an
 
 import hmac
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from time import monotonic
 
@@ -41,6 +41,10 @@ class Erased(Refused):
 
 class KeyMissing(Exception):
     """There is no key and no tombstone for this person: a fault, not an erasure."""
+
+
+class KeyringAway(ConnectionError):
+    """The keyring does not serve us now: an outage as much as a lost connection, and no word about anybody's key."""
 
 
 class Unreadable(Exception):
@@ -106,13 +110,19 @@ class Keyring:
         found = {p: kept[1] for p in wanted if (kept := self._kept.get(p)) is not None and kept[0] > fresh}
         missing = sorted(wanted - found.keys())
         if missing:
-            rows = await self._pool.fetch("select * from keyring.read_keys($1)", missing)
+            rows = await self._read(missing)
             for row in rows:
                 found[row["person"]] = None if row["erased"] else self._unwrap(row["person"], row["wrapped"])
             self._remember({person: found[person] for person in missing if person in found})
             if absent := wanted - found.keys():
                 raise KeyMissing(", ".join(sorted(absent)))
         return found
+
+    async def _read(self, persons: Sequence[str]) -> list[asyncpg.Record]:
+        try:
+            return await self._pool.fetch("select * from keyring.read_keys($1)", persons)
+        except asyncpg.InsufficientPrivilegeError as error:
+            raise KeyringAway("the keyring lets nobody in") from error
 
     def _unwrap(self, person: str, wrapped: bytes) -> Cipher:
         try:

@@ -13,7 +13,7 @@ import msgspec
 
 from shared.kernel.errors import Refused
 from shared.kernel.messages import Fact
-from shared.runtime.event_store import Connection, Projector, Tx
+from shared.runtime.event_store import OUTAGE, Connection, Projector, Tx
 from shared.runtime.keyring import KeyMissing, Keyring, Unreadable
 from shared.runtime.records import COLUMNS, SELECT, Record, Undecodable, UnknownType, fact_of
 from shared.runtime.service import ServiceDefinition
@@ -127,6 +127,8 @@ async def _history(connection: Connection, service: str, keyring: Keyring) -> As
             ciphers = await keyring.ciphers({record.person for record in records if record.person})
         except KeyMissing as missing:
             raise Stopped(f"There is no key and no tombstone for {missing}.") from missing
+        except OUTAGE as outage:
+            raise Stopped("The keyring does not answer, which says nothing about anybody: try again later.") from outage
         facts = []
         for record in records:
             try:

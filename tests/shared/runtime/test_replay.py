@@ -1,7 +1,7 @@
 """Replay on a real PostgreSQL: what the events say and what the read models say are compared row by row."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace as changed
 from uuid import uuid4
 
@@ -11,7 +11,9 @@ import pytest
 from shared.events.identity import MobileReplaced
 from shared.kernel.messages import Event, Fact, Meta
 from shared.kernel.time import utc_now
+from shared.runtime.database import with_database
 from shared.runtime.event_store import Connection, Tx, View
+from shared.runtime.keyring import Keyring
 from shared.runtime.replay import Comparison, Stopped, Table, compare, replace
 from shared.runtime.service import Service
 from shared.testing.stores import KEK, pool_of, prepared
@@ -187,3 +189,22 @@ async def test_an_append_waits_until_the_rows_are_put_back(toy: Service) -> None
         assert not done
     await writing
     assert (await compared(toy)).differing == 0
+
+
+@pytest.mark.parametrize("rebuild", [compare, replace])
+async def test_a_keyring_outage_stops_the_replay_replaces_nothing_and_is_no_erasure(
+    toy: Service, template: str, rebuild: Callable[..., Awaitable[object]]
+) -> None:
+    here = await toy.pool.fetchval("select current_database()")
+    owner = await asyncpg.connect(with_database(template, here))
+    await toy.pool.execute("update toys set notes = 9 where thing = 'a'")
+    await owner.execute("revoke execute on function keyring.read_keys from identity")
+    async with toy.reading() as connection:
+        with pytest.raises(Stopped, match="The keyring does not answer"):
+            await rebuild(connection, toy.definition, Keyring(toy.pool, KEK))
+        assert await connection.fetchval("select notes from toys where thing = 'a'") == 9
+        assert await connection.fetchval("select count(*) from claims") == 1
+        await owner.execute("grant execute on function keyring.read_keys to identity")
+        comparison = await compare(connection, toy.definition, Keyring(toy.pool, KEK))
+    assert (comparison.differing, table_of(comparison, "claims").rebuilt) == (1, 1)
+    await owner.close()
