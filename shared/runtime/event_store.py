@@ -137,7 +137,9 @@ class Tx:
 
 
 @dataclass(frozen=True)
-class _Loaded:
+class Loaded:
+    """A stream as it stands: its state, its version and the hash of its last event."""
+
     state: Any
     version: int
     hash: bytes
@@ -164,7 +166,7 @@ class Work:
         self._keyring = keyring
         self._projector = projector
         self._digest = digest
-        self._loaded: dict[str, _Loaded] = {}
+        self._loaded: dict[str, Loaded] = {}
         self._executed = 0
 
     def new_id(self, label: str = "") -> str:
@@ -176,12 +178,12 @@ class Work:
         loaded = await self._load(decider, stream_name(decider.kind, subject))
         return loaded.state, loaded.version
 
-    async def _load(self, decider: Decider[Any, Any, Any, Any], stream: str) -> _Loaded:
+    async def _load(self, decider: Decider[Any, Any, Any, Any], stream: str) -> Loaded:
         if stream not in self._loaded:
             records = await records_of(self.tx.connection, stream)
             facts = await decoded(self._source, records, self._keyring)
             state = decider.replay(fact.event for fact in facts)
-            self._loaded[stream] = _Loaded(state, len(records), records[-1].hash if records else GENESIS)
+            self._loaded[stream] = Loaded(state, len(records), records[-1].hash if records else GENESIS)
         return self._loaded[stream]
 
     async def execute(
@@ -220,7 +222,7 @@ class Work:
         state = loaded.state
         for event in events:
             state = decider.evolve(state, event)
-        self._loaded[stream] = _Loaded(state, receipt.version, records[-1].hash if records else loaded.hash)
+        self._loaded[stream] = Loaded(state, receipt.version, records[-1].hash if records else loaded.hash)
         self.receipt = self.receipt or receipt
         await self._projector.project(
             self.tx,
