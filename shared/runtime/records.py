@@ -5,7 +5,6 @@ Sealing, upcasting and the hash chain happen here and only here. Pure but for th
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -31,8 +30,7 @@ class Undecodable(Exception):
     """An event whose body does not fit its type."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """One row of `events`, without its sequence number. `body` is the exact stored text."""
 
     stream: str
@@ -52,7 +50,7 @@ class Record:
     hash: bytes
 
 
-COLUMNS = tuple(Record.__dataclass_fields__)
+COLUMNS = Record.__struct_fields__
 SELECT = ", ".join(COLUMNS)
 
 
@@ -61,28 +59,49 @@ def chained(record: Record) -> bytes:
 
     A null has the length 2^32 - 1; a time is its whole microseconds since 1970 UTC in decimal.
     """
-    digest = sha256(record.previous_hash)
-    for value in (
-        record.stream,
-        record.version,
-        record.type,
-        record.event_id,
-        record.command_id,
-        record.case_id,
-        record.person,
-        record.actor,
-        record.causation,
-        record.correlation,
-        record.traceparent,
-        microseconds(record.recorded_at),
-        record.body,
-    ):
-        if value is None:
-            digest.update(b"\xff\xff\xff\xff")
-        else:
-            text = str(value).encode()
-            digest.update(len(text).to_bytes(4, "big") + text)
-    return digest.digest()
+    meta = Meta(
+        command_id=record.command_id,
+        actor=record.actor,
+        at=record.recorded_at,
+        case=record.case_id,
+        person=record.person,
+        causation=record.causation,
+        correlation=record.correlation,
+        traceparent=record.traceparent,
+    )
+    own = _measured(record.stream), _own(record.version, record.type, record.event_id), _shared(meta)
+    return sha256(b"".join((record.previous_hash, *own, _measured(record.body)))).digest()
+
+
+def _measured(value: object) -> bytes:
+    """Its text, with the length in four bytes before it."""
+    if value is None:
+        return b"\xff\xff\xff\xff"
+    text = str(value).encode()
+    return len(text).to_bytes(4, "big") + text
+
+
+def _own(version: int, kind: str, event_id: UUID) -> bytes:
+    """What the chain covers of one event, before the columns that it shares with all of its command."""
+    return _measured(version) + _measured(kind) + _measured(event_id)
+
+
+def _shared(meta: Meta) -> bytes:
+    return b"".join(
+        map(
+            _measured,
+            (
+                meta.command_id,
+                meta.case,
+                meta.person,
+                meta.actor,
+                meta.causation,
+                meta.correlation,
+                meta.traceparent,
+                microseconds(meta.at),
+            ),
+        )
+    )
 
 
 def record_all(
@@ -90,26 +109,32 @@ def record_all(
 ) -> list[Record]:
     """The records that continue `stream` after `version`, whose last hash is `previous`."""
     records = []
+    place, shared = _measured(stream), _shared(meta)
     for number, event in enumerate(new, start=version + 1):
-        unchained = Record(
-            stream=stream,
-            version=number,
-            type=event.name,
-            event_id=uuid5(meta.command_id, f"{stream}/{number}"),
-            command_id=meta.command_id,
-            case_id=meta.case,
-            person=meta.person,
-            actor=meta.actor,
-            causation=meta.causation,
-            correlation=meta.correlation,
-            traceparent=meta.traceparent,
-            recorded_at=meta.at,
-            body=_encode(event, stream, number, cipher),
-            previous_hash=previous,
-            hash=b"",
+        event_id = uuid5(meta.command_id, f"{stream}/{number}")
+        body = _encode(event, stream, number, cipher)
+        own = _own(number, event.name, event_id)
+        head = sha256(b"".join((previous, place, own, shared, _measured(body)))).digest()
+        records.append(
+            Record(
+                stream=stream,
+                version=number,
+                type=event.name,
+                event_id=event_id,
+                command_id=meta.command_id,
+                case_id=meta.case,
+                person=meta.person,
+                actor=meta.actor,
+                causation=meta.causation,
+                correlation=meta.correlation,
+                traceparent=meta.traceparent,
+                recorded_at=meta.at,
+                body=body,
+                previous_hash=previous,
+                hash=head,
+            )
         )
-        previous = chained(unchained)
-        records.append(replace(unchained, hash=previous))
+        previous = head
     return records
 
 
@@ -136,7 +161,7 @@ def fact_of(source: str, record: Record, ciphers: Ciphers, position: int | None 
         source=source,
         stream=record.stream,
         version=record.version,
-        event=_decode(record, ciphers),
+        event=event_of(record.stream, record.version, record.type, record.person, record.body, ciphers),
         id=record.event_id,
         meta=Meta(
             command_id=record.command_id,
@@ -161,24 +186,25 @@ def _decoder(event: type[Event]) -> msgspec.json.Decoder[Event]:
     return _DECODERS[event]
 
 
-def _decode(record: Record, ciphers: Ciphers) -> Event:
-    retired = record.type in registry.UPCASTERS
-    kind = registry.EVENTS.get(registry.current(record.type))
+def event_of(stream: str, version: int, name: str, person: str | None, text: str, ciphers: Ciphers) -> Event:
+    """The event in a body: decoded, upcast, unsealed."""
+    retired = name in registry.UPCASTERS
+    kind = registry.EVENTS.get(registry.current(name))
     if kind is None:
-        raise UnknownType(record.type)
+        raise UnknownType(name)
     sealed = personal_fields(kind)
     try:
         if not retired and not sealed:
-            return _decoder(kind).decode(record.body)
-        body = msgspec.json.decode(record.body)
-        cipher = ciphers[record.person] if record.person else None
+            return _decoder(kind).decode(text)
+        body = msgspec.json.decode(text)
+        cipher = ciphers[person] if person else None
         for field, value in body.items():
             # which fields a retired type sealed is no longer known, so there the mark alone tells
             if (retired or field in sealed) and isinstance(value, str) and value.startswith(_SEALED):
-                body[field] = _unsealed(value, record, field, cipher, sealed.get(field, str))
-        return msgspec.convert(_upcast(record.type, body), kind)
+                body[field] = _unsealed(value, _place(stream, version, field), cipher, sealed.get(field, str))
+        return msgspec.convert(_upcast(name, body), kind)
     except msgspec.MsgspecError as error:
-        raise Undecodable(f"{record.type}: {type(error).__name__}") from error
+        raise Undecodable(f"{name}: {type(error).__name__}") from error
 
 
 def _upcast(name: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -187,10 +213,9 @@ def _upcast(name: str, body: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-def _unsealed(value: str, record: Record, field: str, cipher: Cipher | None, kind: Any) -> Any:
+def _unsealed(value: str, place: bytes, cipher: Cipher | None, kind: Any) -> Any:
     if cipher is None:
         return erased_value(kind)
-    place = _place(record.stream, record.version, field)
     try:
         sealed = base64.b64decode(value.removeprefix(_SEALED), validate=True)
     except ValueError as error:

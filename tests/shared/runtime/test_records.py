@@ -1,11 +1,12 @@
 """A record on its way into the store and out: chained over every column, sealed where personal, upcast when retired."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from shared.events import Upcaster
 from shared.events.identity import MobileReplaced, SmsCodeMistyped
@@ -51,6 +52,22 @@ def test_the_hash_covers_every_column(column: str) -> None:
     assert chained(written) == written.hash
     changed: dict[str, Any] = {column: _another(getattr(written, column))}
     assert chained(replace(written, **changed)) != written.hash
+
+
+def test_the_hash_can_be_worked_out_by_anybody_from_its_description() -> None:
+    """What stands in stores for ever: an auditor's program of another make must come to the same."""
+    second = record_all([SmsCodeMistyped(purpose="register")] * 2, "toy-2", 6, bytes(range(32)), META, None)[1]
+    text = b""
+    for column in COLUMNS:
+        value = getattr(second, column)
+        if column in ("previous_hash", "hash"):
+            continue
+        if column == "recorded_at":
+            value = 1_772_355_600_000_000
+        shown = str(value).encode()
+        text += len(shown).to_bytes(4, "big") + shown
+    assert second.version == 8
+    assert sha256(second.previous_hash + text).digest() == second.hash
 
 
 @pytest.mark.parametrize("column", ["case_id", "person", "causation", "correlation", "traceparent"])

@@ -1,13 +1,13 @@
 """The trail of a case, rebuilt from the events of three stores on a real PostgreSQL."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 from uuid import UUID, uuid4, uuid5
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
 from shared.events.exemption import ApplicationReturned, ApplicationSubmitted
 from shared.kernel.messages import ERASED
