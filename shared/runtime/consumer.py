@@ -7,7 +7,8 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 import asyncpg
@@ -16,7 +17,8 @@ from opentelemetry.trace import SpanKind
 
 from shared import events
 from shared.kernel.errors import NotYet, Refused
-from shared.kernel.messages import Fact, Meta, command_id
+from shared.kernel.messages import Command, Fact, Meta, Receipt, command_id
+from shared.runtime.batch import Batch
 from shared.runtime.ending import raise_if_cancelled
 from shared.runtime.event_store import OUTAGE, Connection, Recorded
 from shared.runtime.feed import Envelope, Feed
@@ -36,6 +38,7 @@ log = structlog.get_logger(__name__)
 Key = tuple[str, str]
 """(source, stream)"""
 Place = Literal["next", "duplicate", "hole", "parked"]
+CarryOut = Callable[[Command, Meta, bytes], Awaitable[Receipt]]
 
 
 @dataclass
@@ -174,11 +177,16 @@ class Consumer:
             ciphers = await self._service.keyring.ciphers(
                 {e.person for e in envelopes if e.person and events.current(e.type) in self._reactions}
             )
+            asked: list[tuple[Envelope, Any, Meta]] = []
             for envelope in envelopes:
                 if self._place(batch, envelope) == "next":
-                    for number, command in enumerate(self._commands(batch, envelope, ciphers)):
-                        await self._react(connection, envelope, number, command)
+                    asked += self._asked(batch, envelope, ciphers)
                     batch.last[envelope.source, envelope.stream] = envelope.version
+            commands = Batch(self._service, connection)
+            await commands.foresee((command, meta) for _, command, meta in asked)
+            for envelope, command, meta in asked:
+                await self._react(commands.carry_out, envelope, command, meta)
+            await commands.finish()
             await self._close(batch, envelopes)
             reached("effects.before")
             return batch.holes
@@ -232,10 +240,10 @@ class Consumer:
             place = self._place(batch, envelope)
             if place == "next":
                 ciphers = await self._service.keyring.ciphers({envelope.person} if envelope.person else ())
-                for number, command in enumerate(self._commands(batch, envelope, ciphers)):
+                for _, command, meta in self._asked(batch, envelope, ciphers):
                     try:
                         async with connection.transaction():
-                            await self._react(connection, envelope, number, command)
+                            await self._react(partial(self._service.carry_out, connection), envelope, command, meta)
                     except Refused as refused:
                         await self._refused(connection, envelope, refused)
                     except Recorded:
@@ -297,7 +305,7 @@ class Consumer:
             return "hole"
         return "next"
 
-    def _commands(self, batch: _Batch, envelope: Envelope, ciphers: Any) -> list[Any]:
+    def _asked(self, batch: _Batch, envelope: Envelope, ciphers: Any) -> list[tuple[Envelope, Any, Meta]]:
         """The commands of all reactions to this fact; an event nobody reacts to is not even decoded.
 
         A later version of a fact we react to, from a source that runs newer code, waits until we run that code too.
@@ -313,22 +321,25 @@ class Consumer:
         if not reactions:
             return []
         fact: Fact[Any] = fact_of(envelope.source, envelope.record(), ciphers, envelope.position)
-        return [command for reaction in reactions for command in reaction.react(fact)]
+        commands = [command for reaction in reactions for command in reaction.react(fact)]
+        return [(envelope, command, self._meta(envelope, number)) for number, command in enumerate(commands)]
 
-    async def _react(self, connection: Connection, envelope: Envelope, number: int, command: Any) -> None:
+    def _meta(self, envelope: Envelope, number: int) -> Meta:
+        return Meta(
+            command_id=command_id(self._service.name, str(envelope.event_id), str(number)),
+            actor=self._service.name,
+            at=self._service.clock(),
+            case=envelope.case_id,
+            person=envelope.person,
+            causation=envelope.event_id,
+            correlation=envelope.correlation,
+        )
+
+    async def _react(self, carry_out: CarryOut, envelope: Envelope, command: Any, meta: Meta) -> None:
         """Carry out one command of a reaction, in the trace that the fact was recorded in."""
         with span_from(envelope.traceparent, f"react {type(command).__name__}", kind=SpanKind.CONSUMER):
-            meta = Meta(
-                command_id=command_id(self._service.name, str(envelope.event_id), str(number)),
-                actor=self._service.name,
-                at=self._service.clock(),
-                case=envelope.case_id,
-                person=envelope.person,
-                causation=envelope.event_id,
-                correlation=envelope.correlation,
-                traceparent=current_traceparent(),
-            )
-            await self._service.carry_out(connection, command, meta, self._service.digest(command))
+            meta = replace(meta, traceparent=current_traceparent())
+            await carry_out(command, meta, self._service.digest(command))
 
     async def _refused(self, connection: Connection, envelope: Envelope, refused: Refused) -> None:
         """Our own rules said no to what the fact asked for: that is an outcome, kept with its code."""

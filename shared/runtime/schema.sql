@@ -192,6 +192,64 @@ begin
     order by e.version;
 end $$;
 
+-- The appends of several commands, all or none. As in `append` command ids come first, heads second, sequence numbers
+-- last; and each in one order whoever comes, so that two batches never wait for each other. A head is moved from the
+-- version that is `known` of it, 0 for a stream that is new.
+create function append_all(
+    command_ids uuid [], digests bytea [], receipts text [], carried_out_at timestamptz [],
+    heads text [], known integer [], reached integer [], last_hashes bytea [],
+    streams_of text [], versions integer [], types text [], event_ids uuid [], commands_of uuid [],
+    cases text [], persons text [], actors text [], causations uuid [], correlations uuid [], traceparents text [],
+    times timestamptz [], bodies text [], previous bytea [], hashes bytea []
+) returns void language plpgsql as $$
+declare
+    begun integer;
+    moved integer;
+begin
+    insert into commands
+    select c.id, c.digest, c.receipt::json, c.at
+    from unnest(command_ids, digests, receipts, carried_out_at) as c (id, digest, receipt, at)
+    order by c.id
+    on conflict do nothing;
+    get diagnostics moved = row_count;
+    if moved < cardinality(command_ids) then
+        raise exception 'one of % commands is recorded already', cardinality(command_ids) using errcode = 'ZK002';
+    end if;
+    insert into streams
+    select h.stream, h.reached, h.hash
+    from unnest(heads, known, append_all.reached, last_hashes) as h (stream, known, reached, hash)
+    where h.known = 0
+    order by h.stream
+    on conflict do nothing;
+    get diagnostics begun = row_count;
+    moved := 0;
+    if begun < cardinality(heads) then
+        perform from streams as s where s.stream = any(heads) order by s.stream for update;
+        update streams as s set version = h.reached, hash = h.hash
+        from unnest(heads, known, append_all.reached, last_hashes) as h (stream, known, reached, hash)
+        where s.stream = h.stream and s.version = h.known;
+        get diagnostics moved = row_count;
+    end if;
+    if begun + moved < cardinality(heads) then
+        raise exception 'one of % streams is at another version', cardinality(heads) using errcode = 'ZK003';
+    end if;
+    insert into events (
+        stream, version, type, event_id, command_id, case_id, person, actor, causation, correlation, traceparent,
+        recorded_at, body, previous_hash, hash
+    )
+    select
+        e.stream, e.version, e.type, e.event_id, e.command_id, e.case_id, e.person, e.actor,
+        e.causation, e.correlation, e.traceparent, e.recorded_at, e.body::json, e.previous_hash, e.hash
+    from unnest(
+        streams_of, versions, types, event_ids, commands_of, cases, persons, actors, causations, correlations,
+        traceparents, times, bodies, previous, hashes
+    ) with ordinality as e (
+        stream, version, type, event_id, command_id, case_id, person, actor, causation, correlation, traceparent,
+        recorded_at, body, previous_hash, hash, place
+    )
+    order by e.place;
+end $$;
+
 -- Lock the inbox rows of these streams, in the order given, so that two replicas cannot both handle one, and say where
 -- each stands. What is parked is read by a statement after the locks: who held them may have let a stream go on.
 create function open_inbox(sources text [], streams text [])

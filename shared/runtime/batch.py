@@ -1,0 +1,187 @@
+"""A batch: several commands in one transaction, whose reading and writing is done for all of them at once.
+
+Run by the consumer for its reactions to many facts. Commands are carried out in their order, each on the state that
+those before it left; only the way to the database is shared: one query reads the streams they will load, one statement
+appends what they recorded, and then the read models follow. All of it happens or nothing.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, NoReturn, cast
+
+import asyncpg
+import msgspec
+
+from shared.kernel.decider import Decider
+from shared.kernel.messages import Command, Fact, Meta, Receipt, stream_name
+from shared.runtime.event_store import Conflict, Connection, Loaded, Projector, Recorded, Tx, Work, decoded
+from shared.runtime.records import COLUMNS, GENESIS, SELECT, Record
+from shared.runtime.service import Service
+
+_LOAD_ALL = f"select {SELECT} from events where stream = any($1) order by stream, version"  # noqa: S608 - columns of ours
+_APPEND_ALL = f"select append_all({', '.join(f'${n}' for n in range(1, 9 + len(COLUMNS)))})"
+_columns = attrgetter(*COLUMNS)
+
+AnyDecider = Decider[Any, Any, Any, Any]
+
+
+class Batch:
+    """`foresee` the commands, `carry_out` each in its order, `finish`: all in the transaction of `connection`."""
+
+    def __init__(self, service: Service, connection: Connection) -> None:
+        self.loaded: dict[str, Loaded] = {}
+        self.heads: dict[str, int] = {}
+        """The streams that are written to, with the version at which the database has them."""
+        self.commands: list[tuple[Any, ...]] = []
+        self.records: list[Record] = []
+        self.facts: list[Fact[Any]] = []
+        self._service = service
+        self._connection = connection
+        self._direct = False
+
+    async def foresee(self, asked: Iterable[tuple[Command, Meta]]) -> None:
+        """Read what the commands will load: try each until it misses a stream, read all that were missed, and again.
+
+        That may be less than all, since nothing is decided yet; `carry_out` reads the rest by itself.
+        """
+        waiting = list(asked)
+        while waiting:
+            missing: dict[str, AnyDecider] = {}
+            waiting = [(command, meta) for command, meta in waiting if await self._misses(command, meta, missing)]
+            await self.read(missing)
+
+    async def _misses(self, command: Command, meta: Meta, missing: dict[str, AnyDecider]) -> bool:
+        """Whether there may be more to read once `missing` is read."""
+        try:
+            await self._handler(command)(_Foresight(self, self._service, meta, missing), command)
+        except _Unread:
+            return True
+        except _Direct:
+            self._direct = True
+        except Exception:  # noqa: BLE001, S110 - the end of the foresight, or a refusal that `carry_out` meets again
+            pass
+        return False
+
+    async def read(self, streams: Mapping[str, AnyDecider]) -> None:
+        if not streams:
+            return
+        records = [Record(*row) for row in await self._connection.fetch(_LOAD_ALL, list(streams))]
+        facts = await decoded(self._service.name, records, self._service.keyring)
+        self.loaded |= {name: Loaded(decider.initial, 0, GENESIS) for name, decider in streams.items()}
+        for name, history in groupby(zip(records, facts, strict=True), key=lambda each: each[0].stream):
+            rows = list(history)
+            state = streams[name].replay(fact.event for _, fact in rows)
+            self.loaded[name] = Loaded(state, len(rows), rows[-1][0].hash)
+
+    async def carry_out(self, command: Command, meta: Meta, digest: bytes) -> Receipt:
+        """As `Service.carry_out`, but that nothing is written before `finish`."""
+        if self._direct:  # somebody asks the read models, so they have to follow at once
+            return await self._service.carry_out(self._connection, command, meta, digest)
+        work = _Later(self, self._service, meta, digest)
+        await self._handler(command)(work, command)
+        if work.receipt is None:
+            raise TypeError(f"the handler of {type(command).__name__} executed nothing")
+        return work.receipt
+
+    async def finish(self) -> None:
+        """Append first, and the read models after it: a single command takes its locks in the same order.
+
+        Raises `Conflict` or `Recorded`, without saying by whose fault.
+        """
+        if self.commands:
+            await self._append()
+        await self._service.projector.project(Tx(self._connection, self._service.keyring), self.facts)
+
+    async def _append(self) -> None:
+        heads = [(name, known, self.loaded[name].version, self.loaded[name].hash) for name, known in self.heads.items()]
+        try:
+            await self._connection.execute(
+                _APPEND_ALL,
+                *_turned(self.commands, 4),
+                *_turned(heads, 4),
+                *_turned([_columns(record) for record in self.records], len(COLUMNS)),
+            )
+        except asyncpg.PostgresError as error:
+            if error.sqlstate == "ZK002":
+                raise Recorded from error
+            if error.sqlstate == "ZK003":
+                raise Conflict from error
+            raise
+
+    def _handler(self, command: Command) -> Any:
+        return self._service.definition.handlers[type(command)]
+
+
+def _turned(rows: Sequence[tuple[Any, ...]], width: int) -> list[Sequence[Any]]:
+    """Rows as columns."""
+    return list(zip(*rows, strict=True)) if rows else [()] * width
+
+
+class _Direct(Exception):
+    """A handler speaks to the database itself, where nothing stands yet of what the batch did so far."""
+
+
+class _Unread(Exception):
+    """A handler loads what is not read yet."""
+
+
+class _Foreseen(Exception):
+    """A handler has come to its first decision."""
+
+
+class _NoConnection:
+    def __getattr__(self, name: str) -> NoReturn:
+        raise _Direct(name)
+
+
+class _Noted(Projector):
+    """The read models wait for `Batch.finish`."""
+
+    def __init__(self, batch: Batch) -> None:
+        super().__init__(())
+        self._batch = batch
+
+    async def project(self, _: Tx, facts: Iterable[Fact[Any]]) -> None:
+        self._batch.facts.extend(facts)
+
+
+class _Later(Work):
+    """A command whose writing waits for `Batch.finish`."""
+
+    def __init__(self, batch: Batch, service: Service, meta: Meta, digest: bytes) -> None:
+        tx = Tx(cast(Connection, _NoConnection()), service.keyring)
+        super().__init__(tx, service.name, service.keyring, _Noted(batch), meta, digest, None)
+        self._batch = batch
+        self._loaded = batch.loaded
+
+    async def _load(self, decider: AnyDecider, stream: str) -> Loaded:
+        if stream not in self._loaded:
+            await self._batch.read({stream: decider})
+        return self._loaded[stream]
+
+    async def _append(self, stream: str, version: int, records: Sequence[Record], meta: Meta, receipt: Receipt) -> None:
+        text = msgspec.json.encode(receipt).decode()
+        self._batch.commands.append((meta.command_id, self._digest, text, meta.at))
+        if records:
+            self._batch.heads.setdefault(stream, version)
+            self._batch.records.extend(records)
+
+
+class _Foresight(_Later):
+    """A command that is tried until it knows no further: it decides and records nothing."""
+
+    def __init__(self, batch: Batch, service: Service, meta: Meta, missing: dict[str, AnyDecider]) -> None:
+        super().__init__(batch, service, meta, b"")
+        self._missing = missing
+
+    async def _load(self, decider: AnyDecider, stream: str) -> Loaded:
+        if stream not in self._loaded:
+            self._missing[stream] = decider
+            raise _Unread(stream)
+        return self._loaded[stream]
+
+    async def execute(self, decider: AnyDecider, subject: str, *_: Any, **__: Any) -> Receipt:
+        if (stream := stream_name(decider.kind, subject)) not in self._loaded:
+            self._missing[stream] = decider
+        raise _Foreseen
