@@ -1,7 +1,6 @@
-"""PostgreSQL and RabbitMQ for a stack or a test run: those named in the environment, else our own.
+"""PostgreSQL and RabbitMQ for a stack or a test run: those named in the environment, else Docker's, else native ones.
 
-`./zikao up`, `demo` and `test` and `tests/conftest.py` all come through here. (The way over a Docker engine, when it
-comes, is a third pair beside these two; nothing else needs to know.)
+`./zikao up`, `demo` and `test` and `tests/conftest.py` all come through here; nothing else needs to know which it is.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ops.stack import docker
 from ops.stack.children import Identity, wait_for_leftovers
 from ops.stack.packages import found_rabbitmq, rabbitmq_software
 from ops.stack.places import Place, Unserviceable, make_private, place_of
@@ -57,12 +57,21 @@ class Infrastructure:
     ) -> None:
         self._own_rabbitmq.stop()
         self._own_postgres.stop()
+        if (compose := self.__dict__.get("_docker")) is not None:  # asked for, so it was started
+            compose.stop()
+
+    @cached_property
+    def _docker(self) -> docker.Compose | None:
+        """Asked only when a server is needed that the environment does not name."""
+        return docker.chosen(self.place, self.ports)
 
     @cached_property
     def postgres_admin_url(self) -> str:
         """An address that may create databases and roles."""
         if self._given_postgres:
             return self._given_postgres
+        if self._docker:
+            return self._docker.postgres_admin_url
         self._own_postgres.start()
         return self._own_postgres.admin_url
 
@@ -71,31 +80,33 @@ class Infrastructure:
         """The broker's main vhost."""
         if self._given_amqp:
             return self._given_amqp
+        if self._docker:
+            return self._docker.amqp_url
         self._own_rabbitmq.start()
         return self._own_rabbitmq.url()
 
     @property
     def postgres_log(self) -> Path | None:
-        """Nothing when the server is not ours."""
-        return None if self._given_postgres else self._own_postgres.log
+        """Nothing when the server is not ours, or Docker keeps its log."""
+        return None if self._given_postgres or self._docker else self._own_postgres.log
 
     @property
     def rabbitmq_log(self) -> Path | None:
-        return None if self._given_amqp else self._own_rabbitmq.log
+        return None if self._given_amqp or self._docker else self._own_rabbitmq.log
 
     @property
     def rabbitmq_is_here(self) -> bool:
-        return bool(self._given_amqp) or found_rabbitmq(self.place) is not None
+        return bool(self._given_amqp or self._docker) or found_rabbitmq(self.place) is not None
 
     def unpack_rabbitmq(self) -> None:
         rabbitmq_software(self.place)
 
     def new_vhost(self, name: str) -> str:
-        """An empty vhost on our own node. A broker given by its URL is used as it is: its one vhost is shared."""
-        return self.amqp_url if self._given_amqp else self.rabbitmq.new_vhost(name)
+        """An empty vhost on our own node. A broker that is not native is used as it is: its one vhost is shared."""
+        return self.amqp_url if self._given_amqp or self._docker else self.rabbitmq.new_vhost(name)
 
     def drop_vhost(self, name: str) -> None:
-        if not self._given_amqp:
+        if not (self._given_amqp or self._docker):
             self.rabbitmq.drop_vhost(name)
 
     @property
@@ -103,6 +114,8 @@ class Infrastructure:
         """Our own node, running, for tests that stop it or kill it."""
         if self._given_amqp:
             raise NotOurs(f"The broker named by {AMQP_VARIABLE} is not ours to stop; unset it for this.")
+        if self._docker:
+            raise NotOurs(f"The broker is Docker's; set {docker.VARIABLE}=off for this.")
         _ = self.amqp_url
         return self._own_rabbitmq
 
@@ -111,6 +124,8 @@ class Infrastructure:
         """Our own server, running, for tests that stop it or kill it."""
         if self._given_postgres:
             raise NotOurs(f"The server named by {POSTGRES_VARIABLE} is not ours to stop; unset it for this.")
+        if self._docker:
+            raise NotOurs(f"The server is Docker's; set {docker.VARIABLE}=off for this.")
         _ = self.postgres_admin_url
         return self._own_postgres
 

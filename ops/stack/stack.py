@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ops.stack import docker
 from ops.stack.children import Identity, wait_for_leftovers
 from ops.stack.environment import SANDBOX, Secrets, Surroundings, environment_for, existing_services
 from ops.stack.infrastructure import POSTGRES_VARIABLE, Infrastructure, NotOurs
@@ -68,7 +69,7 @@ class Stack:
         try:
             asyncio.run(prepare(admin_url, self.secrets.of_roles(services)))
         except MigrationChanged as change:
-            ours = self.infra.postgres_log is not None
+            ours = POSTGRES_VARIABLE not in os.environ
             afresh = (
                 "start afresh with `./zikao down --erase`" if ours else f"drop the database {DATABASE} on your server"
             )
@@ -174,6 +175,8 @@ def bring_down(place: Place) -> bool:
     if running:
         running.end(within=90.0)
     wait_for_leftovers(place.pids)
+    if compose := docker.used(place):
+        compose.stop()
     return running is not None
 
 
@@ -187,6 +190,8 @@ def erase(place: Place) -> None:
             f"The events are on the server that {POSTGRES_VARIABLE} names, and their keys in '{place.data}': "
             f"drop the database {DATABASE} there yourself, then run this without {POSTGRES_VARIABLE}."
         )
+    if compose := docker.used(place):
+        compose.erase()
     if place.data.exists():
         shutil.rmtree(place.data)
 
