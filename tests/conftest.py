@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import AsyncIterator, Generator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from itertools import count
+from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+import yaml
 from hypothesis import settings
 
-from ops.stack.infrastructure import Infrastructure, NotOurs, temporary_place
+from ops.stack import docker
+from ops.stack.infrastructure import AMQP_VARIABLE, POSTGRES_VARIABLE, Infrastructure, NotOurs, temporary_place
+from ops.stack.places import CHECKOUT
 from ops.stack.screen import Screen
 from ops.stack.stack import Stack
 
@@ -30,10 +35,39 @@ def pytest_runtest_call() -> Generator[None, None, None]:
         pytest.skip(str(reason))
 
 
+class InContainers(Infrastructure):
+    """Where a Docker engine answers: the images of the compose file. Never tried; ZIKAO_DOCKER=off goes without."""
+
+    def __enter__(self) -> Self:
+        from testcontainers.community.postgres import PostgresContainer  # here: half a second that others need not wait
+        from testcontainers.core.container import DockerContainer
+        from testcontainers.core.wait_strategies import LogMessageWaitStrategy
+
+        images = yaml.safe_load((CHECKOUT / docker.FILES[0]).read_text())["services"]
+        postgres = PostgresContainer(images["postgres"]["image"], driver=None).with_command("-c max_connections=200")
+        self._broker = DockerContainer(images["rabbitmq"]["image"]).with_exposed_ports(5672)
+        self._broker.waiting_for(LogMessageWaitStrategy("Server startup complete"))
+        self._containers = ExitStack()
+        self._given_postgres = self._containers.enter_context(postgres).get_connection_url()
+        self._containers.enter_context(self._broker)
+        self._given_amqp = self.new_vhost("main")
+        return super().__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self._containers.close()
+
+    def new_vhost(self, name: str) -> str:
+        for words in (["add_vhost", name], ["set_permissions", "--vhost", name, "guest", ".*", ".*", ".*"]):
+            assert self._broker.exec(["rabbitmqctl", *words]).exit_code == 0
+        return f"amqp://guest:guest@{self._broker.get_container_host_ip()}:{self._broker.get_exposed_port(5672)}/{name}"
+
+
 @pytest.fixture(scope="session")
 def infra() -> Iterator[Infrastructure]:
     """The run's PostgreSQL and RabbitMQ. `infra.rabbitmq` and `infra.postgres` can be stopped, started and killed."""
-    with temporary_place() as place, Infrastructure(place) as infrastructure:
+    named = {POSTGRES_VARIABLE, AMQP_VARIABLE} & os.environ.keys()
+    use_docker = not named and os.environ.get(docker.VARIABLE) != "off" and docker.engine_answers()
+    with temporary_place() as place, (InContainers if use_docker else Infrastructure)(place) as infrastructure:
         yield infrastructure
 
 
