@@ -34,8 +34,10 @@ RECORDS = {
     ("exemption", "batch"): "上报批次",
     ("exemption", "person"): "考生身份",
     ("exemption", "organisation"): "机构",
+    ("exemption", "parking"): "滞留处理",
     ("notification", "contact"): "联系方式",
     ("notification", "message"): "通知",
+    ("notification", "parking"): "滞留处理",
 }
 """What an official calls the record that a stream keeps."""
 
@@ -63,11 +65,18 @@ _CODES: Mapping[str, Mapping[str, str]] = {
         "attempts_used_up": "次数用尽",
         "expired": "已过期",
         "erased": "个人信息已删除",
+        "done_by_hand": "已另行办理",
+        "no_longer_needed": "无需再办",
+        "cannot_be_read": "记录无法读取",
+        "recorded_by_mistake": "来源记录有误",
     },
+    "source": SERVICES,
 }
 """Field -> code -> word, for the codes that are written in Python and in no book."""
 
 _ACTORS = {"timer": "系统（定时）", "anonymous": "未登录者"}
+OPERATOR = "ops:"
+"""Before the name of who acted from the command line."""
 _ACTED = ("reviewer", "viewer", "printed_by")
 
 
@@ -106,6 +115,8 @@ class Words:
             return f"系统（{SERVICES[actor]}）", ""
         if actor in _ACTORS:
             return _ACTORS[actor], ""
+        if actor.startswith(OPERATOR):
+            return "运维人员", actor.removeprefix(OPERATOR)
         return "、".join(self.office(*held) for held in self._held(entry)), brief(actor)
 
     def office(self, role: str, organisation: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from services.exemption.api import router
+from services.exemption.domain.parking import PARKING
 from services.exemption.domain.refusals import REFUSALS
 from services.exemption.handlers import Books, Handlers
 from services.exemption.reactions import REACTIONS
@@ -15,6 +16,7 @@ from services.exemption.views.uploads import kept_blobs
 from shared.documents.pool import DocumentWorkers
 from shared.documents.refusals import REFUSALS as DOCUMENT_REFUSALS
 from shared.runtime.app import Resources, run
+from shared.runtime.parking import resolving
 from shared.runtime.service import ServiceDefinition
 from shared.schemes.catalog import Catalog
 
@@ -25,7 +27,7 @@ BOOKS = Books(Catalog.load())
 def exemption(books: Books) -> ServiceDefinition:
     return ServiceDefinition(
         name="exemption",
-        handlers=Handlers(books).by_command(),
+        handlers={**Handlers(books).by_command(), **resolving(PARKING)},
         views=VIEWS,
         reactions=REACTIONS,
         router=router,

@@ -9,6 +9,7 @@ import httpx
 from fastapi import FastAPI
 
 from services.notification.api import router
+from services.notification.domain.parking import PARKING
 from services.notification.domain.refusals import REFUSALS
 from services.notification.gateways import SmsGateway, providers
 from services.notification.handlers import Books, Handlers
@@ -18,6 +19,7 @@ from services.notification.settings import SmsSettings
 from services.notification.views import MESSAGES, RECEIPT, REVIEWERS, SEND
 from shared.kernel.time import utc_now
 from shared.runtime.app import run
+from shared.runtime.parking import resolving
 from shared.runtime.service import ServiceDefinition
 from shared.schemes.catalog import Catalog
 
@@ -30,7 +32,7 @@ def notification(catalog: Catalog, gateways: Callable[[], Mapping[str, SmsGatewa
     sender = Sender(gateways, books.sending)
     return ServiceDefinition(
         name="notification",
-        handlers=Handlers(books).by_command(),
+        handlers={**Handlers(books).by_command(), **resolving(PARKING)},
         views=(MESSAGES, REVIEWERS),
         reactions=REACTIONS,
         timers={SEND: sender.send, RECEIPT: sender.receipt},

@@ -329,3 +329,29 @@ class PersonForgotten(Event):
 
 
 PersonEvent = AccountFollowed | PersonForgotten
+
+# --- parking-<source>-<stream>: what was passed over of another service's stream ------------------------------------
+
+
+class ParkedFactResolved(Event):
+    """跳过{source}的滞留记录: a fact of another service could not be handled here; somebody said to go on without."""
+
+    name: ClassVar[str] = "exemption.parked_fact_resolved.v1"
+    source: str
+    stream: str
+    version: int
+    type: str
+    fault: str
+    """What it waited for: not_yet, or the kind of error."""
+    reason: str
+    """A code of `shared/kernel/parking.py`."""
+
+
+class ResolutionExplained(Event):
+    """说明跳过的缘由: what the person said about it; only where there is somebody whose key can seal it."""
+
+    name: ClassVar[str] = "exemption.resolution_explained.v1"
+    note: Personal[str]
+
+
+ParkingEvent = ParkedFactResolved | ResolutionExplained

@@ -1,6 +1,7 @@
 """通知 What happened to the messages a person is sent. Owner: `services/notification`.
 
-Streams: `contact-<person>` (how a person is reached) and `message-<id>` (one message, from the wish to the receipt).
+Streams: `contact-<person>` (how a person is reached), `message-<id>` (one message, from the wish to the receipt) and
+`parking-<source>-<stream>` (what was passed over of another service's stream).
 """
 
 from datetime import datetime
@@ -190,3 +191,27 @@ MessageEvent = (
     | ResendRequested
     | MessageRead
 )
+
+
+class ParkedFactResolved(Event):
+    """跳过{source}的滞留记录: a fact of another service could not be handled here; somebody said to go on without."""
+
+    name: ClassVar[str] = "notification.parked_fact_resolved.v1"
+    source: str
+    stream: str
+    version: int
+    type: str
+    fault: str
+    """What it waited for: not_yet, or the kind of error."""
+    reason: str
+    """A code of `shared/kernel/parking.py`."""
+
+
+class ResolutionExplained(Event):
+    """说明跳过的缘由: what the person said about it; only where there is somebody whose key can seal it."""
+
+    name: ClassVar[str] = "notification.resolution_explained.v1"
+    note: Personal[str]
+
+
+ParkingEvent = ParkedFactResolved | ResolutionExplained

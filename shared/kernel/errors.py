@@ -58,6 +58,23 @@ COMMON: dict[str, Refusal] = {
     "request.too_many": Refusal(
         429, "操作过于频繁，请在 {retry_after} 秒后再试。", "Too many attempts; try again in {retry_after} seconds."
     ),
+    "parking.not_parked": Refusal(409, "此处没有滞留的记录。", "Nothing is parked there."),
+    "parking.other_version": Refusal(
+        409, "滞留的是第 {version} 条，请先查看。", "It waits at version {version}; look at that first."
+    ),
+    "parking.waits_for_a_fact": Refusal(
+        409,
+        "该记录在等待另一条记录，到达后会自动处理。",
+        "It only waits for another fact and goes on by itself once that arrives.",
+    ),
+    "parking.no_such_reason": Refusal(
+        422, "没有这种缘由，可选：{reasons}。", "There is no such reason; there are {reasons}."
+    ),
+    "parking.note_without_person": Refusal(
+        422,
+        "该记录不属于任何人，文字说明无从加密，请只填缘由代码。",
+        "The fact belongs to no person whose key could seal free words: give the code alone.",
+    ),
     "claim.taken": Refusal(409, "该信息（{kind}）已被其他记录使用。", "Another record holds this already ({kind})."),
     "service.unavailable": Refusal(
         503, "系统暂时不可用，请稍后再试。", "The service is not available; try again soon."

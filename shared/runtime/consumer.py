@@ -22,7 +22,7 @@ from shared.runtime.batch import Batch
 from shared.runtime.ending import raise_if_cancelled
 from shared.runtime.event_store import OUTAGE, Connection, Recorded
 from shared.runtime.feed import Envelope, Feed
-from shared.runtime.parking import let_go, park, pass_over
+from shared.runtime.parking import EARLY, let_go, park, pass_over
 from shared.runtime.points import reached
 from shared.runtime.records import fact_of
 from shared.runtime.service import AGAIN, Reaction, Service
@@ -226,10 +226,10 @@ class Consumer:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0)
             except NotYet as early:
-                return await self._park(envelope, "not_yet", str(early), early=True)
+                return await self._park(envelope, EARLY, str(early))
             except Exception as error:
                 log.exception("consumer.parked", source=envelope.source, stream=envelope.stream, type=envelope.type)
-                return await self._park(envelope, type(error).__name__, _where(error), early=False)
+                return await self._park(envelope, type(error).__name__, _where(error))
 
     async def _once(self, envelope: Envelope, *, unpark: bool) -> Place:
         key = (envelope.source, envelope.stream)
@@ -352,13 +352,13 @@ class Consumer:
             self._service.clock(),
         )
 
-    async def _park(self, envelope: Envelope, reason: str, detail: str, *, early: bool) -> Place:
+    async def _park(self, envelope: Envelope, reason: str, detail: str) -> Place:
         """Unless another replica has handled it since: what it failed at has passed."""
         async with self._service.pool.acquire() as connection, connection.transaction():
             batch = await self._open(connection, [envelope])
             if (place := self._place(batch, envelope)) == "duplicate":
                 return place
-            await park(connection, envelope, reason, detail, self._service.clock(), early=early)
+            await park(connection, envelope, reason, detail, self._service.clock())
             return "parked"
 
 

@@ -1,17 +1,24 @@
 """Parked streams: other services' streams that wait, because one of their facts could not be handled.
 
-`consumer.py` parks them, passes over what comes meanwhile, and lets them go once all of it is handled.
+`consumer.py` parks them, passes over what comes meanwhile, and lets them go once all of it is handled; `ops/parked.py`
+asks for another try, or to go on without the fact. None of it is a read model: a rebuild leaves it alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from shared import events
-from shared.runtime.event_store import Connection
+from shared.kernel.decider import Decider
+from shared.kernel.messages import Command, Receipt
+from shared.kernel.parking import ResolveParked, Waiting
+from shared.runtime.event_store import Connection, Work
 from shared.runtime.feed import Envelope
 
 NOT_YET = (timedelta(seconds=1), timedelta(seconds=60))
 """First and longest pause before a reaction that was too early is tried again."""
+EARLY = "not_yet"
 
 _PARK = """
 insert into parked as p
@@ -28,15 +35,13 @@ on conflict (source, stream) do update set
 """
 
 
-async def park(
-    connection: Connection, envelope: Envelope, reason: str, detail: str, now: datetime, *, early: bool
-) -> None:
-    """Let the stream of `envelope` wait at it: tried again later if it is only `early`, else until a person says so."""
+async def park(connection: Connection, envelope: Envelope, reason: str, detail: str, now: datetime) -> None:
+    """Let the stream of `envelope` wait at it: tried again later if it is only `EARLY`, else until a person says so."""
     await connection.execute(
         _PARK,
         *(envelope.source, envelope.stream, envelope.version, events.current(envelope.type)),
         *(envelope.event_id, envelope.case_id, envelope.person, reason, detail),
-        *(now, early, *NOT_YET),
+        *(now, reason == EARLY, *NOT_YET),
     )
 
 
@@ -60,3 +65,45 @@ async def let_go(connection: Connection, source: str, stream: str) -> None:
     await connection.execute(
         "delete from parked where source = $1 and stream = $2 and latest <= $3", source, stream, version
     )
+
+
+async def try_again(connection: Connection, source: str, stream: str) -> bool:
+    """Have the running consumer take the stream up at once, in order; whether it is parked.
+
+    Due since it was parked: by the clock of the service, which may not be ours.
+    """
+    told = await connection.execute(
+        "update parked set retry_at = parked_at where source = $1 and stream = $2", source, stream
+    )
+    return bool(told == "UPDATE 1")
+
+
+AnyDecider = Decider[ResolveParked, Any, Any, Waiting | None]
+
+
+def resolving(decider: AnyDecider) -> Mapping[type[Command], Callable[[Work, Any], Awaitable[Receipt]]]:
+    """The handler of `ResolveParked`, for the definition of a service that follows others."""
+
+    async def resolve(work: Work, command: ResolveParked) -> Receipt:
+        """Written down, and the inbox moved over this one fact, in one transaction. The stream stays marked as parked,
+        and due, until the consumer has handled what was passed over meanwhile."""
+        connection, key = work.tx.connection, (command.source, command.stream)
+        handled = await connection.fetchval(
+            "select version from inbox where source = $1 and stream = $2 for update", *key
+        )
+        row = await connection.fetchrow(
+            "select * from parked where source = $1 and stream = $2 and version > $3", *key, handled or 0
+        )
+        waiting, case, person = None, None, None
+        if row is not None:
+            waiting = Waiting(row["version"], row["type"], row["reason"], row["reason"] == EARLY, row["person"])
+            case, person = row["case_id"], row["person"] if command.note is not None else None
+            work.meta = replace(work.meta, causation=row["event_id"])
+        receipt = await work.execute(decider, "-".join(key), command, waiting, case=case, person=person)
+        await connection.execute(
+            "update inbox set version = $3 where source = $1 and stream = $2", *key, command.version
+        )
+        await try_again(connection, *key)
+        return receipt
+
+    return {ResolveParked: resolve}

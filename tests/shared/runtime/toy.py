@@ -9,12 +9,14 @@ from pathlib import Path
 
 from fastapi import APIRouter
 
+from services.exemption.domain.parking import PARKING
 from shared.events.identity import MobileReplaced, RegistrationStarted, SmsCodeMistyped
 from shared.kernel.decider import Decider
 from shared.kernel.errors import NotYet, Refused
 from shared.kernel.messages import Command, Event, Fact, Receipt
 from shared.runtime.event_store import Tx, View, Work
 from shared.runtime.keyring import Erased
+from shared.runtime.parking import resolving
 from shared.runtime.service import Reaction, ServiceDefinition
 
 ToyEvent = SmsCodeMistyped | MobileReplaced | RegistrationStarted
@@ -128,7 +130,7 @@ async def echo(work: Work, command: Echo) -> Receipt:
 
 FOLLOWER = ServiceDefinition(
     name="exemption",
-    handlers={Echo: echo},
+    handlers={Echo: echo, **resolving(PARKING)},
     views=(),
     router=APIRouter(),
     refusals={},
