@@ -304,26 +304,28 @@ begin
     return array(select s.queue from shares as s where s.replica = candidate order by s.queue);
 end $$;
 
--- Give dense positions to committed events, at most `most` at once; null if the epoch is over.
+-- Give dense positions to committed events, at most `most` at once, and return them, so that nobody has to look for them.
 -- Numbers missing below the highest one seen become gaps. A gap's horizon is the id of a *later* sequencer
 -- transaction, so every transaction that may own the number is older than its horizon.
-create function give_positions(own_epoch bigint, most integer) returns bigint language plpgsql as $$
+create function give_positions(own_epoch bigint, most integer)
+returns table (place bigint, event events) language plpgsql as $$
+#variable_conflict use_column
 declare
     mark sequencer;
     alive_from xid8;
-    placed bigint;
 begin
     select s.* into mark from sequencer as s for update;
     if mark.epoch <> own_epoch then
-        return null;
+        raise exception 'epoch % is over', own_epoch using errcode = 'ZK004';
     end if;
     update gaps set horizon = pg_current_xact_id() where horizon is null;
     alive_from := pg_snapshot_xmin(pg_current_snapshot());
     -- one statement, so one snapshot: what it reads and what it calls missing belong together
+    return query
     with batch as materialized (
-        select e.seq from gaps as g join events as e on e.seq = g.seq
+        select e.seq, e as event from gaps as g join events as e on e.seq = g.seq
         union all
-        (select e.seq from events as e where e.seq > mark.seen order by e.seq limit most)
+        (select e.seq, e as event from events as e where e.seq > mark.seen order by e.seq limit most)
     ),
     numbered as (
         insert into log
@@ -331,7 +333,7 @@ begin
             (select coalesce(max(l.position), 0) from log as l) + row_number() over (order by b.seq),
             b.seq
         from batch as b
-        returning 1
+        returning log.position, log.seq
     ),
     newest as (select greatest(mark.seen, max(b.seq)) as seq from batch as b),
     filled as (
@@ -344,6 +346,5 @@ begin
         where not exists (select from batch as b where b.seq = n)
     ),
     moved as (update sequencer set seen = newest.seq from newest where seen <> newest.seq)
-    select count(*) into placed from numbered;
-    return placed;
+    select n.position, b.event from numbered as n join batch as b on b.seq = n.seq;
 end $$;

@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanKind
 from shared.runtime.bus import Publisher, Unroutable
 from shared.runtime.ending import end, raise_if_cancelled
 from shared.runtime.event_store import OUTAGE
-from shared.runtime.feed import Envelope, positioned
+from shared.runtime.feed import Envelope, given_positions, positioned
 from shared.runtime.telemetry import span_from
 
 LEASE = timedelta(seconds=3)
@@ -36,7 +36,12 @@ class Sequencer:
         self._publisher = publisher
         self._id = uuid4()
         self._wake = asyncio.Event()
-        self._published = asyncio.Event()
+        self._handed = asyncio.Event()
+        self._given: Sequence[Envelope] = []
+        """Not published yet, unless from the log."""
+        self._published = 0
+        self._caught_up = False
+        """Whether everything up to `_published` is, and everything after it will be in `_given`."""
         self._tasks: list[asyncio.Task[None]] = []
         self.epoch: int | None = None
         self.stopped_by: str | None = None
@@ -67,11 +72,18 @@ class Sequencer:
         """Give positions to what is committed; 0 if there was nothing or we no longer lead."""
         if self.epoch is None:
             return 0
-        given = await self._pool.fetchval("select give_positions($1, $2)", self.epoch, _BATCH)
-        if given is None:
+        try:
+            given = await given_positions(self._pool, self._source, self.epoch, _BATCH)
+        except asyncpg.PostgresError as error:
+            if error.sqlstate != "ZK004":
+                raise
             self.epoch = None
             return 0
-        return int(given)
+        if given and self._publisher is not None:
+            # more than that we need not keep: it stands in the log, whatever hinders the publisher
+            self._given = [*self._given, *given] if len(self._given) < 2 * _BATCH else []
+            self._handed.set()
+        return len(given)
 
     async def _forever(self, step: Callable[[], Awaitable[float]]) -> None:
         """Run `step` for ever; it says how long to wait. An outage is logged once a turn and tried again, and so is a
@@ -90,19 +102,15 @@ class Sequencer:
     async def _sequence(self) -> float:
         if not await self.lead():
             return LEASE.total_seconds() / 3
-        pause = _IDLE[0]
+        pause, woken = _IDLE[0], False
         renew = asyncio.get_running_loop().time() + LEASE.total_seconds() / 3
         while self.leading and asyncio.get_running_loop().time() < renew:
             self._wake.clear()
-            if await self._anything_new() and await self.give():
-                self._published.set()
+            if (woken or await self._anything_new()) and await self.give():
                 pause = _IDLE[0]
-                continue
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._wake.wait()
-                continue
-            pause = min(pause * 2, _IDLE[1])
+            woken = await _happened(self._wake, pause)
+            if not woken:
+                pause = min(pause * 2, _IDLE[1])
         return 0.0
 
     async def _anything_new(self) -> bool:
@@ -116,14 +124,10 @@ class Sequencer:
     async def _publish(self) -> float:
         """Publish what has a position and is not published; the mark moves over the confirmed prefix only."""
         if not self.leading or self._publisher is None:
+            self._caught_up = False
             return 0.1
-        self._published.clear()
-        mark = await self._pool.fetchval("select published from sequencer")
-        batch = await positioned(self._pool, self._source, mark, _BATCH)
+        batch = await self._unpublished()
         if not batch:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(0.5):
-                    await self._published.wait()
             return 0.0
         try:
             with span_from(None, "publish", links=[e.traceparent for e in batch], kind=SpanKind.PRODUCER):
@@ -138,7 +142,22 @@ class Sequencer:
             log.warning("publisher.no_broker", error=type(error).__name__)
             confirmed = 0
         await self._mark(batch[:confirmed])
+        self._caught_up &= confirmed == len(batch)
         return 0.0 if confirmed == len(batch) else 1.0
+
+    async def _unpublished(self) -> Sequence[Envelope]:
+        """What we gave positions to, as long as it joins what is published: then nothing has to be read again.
+        Otherwise, and twice a second, what the log has."""
+        if self._caught_up and not self._given:
+            await _happened(self._handed, 0.5)
+        self._handed.clear()
+        given, self._given = [e for e in self._given if e.position > self._published], []
+        if self._caught_up and given and given[0].position == self._published + 1:
+            return given
+        self._published = await self._pool.fetchval("select published from sequencer")
+        batch = await positioned(self._pool, self._source, self._published, _BATCH)
+        self._caught_up = len(batch) < _BATCH
+        return batch
 
     async def _mark(self, confirmed: Sequence[Envelope]) -> None:
         if confirmed:
@@ -147,3 +166,11 @@ class Sequencer:
                 self.epoch,
                 confirmed[-1].position,
             )
+            self._published = confirmed[-1].position
+
+
+async def _happened(event: asyncio.Event, seconds: float) -> bool:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    return False
