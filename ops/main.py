@@ -20,6 +20,7 @@ from ops.demo.api import Unexpected
 from ops.stack.places import CHECKOUT, Unserviceable, place_of
 from ops.stack.screen import Screen
 from ops.stack.stack import Stack, bring_down, erase, running_stack, stop_on_signals
+from soak.main import soak
 
 KEPT = "Stopped. The data is kept: `./zikao down --erase` removes it."
 INTERRUPTED = 130  # as shells have it
@@ -43,6 +44,7 @@ app.add_typer(replay.app, name="replay")
 app.add_typer(schemes.app, name="schemes")
 app.add_typer(first_admin.app, name="admin")
 app.command()(bench)
+app.command()(soak)
 
 
 @app.command()

@@ -105,6 +105,9 @@ class Office:
             self._signed_in[login] = token, until
         return token
 
+    def id_of(self, login: str) -> str:
+        return self._known[login].staff
+
     def _sign_in(self, login: str) -> dict[str, Any]:
         """With password and one-time code; where a run just before used this code and the next, with a later one."""
         known = self._known[login]

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("bench", "ops", "sandbox", "services", "shared")
+PACKAGES = ("bench", "ops", "sandbox", "services", "shared", "soak")
 
 
 def python_files(*folders: str) -> Iterator[Path]:

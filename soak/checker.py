@@ -1,0 +1,275 @@
+"""The checker: what was acknowledged against what is there. Pure; `evidence.py` gathers, `main.py` prints the verdict.
+
+Lost: acknowledged, or asked for by a fact, and not there. Twice: there more often than it was asked for. A difference:
+anything else that does not fit together.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid5
+
+Key = tuple[str, str]
+"""(source, stream)"""
+_MOST_PARTS = 8
+"""Streams that one command of ours ever moves."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the journal knows of one command. `status` None: nobody ever got an answer."""
+
+    service: str
+    what: str
+    command: UUID
+    status: int | None
+    answer: Mapping[str, Any]
+    asked_again: int = 0
+
+
+@dataclass(frozen=True)
+class Receipt:
+    stream: str
+    version: int
+    events: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An event as it stands in a store. `position` None: it was never given one."""
+
+    seq: int
+    stream: str
+    version: int
+    type: str
+    event_id: UUID
+    command: UUID
+    causation: UUID | None
+    actor: str
+    position: int | None
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One command that a source's fact asks its follower for, worked out from the fact alone."""
+
+    source: str
+    stream: str
+    version: int
+    number: int
+    command: UUID
+    causation: UUID
+
+
+@dataclass(frozen=True)
+class Store:
+    """What one service's schema holds, and what it should have done."""
+
+    service: str
+    events: Sequence[Stored]
+    commands: Mapping[UUID, Receipt]
+    inbox: Mapping[Key, int]
+    followed_to: Mapping[str, int]
+    refused: frozenset[tuple[str, str, int]]
+    parked: Sequence[str]
+    published: int | None
+    effects: Sequence[Effect]
+
+
+@dataclass(frozen=True)
+class Message:
+    """An SMS as notification's events tell it, and how often the sandbox received each of its attempts."""
+
+    stream: str
+    state: str
+    wishes: int
+    received: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    requests: Sequence[Request]
+    stores: Mapping[str, Store]
+    messages: Sequence[Message]
+    strangers: Sequence[str]
+    """SMS that the sandbox received and no event tells of."""
+    rebuilt: Mapping[str, tuple[int, int]]
+    """Service -> rows compared with a rebuild, rows that differ."""
+    audit: Sequence[str]
+    story_faults: Sequence[str] = ()
+
+
+@dataclass
+class Verdict:
+    counted: dict[str, int] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
+    twice: list[str] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
+
+    @property
+    def good(self) -> bool:
+        return not (self.lost or self.twice or self.differences) and self.counted["acknowledged"] > 0
+
+    @property
+    def line(self) -> str:
+        return (
+            f"soak: {self.counted['acknowledged']} acknowledged, {len(self.lost)} lost, {len(self.twice)} twice, "
+            f"{len(self.differences)} differences"
+        )
+
+
+def check(evidence: Evidence) -> Verdict:
+    verdict = Verdict()
+    _requests(evidence, verdict)
+    for store in evidence.stores.values():
+        _commands_have_their_events(store, verdict)
+        _log(store, verdict)
+        _inboxes(store, evidence.stores, verdict)
+        _effects(store, verdict)
+    _messages(evidence, verdict)
+    verdict.counted["rows compared"] = sum(rows for rows, _ in evidence.rebuilt.values())
+    for service, (rows, differing) in evidence.rebuilt.items():
+        if differing or not rows:
+            verdict.differences.append(f"{service}: {differing} of {rows} rows differ from a rebuild")
+    verdict.differences += [*evidence.audit, *evidence.story_faults]
+    return verdict
+
+
+def _requests(evidence: Evidence, verdict: Verdict) -> None:
+    acknowledged = [each for each in evidence.requests if each.status is not None and each.status < 300]
+    verdict.counted["acknowledged"] = len(acknowledged)
+    verdict.counted["asked again"] = sum(each.asked_again for each in evidence.requests)
+    for request in evidence.requests:
+        receipt = evidence.stores[request.service].commands.get(request.command)
+        if request.status is None:
+            verdict.differences.append(f"{request.what} was never answered")
+        elif request.status >= 300:
+            if receipt is not None:
+                verdict.differences.append(f"{request.what} was refused, and stands in the store")
+        elif receipt is None:
+            verdict.lost.append(f"{request.what} was acknowledged, and is in no store")
+        elif not _as_answered(receipt, request.answer):
+            verdict.differences.append(f"{request.what} was answered otherwise than its receipt says")
+    _in_the_order_acknowledged(acknowledged, evidence.stores, verdict)
+
+
+def _as_answered(receipt: Receipt, answer: Mapping[str, Any]) -> bool:
+    said = answer.get("version", receipt.version), tuple(answer.get("events", receipt.events))
+    return said == (receipt.version, receipt.events)
+
+
+def _in_the_order_acknowledged(acknowledged: Sequence[Request], stores: Mapping[str, Store], verdict: Verdict) -> None:
+    """Each story asks one thing after the other, so the versions of a stream grow as the journal does."""
+    reached: dict[Key, int] = {}
+    for request in acknowledged:
+        receipt = stores[request.service].commands.get(request.command)
+        if receipt is None or not receipt.events:
+            continue
+        stream = request.service, receipt.stream
+        if receipt.version <= reached.get(stream, 0):
+            verdict.differences.append(f"{request.what} was acknowledged later, and stands earlier")
+        reached[stream] = receipt.version
+
+
+def _commands_have_their_events(store: Store, verdict: Verdict) -> None:
+    """Each receipt's events once, at the end of its version; and no event of a command that is not recorded."""
+    by_command: dict[UUID, list[Stored]] = defaultdict(list)
+    for event in store.events:
+        by_command[event.command].append(event)
+    verdict.counted["commands"] = verdict.counted.get("commands", 0) + len(store.commands)
+    verdict.counted["events"] = verdict.counted.get("events", 0) + len(store.events)
+    for command, receipt in store.commands.items():
+        found = sorted(by_command.pop(command, ()), key=lambda event: event.version)
+        first = receipt.version - len(receipt.events) + 1
+        expected = [(receipt.stream, first + number, name) for number, name in enumerate(receipt.events)]
+        there = [(event.stream, event.version, event.type) for event in found]
+        if there == expected:
+            continue
+        complaint = f"{store.service}: command {command} left {there} instead of {expected}"
+        (verdict.twice if len(there) > len(expected) else verdict.lost).append(complaint)
+    for command, events in by_command.items():
+        verdict.differences.append(
+            f"{store.service}: {len(events)} events of the command {command}, which is not there"
+        )
+
+
+def _log(store: Store, verdict: Verdict) -> None:
+    """Positions 1, 2, 3..., one an event, all of them published."""
+    positions = Counter(event.position for event in store.events)
+    if missing := positions.pop(None, 0):
+        verdict.lost.append(f"{store.service}: {missing} events have no position")
+    verdict.twice += [f"{store.service}: position {each} is given twice" for each, n in positions.items() if n > 1]
+    last = max((each for each in positions if each is not None), default=0)
+    if len(positions) != last:
+        verdict.differences.append(f"{store.service}: {len(positions)} positions up to {last}")
+    if store.published is not None and store.published != last:
+        verdict.differences.append(f"{store.service}: published up to {store.published} of {last}")
+
+
+def _inboxes(store: Store, stores: Mapping[str, Store], verdict: Verdict) -> None:
+    for source, position in store.followed_to.items():
+        ends: dict[str, int] = {}
+        for event in stores[source].events:
+            ends[event.stream] = max(event.version, ends.get(event.stream, 0))
+        verdict.counted["streams followed"] = verdict.counted.get("streams followed", 0) + len(ends)
+        for stream, version in ends.items():
+            if (handled := store.inbox.get((source, stream), 0)) != version:
+                verdict.lost.append(f"{store.service} handled {source} {stream} up to {handled} of {version}")
+        if position != len(stores[source].events):
+            verdict.differences.append(f"{store.service} followed {source} up to {position}")
+    verdict.differences += [f"{store.service}: parked: {each}" for each in store.parked]
+
+
+def _effects(store: Store, verdict: Verdict) -> None:
+    """What each fact asked for was done once, and nothing else was done because of it."""
+    verdict.counted["effects"] = verdict.counted.get("effects", 0) + len(store.effects)
+    expected: set[UUID] = set()
+    for effect in store.effects:
+        expected |= {effect.command, *(uuid5(effect.command, str(part)) for part in range(1, _MOST_PARTS))}
+        refused = (effect.source, effect.stream, effect.version) in store.refused
+        if effect.command not in store.commands and not refused:
+            fact = f"{effect.source} {effect.stream} {effect.version}"
+            verdict.lost.append(f"{store.service} never did what {fact} asks ({effect.number})")
+    causes = {effect.causation for effect in store.effects}
+    for event in store.events:
+        if event.actor == store.service and event.causation in causes and event.command not in expected:
+            verdict.twice.append(f"{store.service}: {event.stream} {event.version} is an effect that nothing asks for")
+    for complaint in _out_of_order(store):
+        verdict.differences.append(complaint)
+
+
+def _out_of_order(store: Store) -> Iterator[str]:
+    """What the facts of one stream did to one stream of ours, it did in the order of the facts."""
+    done = {event.command: event for event in reversed(store.events)}
+    reached: dict[tuple[str, str, str], int] = {}
+    for effect in sorted(store.effects, key=lambda each: (each.source, each.stream, each.version, each.number)):
+        event = done.get(effect.command)
+        if event is None:
+            continue
+        between = effect.source, effect.stream, event.stream
+        if event.version < reached.get(between, 0):
+            yield f"{store.service}: {event.stream} {event.version} is an effect out of its order"
+        reached[between] = event.version
+
+
+_SENT = frozenset({"accepted", "delivered", "undelivered"})
+_OPEN = frozenset({"sending", "in_doubt", "unresolved"})
+"""Whether it was sent cannot be told: shown as that, and never sent a second time."""
+
+
+def _messages(evidence: Evidence, verdict: Verdict) -> None:
+    wanted = [message for message in evidence.messages if message.wishes]
+    verdict.counted["SMS received"] = sum(sum(message.received.values()) for message in wanted)
+    verdict.counted["SMS in doubt"] = sum(message.state in _OPEN for message in wanted)
+    for message in wanted:
+        received = sum(message.received.values())
+        if received > message.wishes:
+            verdict.twice.append(f"{message.stream} was wished for {message.wishes} times and sent {received} times")
+        elif message.state in _SENT and not received:
+            verdict.lost.append(f"{message.stream} counts as {message.state}, and nobody received it")
+        elif message.state not in _SENT | _OPEN | {"given_up"}:
+            verdict.differences.append(f"{message.stream} is still {message.state}")
+    verdict.twice += [f"{each} was received, and no attempt tells of it" for each in evidence.strangers]

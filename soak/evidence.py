@@ -1,0 +1,245 @@
+"""Gathers what `checker.py` compares: the journal, every store, the sandbox's messages, a rebuild, the audit.
+
+Reads only, as the owner of the stack's database; effects are worked out again from the facts and the reactions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from ops.replay import definition_of
+from ops.stack.stack import Stack
+from shared import events
+from shared.kernel.messages import command_id
+from shared.runtime.audit import Audited, verify
+from shared.runtime.database import DATABASE, with_database
+from shared.runtime.keyring import Keyring
+from shared.runtime.records import COLUMNS, Record, fact_of
+from shared.runtime.replay import compare
+from soak.checker import Effect, Evidence, Key, Message, Receipt, Request, Store, Stored
+from soak.journal import Answered, Asked, Unknown, read
+
+_EVENTS = f"""
+select e.seq, l.position, {", ".join(f"e.{column}" for column in COLUMNS)}
+from events as e left join log as l on l.seq = e.seq order by e.seq
+"""  # noqa: S608 - columns of ours
+_SMS = {
+    "notification.message_requested.v1": "wish",
+    "notification.resend_requested.v1": "wish",
+    "notification.sending_attempted.v1": "attempt",
+}
+
+
+async def gathered(stack: Stack, journal: Path, story_faults: Sequence[str] = ()) -> Evidence:
+    rows: dict[str, list[asyncpg.Record]] = {}
+    audit: list[str] = []
+    rebuilt: dict[str, tuple[int, int]] = {}
+    for service in events.SERVICES:
+        async with opened(stack, service) as (pool, keyring), pool.acquire() as connection:
+            rows[service] = await connection.fetch(_EVENTS)
+            comparison = await compare(connection, definition_of(service), keyring)
+            rebuilt[service] = comparison.rows, comparison.differing
+            audit += [f"audit: {found.sentence}" async for found in verify(connection, Audited(service))]
+    stores = {service: await _store(stack, service, rows) for service in events.SERVICES}
+    messages, strangers = _messages(rows["notification"], await _states(stack), _received(stack))
+    return Evidence(
+        requests=requests_of(journal),
+        stores=stores,
+        messages=messages,
+        strangers=strangers,
+        rebuilt=rebuilt,
+        audit=audit,
+        story_faults=story_faults,
+    )
+
+
+@asynccontextmanager
+async def opened(stack: Stack, service: str) -> AsyncIterator[tuple[asyncpg.Pool, Keyring]]:
+    """A service's own schema as the owner of the database, with a keyring that remembers nothing."""
+    url = with_database(stack.infra.postgres_admin_url, DATABASE)
+    settings = {"search_path": service}
+    async with asyncpg.create_pool(url, min_size=1, max_size=2, server_settings=settings) as pool:
+        yield pool, Keyring(pool, base64.b64decode(stack.secrets.kek))
+
+
+def requests_of(journal: Path) -> list[Request]:
+    """One for each key, in the order in which they were answered; those without an answer at the end."""
+    asked: dict[int, Asked] = {}
+    answered: dict[int, Answered] = {}
+    again: Counter[int] = Counter()
+    for entry in read(journal):
+        match entry:
+            case Asked():
+                asked[entry.number] = entry
+            case Answered():
+                answered[entry.number] = entry
+            case Unknown():
+                again[entry.number] += 1
+    return [
+        Request(
+            service=asked[number].service,
+            what=f"{asked[number].story}: {asked[number].method} {asked[number].path} ({asked[number].key})",
+            command=asked[number].command,
+            status=answered[number].status if number in answered else None,
+            answer=answered[number].answer if number in answered else {},
+            asked_again=again[number],
+        )
+        for number in (*answered, *(asked.keys() - answered.keys()))
+    ]
+
+
+async def _store(stack: Stack, service: str, rows: Mapping[str, Sequence[asyncpg.Record]]) -> Store:
+    async with opened(stack, service) as (pool, keyring):
+        commands = await pool.fetch("select command_id, receipt from commands")
+        inbox = await pool.fetch("select source, stream, version from inbox")
+        sources = await pool.fetch("select source, position, deployed_at from sources")
+        refused = await pool.fetch("select source, stream, version from reactions")
+        parked = await pool.fetch("select source, stream, version, reason, detail from parked")
+        published = await pool.fetchval("select published from sequencer")
+        deployed = {row["source"]: row["deployed_at"] or 0 for row in sources}
+        effects = [
+            effect
+            for source in events.FOLLOWS.get(service, ())
+            for effect in await _asked_for(service, source, rows[source], deployed.get(source, 0), keyring)
+        ]
+    followed: dict[str, int] = dict.fromkeys(events.FOLLOWS.get(service, ()), 0)
+    handled: dict[Key, int] = {(row["source"], row["stream"]): row["version"] for row in inbox}
+    return Store(
+        service=service,
+        events=[_stored(row) for row in rows[service]],
+        commands={row["command_id"]: msgspec.json.decode(row["receipt"], type=Receipt) for row in commands},
+        inbox=handled,
+        followed_to=followed | {row["source"]: row["position"] for row in sources},
+        refused=frozenset((row["source"], row["stream"], row["version"]) for row in refused),
+        parked=[" ".join(str(value) for value in row.values()) for row in parked],
+        published=published if events.followers(service) else None,
+        effects=effects,
+    )
+
+
+def _stored(row: asyncpg.Record) -> Stored:
+    return Stored(
+        seq=row["seq"],
+        stream=row["stream"],
+        version=row["version"],
+        type=row["type"],
+        event_id=row["event_id"],
+        command=row["command_id"],
+        causation=row["causation"],
+        actor=row["actor"],
+        position=row["position"],
+    )
+
+
+async def _asked_for(
+    follower: str, source: str, rows: Sequence[asyncpg.Record], deployed_at: int, keyring: Keyring
+) -> list[Effect]:
+    """What the source's facts ask of its follower. An erased person's facts ask for less than they did: left out."""
+    reactions = defaultdict(list)
+    for reaction in definition_of(follower).reactions:
+        reactions[reaction.event.name].append(reaction)
+    interesting = [row for row in rows if row["type"] in reactions]
+    ciphers = await keyring.ciphers({row["person"] for row in interesting if row["person"]})
+    effects = []
+    for row in interesting:
+        if row["person"] and ciphers[row["person"]] is None:
+            continue
+        fact = fact_of(source, Record(*tuple(row)[2:]), ciphers, row["position"])
+        wanted = [
+            command
+            for reaction in reactions[row["type"]]
+            if reaction.since == "beginning" or (row["position"] or 0) > deployed_at
+            for command in reaction.react(fact)
+        ]
+        for number, _ in enumerate(wanted):
+            command = command_id(follower, str(fact.id), str(number))
+            effects.append(Effect(source, fact.stream, fact.version, number, command, fact.id))
+    return effects
+
+
+async def _states(stack: Stack) -> Mapping[str, str]:
+    async with opened(stack, "notification") as (pool, _):
+        return {
+            f"message-{row['id']}": row["sms_state"] for row in await pool.fetch("select id, sms_state from messages")
+        }
+
+
+def _received(stack: Stack) -> Counter[str]:
+    """Our own number of an attempt -> how often a provider accepted it; from the file, which outlives the sandbox."""
+    file = Path(stack.programs["sandbox"].environment["ZIKAO_SANDBOX_FILE"])
+    lines = file.read_text("utf-8").splitlines() if file.exists() else []
+    return Counter(json.loads(line)["out_id"] for line in lines)
+
+
+def _messages(
+    rows: Sequence[asyncpg.Record], states: Mapping[str, str], received: Counter[str]
+) -> tuple[list[Message], list[str]]:
+    wishes: Counter[str] = Counter()
+    attempts: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        if (kind := _SMS.get(row["type"])) is None:
+            continue
+        body: dict[str, Any] = json.loads(row["body"])
+        if kind == "attempt":
+            attempts[row["stream"]].append(body["out_id"])
+        elif "sms" in body.get("channels", ("sms",)):
+            wishes[row["stream"]] += 1
+    told = {out_id for each in attempts.values() for out_id in each}
+    messages = [
+        Message(
+            stream, states.get(stream, "unknown"), wishes[stream], {each: received[each] for each in attempts[stream]}
+        )
+        for stream in wishes
+    ]
+    return messages, sorted(received.keys() - told)
+
+
+async def unquiet(stack: Stack) -> list[str]:
+    """What is still on its way; nothing when the system has come to rest."""
+    waiting: list[str] = []
+    for service in events.SERVICES:
+        async with opened(stack, service) as (pool, _):
+            seen = await pool.fetchrow(
+                "select (select count(*) from events) as events, (select count(*) from log) as log, "
+                "(select published from sequencer) as published, (select count(*) from parked) as parked"
+            )
+            assert seen is not None  # one row of counts
+            if seen["events"] != seen["log"]:
+                waiting.append(f"{service}: {seen['events'] - seen['log']} events without a position")
+            if events.followers(service) and seen["published"] != seen["log"]:
+                waiting.append(f"{service}: {seen['log'] - seen['published']} unpublished")
+            if seen["parked"]:
+                waiting.append(f"{service}: {seen['parked']} parked")
+            for source in events.FOLLOWS.get(service, ()):
+                behind = await pool.fetchval(
+                    f'select (select count(*) from "{source}".log) - position from sources where source = $1',  # noqa: S608
+                    source,
+                )
+                if behind != 0:
+                    waiting.append(f"{service}: {behind} behind {source}")
+            if service == "notification":
+                # in doubt: the provider is asked again after minutes; that is an outcome here
+                sending = await pool.fetchval("select count(*) from messages where sms_state in ('waiting', 'sending')")
+                if sending:
+                    waiting.append(f"notification: {sending} SMS to send")
+    return waiting
+
+
+async def until_quiet(stack: Stack, within: float) -> list[str]:
+    """Wait for rest; what has not come to rest by then."""
+    ends = asyncio.get_running_loop().time() + within
+    while waiting := await unquiet(stack):
+        if asyncio.get_running_loop().time() > ends:
+            return waiting
+        await asyncio.sleep(0.5)
+    return []

@@ -1,0 +1,48 @@
+"""`./zikao soak`: a stack of its own under load, broken again and again, and the checker's verdict at the end."""
+
+from __future__ import annotations
+
+import time
+from importlib import import_module
+from pathlib import Path
+from secrets import randbelow
+from typing import Annotated
+
+import typer
+
+from ops.stack.infrastructure import temporary_place
+from ops.stack.screen import Screen
+from ops.stack.stack import running_stack, stop_on_signals
+
+
+def soak(
+    minutes: Annotated[float, typer.Option("--minutes", min=0.1, help="How long things are broken.")] = 10.0,
+    seed: Annotated[int | None, typer.Option("--seed", help="Run this choice of faults again.")] = None,
+    replicas: Annotated[int, typer.Option("--replicas", min=1, help="How many processes each service has.")] = 1,
+) -> None:
+    """Run a load over HTTP on a stack of its own, break things at random, and check that nothing is lost or twice.
+
+    A line a minute tells how it goes. Then faults and load end, the system comes to rest, and the checker compares what
+    was acknowledged with stores, logs, inboxes, effects, read models and SMS. docs/faults.md says what is promised.
+    """
+    chosen = randbelow(1_000_000) if seed is None else seed
+    screen = Screen()
+    screen.say(f"soak: seed {chosen}, {minutes:g} minutes, {replicas} of each service")
+    stop_on_signals()
+    with temporary_place() as place, running_stack(place, screen, replicas) as stack:
+        # loaded only now, because the libraries it needs take a second that no other command has to wait
+        verdict = import_module("soak.running").soaked(stack, screen, minutes * 60, chosen)
+        if not verdict.good:
+            kept = _kept(place.logs, place.data / "journal.jsonl", chosen)
+            screen.say(f"Logs and journal are kept in {kept}; run it again with --seed {chosen} --minutes {minutes:g}")
+    if not verdict.good:
+        raise typer.Exit(1)
+
+
+def _kept(logs: Path, journal: Path, seed: int) -> Path:
+    """The place is temporary, and what it tells of a failure is not."""
+    kept = journal.parent.parent.parent / "soaks" / f"{seed}-{int(time.time())}"
+    kept.mkdir(parents=True, mode=0o700)
+    for file in (*logs.glob("*.log"), journal):
+        (kept / file.name).write_bytes(file.read_bytes())
+    return kept
