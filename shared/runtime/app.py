@@ -205,15 +205,7 @@ async def readyz(request: Request) -> JSONResponse:
 async def metrics(request: Request) -> Response:
     told: Metrics = request.app.state.metrics
     health = await _health(request)
-    for source, lag in health.get("lag", {}).items():
-        told.consumer_lag.labels(source=source).set(lag)
-    for gauge, number in (
-        (told.parked_streams, "parked"),
-        (told.sequencer_lag, "unpositioned"),
-        (told.publisher_lag, "unpublished"),
-    ):
-        if number in health:
-            gauge.set(health[number])
+    told.tell(health)
     return Response(generate_latest(told.registry), headers={"content-type": CONTENT_TYPE_LATEST})
 
 

@@ -8,6 +8,7 @@ import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from typing import Any, Literal
 
@@ -68,6 +69,8 @@ class Consumer:
         self._begun: set[str] = set()
         self._look = asyncio.Event()
         self.lag: dict[str, int] = {}
+        self.behind_since: dict[str, datetime | None] = {}
+        """When the oldest event was recorded that we had not handled when we last looked; None: we were level."""
 
     def suspect(self) -> None:
         """Something was lost or unreadable: read the feeds now."""
@@ -120,6 +123,7 @@ class Consumer:
             position = await self._service.pool.fetchval("select position from sources where source = $1", source)
             self.lag[source] = max(0, await self._feed.head(source) - position)
             page = await self._feed.after(source, position, _PAGE)
+            self.behind_since[source] = page[0].recorded_at if page else None
             if not page:
                 return read
             await self._handle(page)

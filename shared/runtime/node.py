@@ -14,6 +14,7 @@ from shared.runtime.bus import Subscriber
 from shared.runtime.consumer import Consumer
 from shared.runtime.ending import end
 from shared.runtime.feed import Feed
+from shared.runtime.parking import parked_in
 from shared.runtime.service import Service, ServiceDefinition
 from shared.runtime.shares import Shares
 from shared.runtime.sweeper import Sweeper
@@ -102,7 +103,6 @@ class Node:
         counted = await self.service.pool.fetchrow(
             """
             select
-                (select count(*) from parked where retry_at is null) as parked,
                 (select coalesce(max(e.seq), 0) from events as e) - s.seen as unpositioned,
                 (select coalesce(max(l.position), 0) from log as l) - s.published as unpublished
             from sequencer as s
@@ -118,8 +118,14 @@ class Node:
             "sequencer": "leads" if self.service.sequencer.leading else "stands by",
             "publisher": self.service.sequencer.stopped_by or "flows",
             "lag": self.consumer.lag if self.consumer else {},
-            "parked": counted["parked"],
+            "lag_seconds": self._behind(),
+            "parked": await parked_in(self.service.pool, self.service.name, self.service.clock()),
             "unpositioned": counted["unpositioned"],
             "unpublished": counted["unpublished"] if events.followers(self.service.name) else 0,
             "failed": failed,
         }
+
+    def _behind(self) -> dict[str, float]:
+        """How old the oldest event of each source is that waits for us."""
+        now, since = self.service.clock(), self.consumer.behind_since if self.consumer else {}
+        return {source: max(0.0, (now - at).total_seconds()) if at else 0.0 for source, at in since.items()}

@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import asyncpg
+
 from shared import events
 from shared.kernel.decider import Decider
 from shared.kernel.messages import Command, Receipt
@@ -19,6 +21,7 @@ from shared.runtime.feed import Envelope
 NOT_YET = (timedelta(seconds=1), timedelta(seconds=60))
 """First and longest pause before a reaction that was too early is tried again."""
 EARLY = "not_yet"
+POISON = "poison"
 
 _PARK = """
 insert into parked as p
@@ -76,6 +79,23 @@ async def try_again(connection: Connection, source: str, stream: str) -> bool:
         "update parked set retry_at = parked_at where source = $1 and stream = $2", source, stream
     )
     return bool(told == "UPDATE 1")
+
+
+async def parked_in(pool: asyncpg.Pool, service: str, now: datetime) -> dict[str, dict[str, dict[str, float]]]:
+    """Of each followed source and each kind of wait: how many streams, and for how many seconds the first of them."""
+    rows = await pool.fetch(
+        "select source, case when retry_at is null then $1 else $2 end as kind, count(*) as streams, "
+        "min(parked_at) as since from parked group by 1, 2",
+        *(POISON, EARLY),
+    )
+    found: dict[str, dict[str, dict[str, float]]] = {
+        source: {kind: {"streams": 0, "oldest_seconds": 0.0} for kind in (POISON, EARLY)}
+        for source in events.FOLLOWS.get(service, ())
+    }
+    for row in rows:
+        waits = max(0.0, (now - row["since"]).total_seconds())
+        found[row["source"]][row["kind"]] = {"streams": row["streams"], "oldest_seconds": waits}
+    return found
 
 
 AnyDecider = Decider[ResolveParked, Any, Any, Waiting | None]

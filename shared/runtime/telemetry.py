@@ -35,11 +35,14 @@ correlation: ContextVar[UUID | None] = ContextVar("correlation", default=None)
 
 _ASYNCPG = AsyncPGInstrumentor(capture_parameters=False)  # type: ignore[no-untyped-call]
 _W3C = TraceContextTextMapPropagator()
+_TRACER = trace.get_tracer("zikao")
+"""Asked for once: that takes longer than a span. It finds the provider of `start` by itself."""
 _UNTOLD = frozenset(
     {"exception.message", "exception.stacktrace", "url.query", "client.address", "user_agent.original"}
     | {"http.client_ip", "http.user_agent", "net.peer.ip", "db.statement.parameters"}
 )
 _URLS = frozenset({"http.url", "url.full", "http.target", "url.path"})
+"""Of calls that we make. What others ask for may hold anything they typed: of that only the route is told."""
 
 
 # Logs
@@ -165,7 +168,9 @@ def _told_span(span: ReadableSpan) -> ReadableSpan:
         context=span.context,
         parent=span.parent,
         resource=span.resource,
-        attributes=_told_attributes(span.attributes),
+        attributes=_told_attributes(
+            span.attributes, untold=_UNTOLD | _URLS if span.kind is SpanKind.SERVER else _UNTOLD
+        ),
         events=[Event(event.name, _told_attributes(event.attributes), event.timestamp) for event in span.events],
         links=span.links,
         kind=span.kind,
@@ -176,11 +181,11 @@ def _told_span(span: ReadableSpan) -> ReadableSpan:
     )
 
 
-def _told_attributes(attributes: Attributes) -> dict[str, AttributeValue]:
+def _told_attributes(attributes: Attributes, untold: frozenset[str] = _UNTOLD) -> dict[str, AttributeValue]:
     return {
         name: scrubbed(str(value).partition("?")[0] if name in _URLS else value)
         for name, value in (attributes or {}).items()
-        if name not in _UNTOLD
+        if name not in untold
     }
 
 
@@ -226,9 +231,8 @@ def span_from(
     attributes: Mapping[str, AttributeValue] | None = None,
 ) -> Iterator[Span]:
     """A span that continues the trace of `traceparent` (a new trace without one); a batch links to each event's."""
-    tracer = trace.get_tracer("zikao")
     linked = {parent: _span_context(parent) for parent in links if parent is not None}
-    with tracer.start_as_current_span(
+    with _TRACER.start_as_current_span(
         name,
         context=_W3C.extract({"traceparent": traceparent} if traceparent else {}, context=Context()),
         kind=kind,
@@ -283,7 +287,36 @@ class Metrics:
         self.consumer_lag = Gauge(
             "zikao_consumer_lag_events", "Events of a source not yet handled.", ["source"], registry=registry
         )
-        self.parked_streams = Gauge("zikao_parked_streams", "Streams that wait for a person.", registry=registry)
+        self.consumer_lag_seconds = Gauge(
+            "zikao_consumer_lag_seconds",
+            "Age of the oldest event of a source not yet handled; 0 when level.",
+            ["source"],
+            registry=registry,
+        )
+        self.parked_streams = Gauge(
+            "zikao_parked_streams",
+            "Streams of a source that wait: poison for a person, not_yet for another fact.",
+            ["source", "kind"],
+            registry=registry,
+        )
+        self.parked_oldest = Gauge(
+            "zikao_parked_oldest_seconds", "How long the first of them waits.", ["source", "kind"], registry=registry
+        )
+        self.ready = Gauge("zikao_ready", "Whether this replica can serve: 1, or 0.", registry=registry)
         self.outside_calls = Counter(
             "zikao_outside_calls", "Calls to outside systems.", ["provider", "outcome"], registry=registry
         )
+
+    def tell(self, health: Mapping[str, Any]) -> None:
+        """Set the gauges to what `Node.health` says; what it cannot say while it fails stays as it was."""
+        self.ready.set(health["ready"])
+        for gauge, key in ((self.consumer_lag, "lag"), (self.consumer_lag_seconds, "lag_seconds")):
+            for source, number in health.get(key, {}).items():
+                gauge.labels(source).set(number)
+        for source, kinds in health.get("parked", {}).items():
+            for kind, waiting in kinds.items():
+                self.parked_streams.labels(source, kind).set(waiting["streams"])
+                self.parked_oldest.labels(source, kind).set(waiting["oldest_seconds"])
+        for gauge, key in ((self.sequencer_lag, "unpositioned"), (self.publisher_lag, "unpublished")):
+            if key in health:
+                gauge.set(health[key])

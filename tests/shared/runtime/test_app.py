@@ -306,9 +306,19 @@ async def test_metrics_count_refusals_and_tell_lag() -> None:
         told = (await web.get("/metrics")).text
         assert 'zikao_refusals_total{code="toy.closed"} 1.0' in told
         assert 'zikao_consumer_lag_events{source="exemption"} 3.0' in told
-        assert "zikao_parked_streams 2.0" in told
+        assert 'zikao_consumer_lag_seconds{source="exemption"} 4.5' in told
+        assert 'zikao_parked_streams{kind="poison",source="exemption"} 2.0' in told
+        assert 'zikao_parked_oldest_seconds{kind="poison",source="exemption"} 60.0' in told
+        assert "zikao_ready 1.0" in told
         assert 'route="/v1/refuse/{code}"' in told
         assert "toy.closed" not in (await other.get("/metrics")).text
+
+
+async def test_a_replica_that_cannot_serve_says_so_in_its_metrics_too() -> None:
+    node = FakeNode()
+    async with serving(node) as web:
+        node.answer = ConnectionRefusedError("10.0.0.1")
+        assert "zikao_ready 0.0" in (await web.get("/metrics")).text
 
 
 async def test_the_feed_gives_what_comes_after_and_bodies_byte_for_byte(web: httpx.AsyncClient) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import timedelta
 from uuid import uuid4
 
 import asyncpg
@@ -15,11 +16,12 @@ from shared.kernel.parking import ResolveParked
 from shared.kernel.time import utc_now
 from shared.runtime.consumer import Consumer
 from shared.runtime.feed import Envelope
-from shared.runtime.parking import try_again
+from shared.runtime.parking import parked_in, try_again
 from shared.runtime.replay import compare
 from shared.runtime.service import Service
 from shared.testing.stores import LocalFeed
 from tests.shared.runtime import toy as toys
+from tests.shared.runtime.nodes import until
 from tests.shared.runtime.test_consumer import Follower, follower
 
 __all__ = ["follower"]
@@ -53,7 +55,7 @@ async def test_a_resolution_passes_over_that_one_fact_and_the_rest_flows_in_orde
     await parked_at_a_bug(follower, "pb")
     await resolve(follower, "pb", 2)
     assert await follower.echoed("pb") == ["one"]
-    assert await follower.consumer.retry_not_yet() == 1
+    await follower.consumer.retry_not_yet()
     assert await follower.echoed("pb") == ["one", "three", "four"]
     assert await follower.parked("pb") is None
 
@@ -114,7 +116,7 @@ async def test_a_crash_while_a_stream_is_let_go_on_loses_nothing_of_the_rest(fol
     restarted = Consumer(follower.service, follower.feed)
     await restarted.begin("identity")
     await restarted.catch_up("identity")
-    assert await restarted.retry_not_yet() == 1
+    await restarted.retry_not_yet()
     assert await follower.echoed("pe") == ["one", "three", "four"]
 
 
@@ -123,7 +125,7 @@ async def test_another_try_that_fails_again_parks_again_and_counts(follower: Fol
     async with follower.service.reading() as connection:
         assert await try_again(connection, "identity", "toy-pf")
         assert not await try_again(connection, "identity", "toy-nobody")
-    assert await follower.consumer.retry_not_yet() == 1
+    await follower.consumer.retry_not_yet()
     row = await follower.parked("pf")
     assert row is not None
     assert (row["version"], row["attempts"], row["retry_at"], row["latest"]) == (2, 2, None, 4)
@@ -256,7 +258,6 @@ async def test_a_rebuild_leaves_inbox_and_parked_alone(follower: Follower) -> No
     assert comparison.differing == 0
     assert comparison.events > 0
     assert await follower.service.pool.fetchrow(marks) == before
-    assert await follower.consumer.retry_not_yet() == 1
 
 
 async def test_the_clock_of_who_asks_for_another_try_does_not_matter(follower: Follower) -> None:
@@ -265,4 +266,43 @@ async def test_the_clock_of_who_asks_for_another_try_does_not_matter(follower: F
     await parked_at_a_bug(follower, "pq")
     async with follower.service.reading() as connection:
         await try_again(connection, "identity", "toy-pq")
-    assert await follower.consumer.retry_not_yet() == 1
+    await follower.consumer.retry_not_yet()
+    row = await follower.parked("pq")
+    assert row is not None
+    assert row["attempts"] == 2
+
+
+async def test_metrics_tell_which_sources_streams_wait_for_what_and_since_when(follower: Follower) -> None:
+    await follower.service.pool.execute("delete from parked")
+    toys.early.add("pr2")
+    await parked_at_a_bug(follower, "pr1")
+    await follower.consumer.take(await follower.say("pr2", "one"))
+    toys.early.discard("pr2")
+    follower.now += timedelta(minutes=5)
+    assert await parked_in(follower.service.pool, "exemption", follower.now) == {
+        "identity": {
+            "poison": {"streams": 1, "oldest_seconds": 300.0},
+            "not_yet": {"streams": 1, "oldest_seconds": 300.0},
+        }
+    }
+    await follower.service.pool.execute("delete from parked")
+    assert await parked_in(follower.service.pool, "notification", follower.now) == {
+        source: {kind: {"streams": 0, "oldest_seconds": 0.0} for kind in ("poison", "not_yet")}
+        for source in ("identity", "exemption")
+    }
+
+
+async def test_lag_tells_the_age_of_what_waits_while_it_waits_and_nothing_when_level(follower: Follower) -> None:
+    first, *_ = await follower.say("ps", *(["text"] * 3))
+    toys.slow["ps"] = asyncio.Event()
+    catching_up = asyncio.create_task(follower.consumer.catch_up("identity"))
+    await until(lambda: _is(follower.consumer.behind_since.get("identity"), first.recorded_at))
+    assert follower.consumer.lag["identity"] == 3
+    toys.slow.pop("ps").set()
+    await catching_up
+    assert follower.consumer.behind_since["identity"] is None
+    assert follower.consumer.lag["identity"] == 0
+
+
+async def _is(value: object, wanted: object) -> bool:
+    return value == wanted

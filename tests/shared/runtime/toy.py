@@ -3,6 +3,7 @@
 It records facts of identity under their real names, so the registry needs nothing made up.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,9 +119,13 @@ def decide_echo(command: Echo, state: Notes, context: None) -> Sequence[ToyEvent
 ECHO: Decider[Echo, Notes, ToyEvent, None] = Decider("echo", Notes(), decide_echo, evolve)
 early: set[str] = set()
 """Things whose reaction comes too early, until a test takes them out."""
+slow: dict[str, asyncio.Event] = {}
+"""Things whose reaction waits for a test."""
 
 
 async def echo(work: Work, command: Echo) -> Receipt:
+    if command.thing in slow:
+        await slow[command.thing].wait()
     if command.thing in early:
         raise NotYet(command.thing)
     if command.text == "erased since":

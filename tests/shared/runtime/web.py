@@ -178,7 +178,13 @@ class FakeNode:
 
     def __init__(self) -> None:
         self.log = [envelope(position) for position in range(1, 6)]
-        self.answer: dict[str, Any] | Exception = {"ready": True, "broker": "up", "lag": {"exemption": 3}, "parked": 2}
+        self.answer: dict[str, Any] | Exception = {
+            "ready": True,
+            "broker": "up",
+            "lag": {"exemption": 3},
+            "lag_seconds": {"exemption": 4.5},
+            "parked": {"exemption": {"poison": {"streams": 2, "oldest_seconds": 60.0}}},
+        }
         self.running = False
         self.service = cast(
             Service,
