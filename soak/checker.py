@@ -85,6 +85,8 @@ class Message:
 
     stream: str
     state: str
+    scheduled: bool
+    """A timer stands that will go on with it."""
     wishes: int
     received: Mapping[str, int]
 
@@ -256,20 +258,22 @@ def _out_of_order(store: Store) -> Iterator[str]:
 
 
 _SENT = frozenset({"accepted", "delivered", "undelivered"})
-_OPEN = frozenset({"sending", "in_doubt", "unresolved"})
-"""Whether it was sent cannot be told: shown as that, and never sent a second time."""
+_DOUBTED = frozenset({"sending", "in_doubt", "unresolved"})
+"""Whether it was sent cannot be told (yet): shown as that, and not sent a second time meanwhile."""
+_ENDED = frozenset({"undelivered", "delivered", "unresolved", "given_up"})
 
 
 def _messages(evidence: Evidence, verdict: Verdict) -> None:
     wanted = [message for message in evidence.messages if message.wishes]
     verdict.counted["SMS received"] = sum(sum(message.received.values()) for message in wanted)
-    verdict.counted["SMS in doubt"] = sum(message.state in _OPEN for message in wanted)
+    verdict.counted["SMS in doubt"] = sum(message.state in _DOUBTED for message in wanted)
+    verdict.counted["SMS still to send"] = sum(message.state == "waiting" for message in wanted)
     for message in wanted:
         received = sum(message.received.values())
         if received > message.wishes:
             verdict.twice.append(f"{message.stream} was wished for {message.wishes} times and sent {received} times")
         elif message.state in _SENT and not received:
             verdict.lost.append(f"{message.stream} counts as {message.state}, and nobody received it")
-        elif message.state not in _SENT | _OPEN | {"given_up"}:
-            verdict.differences.append(f"{message.stream} is still {message.state}")
+        elif message.state not in _ENDED and not message.scheduled:
+            verdict.lost.append(f"{message.stream} is {message.state}, and nothing will go on with it")
     verdict.twice += [f"{each} was received, and no attempt tells of it" for each in evidence.strangers]

@@ -167,11 +167,14 @@ async def _asked_for(
     return effects
 
 
-async def _states(stack: Stack) -> Mapping[str, str]:
+async def _states(stack: Stack) -> Mapping[str, tuple[str, bool]]:
+    """Message -> where its SMS stands, and whether a timer will go on with it."""
     async with opened(stack, "notification") as (pool, _):
-        return {
-            f"message-{row['id']}": row["sms_state"] for row in await pool.fetch("select id, sms_state from messages")
-        }
+        rows = await pool.fetch(
+            "select m.stream, m.sms_state, exists (select from timers as t where t.stream = m.stream) as scheduled "
+            "from (select 'message-' || id as stream, sms_state from messages) as m"
+        )
+    return {row["stream"]: (row["sms_state"], row["scheduled"]) for row in rows}
 
 
 def _received(stack: Stack) -> Counter[str]:
@@ -182,7 +185,7 @@ def _received(stack: Stack) -> Counter[str]:
 
 
 def _messages(
-    rows: Sequence[asyncpg.Record], states: Mapping[str, str], received: Counter[str]
+    rows: Sequence[asyncpg.Record], states: Mapping[str, tuple[str, bool]], received: Counter[str]
 ) -> tuple[list[Message], list[str]]:
     wishes: Counter[str] = Counter()
     attempts: dict[str, list[str]] = defaultdict(list)
@@ -197,15 +200,20 @@ def _messages(
     told = {out_id for each in attempts.values() for out_id in each}
     messages = [
         Message(
-            stream, states.get(stream, "unknown"), wishes[stream], {each: received[each] for each in attempts[stream]}
+            stream=stream,
+            state=states[stream][0] if stream in states else "unknown",
+            scheduled=stream in states and states[stream][1],
+            wishes=wishes[stream],
+            received={each: received[each] for each in attempts[stream]},
         )
         for stream in wishes
     ]
     return messages, sorted(received.keys() - told)
 
 
-async def unquiet(stack: Stack) -> list[str]:
-    """What is still on its way; nothing when the system has come to rest."""
+async def unquiet(stack: Stack, *, sms: bool = True) -> list[str]:
+    """What is still on its way; nothing when the system has come to rest. Of whom a killed process was just sending
+    to, an SMS waits until the lease of its timer ends, a minute."""
     waiting: list[str] = []
     for service in events.SERVICES:
         async with opened(stack, service) as (pool, _):
@@ -227,7 +235,7 @@ async def unquiet(stack: Stack) -> list[str]:
                 )
                 if behind != 0:
                     waiting.append(f"{service}: {behind} behind {source}")
-            if service == "notification":
+            if sms and service == "notification":
                 # in doubt: the provider is asked again after minutes; that is an outcome here
                 sending = await pool.fetchval("select count(*) from messages where sms_state in ('waiting', 'sending')")
                 if sending:
@@ -235,10 +243,10 @@ async def unquiet(stack: Stack) -> list[str]:
     return waiting
 
 
-async def until_quiet(stack: Stack, within: float) -> list[str]:
+async def until_quiet(stack: Stack, within: float, *, sms: bool = True) -> list[str]:
     """Wait for rest; what has not come to rest by then."""
     ends = asyncio.get_running_loop().time() + within
-    while waiting := await unquiet(stack):
+    while waiting := await unquiet(stack, sms=sms):
         if asyncio.get_running_loop().time() > ends:
             return waiting
         await asyncio.sleep(0.5)
