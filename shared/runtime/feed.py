@@ -88,9 +88,14 @@ async def positioned(pool: asyncpg.Pool, source: str, position: int, most: int) 
     return [_envelope(source, row) for row in await pool.fetch(_AFTER, position, most)]
 
 
-async def given_positions(pool: asyncpg.Pool, source: str, epoch: int, most: int) -> list[Envelope]:
-    """What now has a position, in its order. The sequencer alone asks; the epoch is over: ZK004."""
-    return [_envelope(source, row) for row in await pool.fetch(_GIVE, epoch, most)]
+async def give_positions(
+    pool: asyncpg.Pool, source: str, epoch: int, most: int, *, returned: bool
+) -> tuple[int, list[Envelope]]:
+    """For the sequencer: how many got one and, if they are to be `returned`, which. ZK004: the epoch is over."""
+    if not returned:
+        return await pool.fetchval("select count(*) from give_positions($1, $2)", epoch, most), []
+    envelopes = [_envelope(source, row) for row in await pool.fetch(_GIVE, epoch, most)]
+    return len(envelopes), envelopes
 
 
 async def of_stream(pool: asyncpg.Pool, source: str, stream: str, version: int, most: int) -> list[Envelope]:

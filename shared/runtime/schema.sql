@@ -35,9 +35,11 @@ create index events_by_cause on events (causation) where causation is not null;
 
 create table log (
     position bigint primary key,
-    seq bigint not null unique references events (seq)
+    seq bigint not null unique
 );
-comment on table log is 'Dense positions 1, 2, 3..., given after commit by the sequencer.';
+comment on table log is
+'Dense positions 1, 2, 3..., given after commit by the sequencer. seq is of events, which nobody can delete: a foreign key
+would lock and write every event a second time.';
 
 create table commands (
     command_id uuid primary key,

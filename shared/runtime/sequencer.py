@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanKind
 from shared.runtime.bus import Publisher, Unroutable
 from shared.runtime.ending import end, raise_if_cancelled
 from shared.runtime.event_store import OUTAGE
-from shared.runtime.feed import Envelope, given_positions, positioned
+from shared.runtime.feed import Envelope, give_positions, positioned
 from shared.runtime.telemetry import span_from
 
 LEASE = timedelta(seconds=3)
@@ -37,8 +37,8 @@ class Sequencer:
         self._id = uuid4()
         self._wake = asyncio.Event()
         self._handed = asyncio.Event()
-        self._given: Sequence[Envelope] = []
-        """Not published yet, unless from the log."""
+        self._given: list[Envelope] = []
+        """Positions were given to these, and they are not published unless from the log."""
         self._published = 0
         self._caught_up = False
         """Whether everything up to `_published` is, and everything after it will be in `_given`."""
@@ -72,18 +72,19 @@ class Sequencer:
         """Give positions to what is committed; 0 if there was nothing or we no longer lead."""
         if self.epoch is None:
             return 0
+        # a publisher that is behind reads the log, and we need not keep what it has to publish
+        handing = self._publisher is not None and len(self._given) < _BATCH
         try:
-            given = await given_positions(self._pool, self._source, self.epoch, _BATCH)
+            count, given = await give_positions(self._pool, self._source, self.epoch, _BATCH, returned=handing)
         except asyncpg.PostgresError as error:
             if error.sqlstate != "ZK004":
                 raise
             self.epoch = None
             return 0
-        if given and self._publisher is not None:
-            # more than that we need not keep: it stands in the log, whatever hinders the publisher
-            self._given = [*self._given, *given] if len(self._given) < 2 * _BATCH else []
-            self._handed.set()
-        return len(given)
+        self._given += given
+        self._caught_up &= handing
+        self._handed.set()
+        return count
 
     async def _forever(self, step: Callable[[], Awaitable[float]]) -> None:
         """Run `step` for ever; it says how long to wait. An outage is logged once a turn and tried again, and so is a
