@@ -1,0 +1,92 @@
+"""Two replicas of every service carry one application, while one after the other is killed and replaced."""
+
+import io
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+from rich.console import Console
+
+from ops.demo import story
+from ops.demo.proof import prove
+from ops.stack.infrastructure import Infrastructure, temporary_place
+from ops.stack.screen import Screen
+from ops.stack.stack import Stack
+from shared import events
+from shared.runtime.bus import ALL_QUEUES
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]  # nine processes to start, and three again
+
+REPLICAS = 2
+
+
+@pytest.fixture(scope="module")
+def doubled() -> Iterator[Stack]:
+    """A stack of its own: its replicas and those of the run's stack would share one database."""
+    with temporary_place() as place, Infrastructure(place) as infra:
+        stack = Stack(infra, Screen(), REPLICAS)
+        try:
+            stack.start()
+            yield stack
+        finally:
+            stack.stop()
+
+
+@contextmanager
+def without(stack: Stack, *killed: str) -> Iterator[None]:
+    """These are killed, and replaced at the end of the block."""
+    for name in killed:
+        stack.processes.kill(name)
+    yield
+    for name in killed:
+        stack.restart(name)
+
+
+def health(stack: Stack, service: str) -> list[dict[str, Any]]:
+    """What each replica says of itself at its own address."""
+    replicas = [stack.programs[f"{service}-{number}"] for number in range(1, REPLICAS + 1)]
+    return [httpx.get(replica.ready_url, timeout=10).json() for replica in replicas]
+
+
+def test_a_journey_ends_well_although_one_replica_after_the_other_is_killed_and_replaced(doubled: Stack) -> None:
+    output = io.StringIO()
+    console = Console(file=output, width=140, highlight=False)
+    told = story.Story(doubled, console)
+    told.offices()
+    told.cycle_for_today()
+    with without(doubled, "identity-1"):
+        told.registration()
+    with without(doubled, "exemption-1", "notification-1"):  # the first to start, so they lead and hold queues
+        told.application()
+        told.first_review_refuses()
+    told.second_try()
+    told.reviews_pass()
+    told.record_table_and_hand_off()
+    prove(doubled, told.case, console)
+    assert "demo: 1 applications carried, 1 trails rebuilt, 0 differences" in output.getvalue()
+
+
+@pytest.mark.parametrize("service", events.SERVICES)
+def test_afterwards_the_replicas_share_the_work_and_one_of_them_leads(doubled: Stack, service: str) -> None:
+    queues = sorted(ALL_QUEUES) if service in events.FOLLOWS else []
+    until = time.monotonic() + 15
+    while sorted(queue for said in health(doubled, service) for queue in said["queues"]) != queues:
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    said = health(doubled, service)
+    assert [len(each["queues"]) for each in said] == [len(queues) // REPLICAS] * REPLICAS
+    assert sorted(each["sequencer"] for each in said) == ["leads", "stands by"]
+    assert [each["status"] for each in said] == ["ready"] * REPLICAS
+
+
+def test_connections_are_dealt_out_to_all_replicas(doubled: Stack) -> None:
+    """One address; which of them answered stands in the log that each keeps."""
+    logs = [doubled.place.logs / f"exemption-{number}.log" for number in range(1, REPLICAS + 1)]
+    before = [log.read_text().count("\n") for log in logs]
+    until = time.monotonic() + 15
+    while any(log.read_text().count("\n") == count for log, count in zip(logs, before, strict=True)):
+        assert time.monotonic() < until
+        assert httpx.get(f"{doubled.base_url('exemption')}/v1/cycles").status_code < 500
