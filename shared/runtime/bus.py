@@ -6,6 +6,7 @@ A lost message, queue or broker costs time, never an event: followers read the f
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from itertools import product
 from typing import Any
 
 import aio_pika
@@ -69,9 +70,10 @@ async def declare(channel: AbstractChannel, follower: str) -> None:
     dead = await channel.declare_exchange(DEAD, aio_pika.ExchangeType.DIRECT, durable=True)
     for number in range(QUEUES):
         queue = await _declare_queue(channel, follower, number, dead)
-        for source in events.FOLLOWS[follower]:
-            for slot in range(number, SLOTS, QUEUES):
-                await queue.bind(exchange, routing_key=f"{source}.*.{slot}")
+        for source, slot in product(events.FOLLOWS[follower], range(SLOTS)):
+            # another number of queues would have left bindings, and everything would come twice
+            change = queue.bind if slot % QUEUES == number else queue.unbind
+            await change(exchange, routing_key=f"{source}.*.{slot}")
 
 
 async def _declare_queue(channel: AbstractChannel, follower: str, number: int, dead: AbstractExchange) -> AbstractQueue:

@@ -12,12 +12,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import aio_pika
 import asyncpg
 import pytest
 
 from shared.kernel.time import utc_now
-from shared.runtime.bus import ALL_QUEUES, QUEUES
+from shared.runtime.bus import ALL_QUEUES, EXCHANGE, QUEUES, declare, queue_name
 from shared.runtime.ending import end
+from shared.runtime.feed import SLOTS
 from shared.runtime.node import Node
 from shared.runtime.shares import LEASE, Shares
 from shared.testing.stores import KEK, LocalFeed, pool_of
@@ -156,7 +158,25 @@ async def test_without_the_database_a_replica_keeps_its_share_and_goes_on_when_i
     await end([renewing])
 
 
-# --- whole nodes, with the broker
+# --- the broker
+
+
+async def test_with_another_number_of_queues_than_before_nothing_comes_twice(amqp_url: str) -> None:
+    async with await aio_pika.connect(amqp_url) as connection:
+        channel = await connection.channel()
+        await declare(channel, "notification")
+        exchange = await channel.get_exchange(EXCHANGE)
+        only = await channel.get_queue(queue_name("notification", 0))
+        for slot in range(SLOTS):  # as if it were the only one
+            await only.bind(exchange, routing_key=f"identity.*.{slot}")
+        await declare(channel, "notification")
+        for slot in range(SLOTS):
+            await exchange.publish(aio_pika.Message(b""), f"identity.anything.{slot}", mandatory=True)
+        queues = [await channel.get_queue(queue_name("notification", number)) for number in range(QUEUES)]
+        assert [queue.declaration_result.message_count for queue in queues] == [SLOTS // QUEUES] * QUEUES
+
+
+# --- whole nodes
 
 
 @dataclass
