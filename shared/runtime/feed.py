@@ -1,6 +1,6 @@
 """The feed: a service's log, read in order of position. The truth behind the bus.
 
-An `Envelope` is what travels: over HTTP as JSON, over RabbitMQ as headers with the stored text as the body.
+An `Envelope` is what travels, over HTTP and over RabbitMQ alike: as JSON.
 """
 
 from collections.abc import Sequence
