@@ -1,4 +1,4 @@
-"""The made-up people of the soak: registered once, over HTTP, with their photographs; then only their stories go on.
+"""The made-up people of the soak: registered once, over HTTP; then only their stories go on.
 
 Whoever owns the stack has its token keys: tokens are made here, so that a story of half an hour needs no signing in.
 """
@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from joserfc import jwt
 from joserfc.jwk import KeySet
@@ -18,7 +19,7 @@ from ops.demo.api import Api
 from ops.demo.candidate import PASSWORD, Candidate, Registration
 from ops.demo.office import ADMINISTRATOR, Office
 from ops.demo.operator import Operator
-from ops.demo.story import FINAL_REVIEWER, FIRST_REVIEWER, SCHEME, TEACHING_POINT, Story
+from ops.demo.story import CLERK, FINAL_REVIEWER, FIRST_REVIEWER, SCHEME, TEACHING_POINT, Story
 from ops.stack.stack import Stack
 from shared import events
 from shared.kernel.time import utc_now
@@ -39,13 +40,13 @@ class Person:
 
 @dataclass(frozen=True)
 class Applicant:
-    """A candidate with an application whose photographs are there; `form` is right as it stands."""
+    """A candidate with papers to photograph; `form` is right as it stands, but for the certificate's number."""
 
     number: int
     person: Person
-    application: str
     form: Mapping[str, str]
-    photos: Mapping[str, str]
+    certificate: str
+    papers: Mapping[str, bytes]
 
 
 @dataclass(frozen=True)
@@ -53,26 +54,27 @@ class People:
     administrator: Person
     first_reviewer: Person
     final_reviewer: Person
+    clerk: Person
     cycle: str
     applicants: list[Applicant] = field(default_factory=list)
 
 
 def gathered(stack: Stack, applicants: int) -> People:
-    """Offices, a cycle for today, and so many candidates ready to hand in."""
+    """Offices, a cycle for today, and so many candidates with their papers at hand."""
     story = Story(stack, Console(quiet=True))
     story.offices()
     story.cycle_for_today()
     office = Office(stack)
     administrator = _person(stack, office.id_of(ADMINISTRATOR), "staff", (("administrator", EVERYWHERE),))
-    first, final = (
+    first, final, clerk = (
         _person(stack, office.id_of(position.login), "staff", position.roles)
-        for position in (FIRST_REVIEWER, FINAL_REVIEWER)
+        for position in (FIRST_REVIEWER, FINAL_REVIEWER, CLERK)
     )
     candidates = [Candidate(office.next_candidate()) for _ in range(applicants)]
     cycle = _cycle(stack, administrator)
     with ThreadPoolExecutor(_AT_ONCE) as several:
-        ready = list(several.map(lambda candidate: _applicant(stack, candidate, cycle), candidates))
-    return People(administrator, first, final, cycle, ready)
+        ready = list(several.map(partial(_applicant, stack), candidates))
+    return People(administrator, first, final, clerk, cycle, ready)
 
 
 def _cycle(stack: Stack, administrator: Person) -> str:
@@ -82,7 +84,7 @@ def _cycle(stack: Stack, administrator: Person) -> str:
     return str(next(cycle["id"] for cycle in cycles if not cycle["closed"]))
 
 
-def _applicant(stack: Stack, candidate: Candidate, cycle: str) -> Applicant:
+def _applicant(stack: Stack, candidate: Candidate) -> Applicant:
     registration = Registration(stack, Operator(stack), candidate)
     registration.prove_mobile()
     registration.choose_password()
@@ -92,19 +94,10 @@ def _applicant(stack: Stack, candidate: Candidate, cycle: str) -> Applicant:
     exemption = Api(stack.base_url("exemption"))
     exemption.sign(person.token)
     listed = exemption.get(f"/v1/schemes/{SCHEME}")["exemption"]["certificates"][0]
-    application = exemption.post("/v1/applications", {"cycle": cycle})["id"]
     papers = {
         "id_front": id_front(candidate.id_card()),
         "id_back": id_back(candidate.id_card()),
         "certificate_photo": certificate(candidate.skill_certificate(listed["name"], listed["lowest_level"])),
-    }
-    photos = {
-        slot: exemption.post(
-            "/v1/uploads",
-            data={"application": application, "slot": slot},
-            files={"file": (f"{slot}.jpg", paper_alone(paper), "image/jpeg")},
-        )["id"]
-        for slot, paper in papers.items()
     }
     form = {
         "teaching_point": TEACHING_POINT.code,
@@ -113,11 +106,11 @@ def _applicant(stack: Stack, candidate: Candidate, cycle: str) -> Applicant:
         "mobile": candidate.mobile,
         "certificate": listed["id"],
         "certificate_level": listed["lowest_level"],
-        "certificate_number": candidate.certificate_number,
         "valid_until": "2099-06-29",
         "remark": "",
     }
-    return Applicant(candidate.number, person, application, form, photos)
+    pictures = {slot: paper_alone(paper) for slot, paper in papers.items()}
+    return Applicant(candidate.number, person, form, candidate.certificate_number, pictures)
 
 
 def _person(stack: Stack, id_: str, kind: str, roles: Sequence[tuple[str, str]] = ()) -> Person:

@@ -31,7 +31,7 @@ _MOST_SHOWN = 20
 
 def soaked(stack: Stack, screen: Screen, seconds: float, seed: int) -> Verdict:
     """Load and faults for so long, then rest, then the verdict, which is printed."""
-    with screen.steps(), screen.step("people", f"{CANDIDATES} candidates with their photographs, three offices"):
+    with screen.steps(), screen.step("people", f"{CANDIDATES} candidates to register, three offices"):
         people = gathered(stack, CANDIDATES)
     journal = Journal(stack.place.data / "journal.jsonl")
     load = Load(stack, people, journal, str(seed))
