@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from bench.main import bench
-from ops import audit, checks, first_admin, replay, schemes
+from ops import audit, checks, first_admin, parked, replay, schemes
 from ops.demo import story
 from ops.demo.api import Unexpected
 from ops.stack.places import CHECKOUT, Unserviceable, place_of
@@ -40,6 +40,7 @@ app = typer.Typer(
 
 
 app.add_typer(audit.app, name="audit")
+app.add_typer(parked.app, name="parked")
 app.add_typer(replay.app, name="replay")
 app.add_typer(schemes.app, name="schemes")
 app.add_typer(first_admin.app, name="admin")

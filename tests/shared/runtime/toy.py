@@ -104,8 +104,12 @@ class Echo(Command):
     text: str
 
 
+mended: set[str] = set()
+"""Things about which "bug" is no bug any more."""
+
+
 def on_note(fact: Fact[SmsCodeMistyped]) -> list[Command]:
-    if fact.event.purpose == "bug":
+    if fact.event.purpose == "bug" and fact.subject not in mended:
         raise ZeroDivisionError
     return [Echo(thing=fact.subject, version=fact.version, text=fact.event.purpose)]
 
