@@ -192,8 +192,8 @@ class _Reader:
         found: list[Found] = []
         for source in self._stores:
             if only in (None, source):
-                # the position as a subquery, since joined a story of many streams goes through the whole log; min, because
-                # a log that was tampered with may have two
+                # the position as a subquery, since joined a story of many streams goes through the whole log;
+                # min, because a log that was tampered with may have two
                 rows = await self._connection.fetch(
                     f'select {_COLUMNS}, e.seq, (select min(l.position) from "{source}".log as l where l.seq = e.seq) '  # noqa: S608
                     f'from "{source}".events as e '
