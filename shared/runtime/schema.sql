@@ -73,6 +73,7 @@ create table claims (
     primary key (kind, key)
 );
 comment on table claims is 'Uniqueness across streams. key is a keyed hash, never the plain value.';
+create index claims_by_stream on claims (stream);
 
 create table timers (
     kind text not null,
