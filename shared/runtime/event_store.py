@@ -175,6 +175,10 @@ class Work:
         """The same command always makes the same new thing, so a retried request makes it once."""
         return str(uuid5(self.meta.command_id, f"new/{label}"))
 
+    async def must_not_be_erased(self, person: str) -> None:
+        """Raises `Erased`: whoever waits for something to be learnt of an erased person would wait for ever."""
+        await self._keyring.cipher(person)
+
     async def load(self, decider: Decider[C, S, E, X], subject: str) -> tuple[S, int]:
         """The state of a stream and its version; the initial state and 0 if there is none."""
         loaded = await self._load(decider, stream_name(decider.kind, subject))
