@@ -58,6 +58,7 @@ class Handlers:
         contact, _ = await work.load(CONTACT, person)
         ref = PLATFORM if command.moment.startswith(_OF_PLATFORM) else contact.schemes.get(case or "")
         if ref is None:
+            await work.must_not_be_erased(person)
             raise NotYet(f"the book of case {case} is not known")
         message = work.new_id()
         letter = written(command.moment, ref, self.books.scheme(ref), self.books.sending, command.facts)
