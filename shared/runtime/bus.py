@@ -7,8 +7,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from itertools import product
+from typing import cast
 
 import aio_pika
+import aiormq
 import msgspec
 import structlog
 from aio_pika.abc import (
@@ -126,6 +128,19 @@ def envelope_of(message: AbstractIncomingMessage) -> Envelope:
     return _ENVELOPE.decode(message.body)
 
 
+def _sent(channel: aiormq.Channel, envelope: Envelope) -> Awaitable[object]:
+    """Waits for the confirm alone: one flush of the socket after another would keep the messages apart."""
+    message = message_of(envelope)
+    return channel.basic_publish(
+        message.body,
+        exchange=EXCHANGE,
+        routing_key=envelope.routing_key,
+        properties=message.properties,
+        mandatory=True,
+        wait=False,
+    )
+
+
 class Publisher:
     """Publishes a source's envelopes, pipelined, with confirms; connects when needed and again after an outage."""
 
@@ -133,20 +148,15 @@ class Publisher:
         self._url = url
         self._source = source
         self._connection: AbstractConnection | None = None
-        self._exchange: AbstractExchange | None = None
+        self._channel: aiormq.Channel | None = None
 
     async def publish(self, batch: Sequence[Envelope]) -> int:
         """How many from the front are confirmed: all of them, or it raises `Unroutable` or `ConnectionError`."""
         try:
-            exchange = self._exchange or await self._connect()
+            channel = self._channel or await self._connect()
             reached("confirm.before")
-            outcomes = await asyncio.gather(
-                *(
-                    exchange.publish(message_of(e), e.routing_key, mandatory=True, timeout=_CONFIRM_SECONDS)
-                    for e in batch
-                ),
-                return_exceptions=True,
-            )
+            async with asyncio.timeout(_CONFIRM_SECONDS):
+                outcomes = await asyncio.gather(*(_sent(channel, e) for e in batch), return_exceptions=True)
         except BROKER_GONE as error:
             await self.close()
             raise ConnectionError(str(error)) from error
@@ -160,16 +170,16 @@ class Publisher:
         reached("confirm.after")
         return len(batch)
 
-    async def _connect(self) -> AbstractExchange:
+    async def _connect(self) -> aiormq.Channel:
         self._connection = await aio_pika.connect(self._url, timeout=5)
         channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
         for follower in events.followers(self._source):
             await declare(channel, follower)
-        self._exchange = await channel.get_exchange(EXCHANGE)
-        return self._exchange
+        self._channel = cast(aiormq.Channel, await channel.get_underlay_channel())
+        return self._channel
 
     async def close(self) -> None:
-        connection, self._connection, self._exchange = self._connection, None, None
+        connection, self._connection, self._channel = self._connection, None, None
         if connection is not None:
             await _farewell(connection)
 
