@@ -35,6 +35,7 @@ def control(network: Network, clock: Clock) -> APIRouter:
                 "out_id": sms.out_id,
                 "accepted_at": sms.accepted_at,
                 "status": sms.status(clock()),
+                "traceparent": sms.traceparent,
             }
             for sms in found
         ]

@@ -58,6 +58,7 @@ class Sms:
     receipts_lost: bool
     undeliverable: bool
     receipt_at: datetime
+    traceparent: str | None = None
 
     def status(self, now: datetime) -> Status:
         if self.receipts_lost or now < self.receipt_at:
@@ -87,6 +88,7 @@ class Network:
         text: str,
         out_id: str,
         now: datetime,
+        traceparent: str | None = None,
     ) -> Sms:
         sms = Sms(
             gateway=gateway,
@@ -101,6 +103,7 @@ class Network:
             receipts_lost=self.conditions.receipts_lost,
             undeliverable=mobile in self.conditions.undeliverable,
             receipt_at=now + timedelta(seconds=self.conditions.receipt_after_seconds),
+            traceparent=traceparent,
         )
         if self.file:
             line = json.dumps(asdict(sms), default=datetime.isoformat, ensure_ascii=False)

@@ -92,7 +92,9 @@ class Gateways:
         try:
             match request.headers["x-acs-action"]:
                 case "SendSms":
-                    return await self._with_faults("aliyun", "send", lambda: self._aliyun_send(id_, parameters), fault)
+                    return await self._with_faults(
+                        "aliyun", "send", lambda: self._aliyun_send(id_, request, parameters), fault
+                    )
                 case "QuerySendDetails":
                     return await self._with_faults(
                         "aliyun", "query", lambda: self._aliyun_query(id_, parameters), fault
@@ -102,7 +104,7 @@ class Gateways:
         except Refusal as refusal:
             return 200, {"RequestId": id_, "Code": str(refusal), "Message": "refused"}
 
-    def _aliyun_send(self, id_: str, parameters: Mapping[str, str]) -> Answer:
+    def _aliyun_send(self, id_: str, request: Request, parameters: Mapping[str, str]) -> Answer:
         mobile = parameters.get("PhoneNumbers", "")
         if not _MOBILE.fullmatch(mobile):
             raise Refusal("isv.MOBILE_NUMBER_ILLEGAL")
@@ -122,6 +124,7 @@ class Gateways:
             text=text,
             out_id=parameters.get("OutId", ""),
             now=self._clock(),
+            traceparent=request.headers.get("traceparent"),
         )
         return 200, {"RequestId": id_, "Code": "OK", "Message": "OK", "BizId": sms.id}
 
@@ -171,7 +174,9 @@ class Gateways:
             fault: Answer = 500, {}
             match request.headers.get("x-tc-action"):
                 case "SendSms":
-                    return await self._with_faults("tencent", "send", lambda: self._tencent_send(id_, body), fault)
+                    return await self._with_faults(
+                        "tencent", "send", lambda: self._tencent_send(id_, request, body), fault
+                    )
                 case "PullSmsSendStatusByPhoneNumber":
                     return await self._with_faults("tencent", "query", lambda: self._tencent_pull(id_, body), fault)
                 case action:
@@ -180,7 +185,7 @@ class Gateways:
             code = getattr(error, "code", str(error))
             return 200, {"Response": {"Error": {"Code": code, "Message": str(error)}, "RequestId": id_}}
 
-    def _tencent_send(self, id_: str, body: Mapping[str, Any]) -> Answer:
+    def _tencent_send(self, id_: str, request: Request, body: Mapping[str, Any]) -> Answer:
         if body.get("SmsSdkAppId") != self._app_id:
             raise Refusal("UnauthorizedOperation.SmsSdkAppIdVerifyFail")
         code, values = str(body.get("TemplateId", "")), [str(value) for value in body.get("TemplateParamSet", [])]
@@ -191,10 +196,12 @@ class Gateways:
         if any(not value or len(value) > _LONGEST["tencent"] for value in values):
             raise Refusal("InvalidParameterValue.TemplateParameterLengthLimit")
         facts = dict(zip(names, values, strict=True))
-        sent = [self._tencent_one(number, code, facts, body) for number in body["PhoneNumberSet"]]
+        sent = [self._tencent_one(number, code, facts, request, body) for number in body["PhoneNumberSet"]]
         return 200, {"Response": {"SendStatusSet": sent, "RequestId": id_}}
 
-    def _tencent_one(self, number: str, code: str, facts: Mapping[str, str], body: Mapping[str, Any]) -> dict[str, Any]:
+    def _tencent_one(
+        self, number: str, code: str, facts: Mapping[str, str], request: Request, body: Mapping[str, Any]
+    ) -> dict[str, Any]:
         mobile = number.removeprefix("+86")
         session = body.get("SessionContext", "")
         status = {"PhoneNumber": number, "Fee": 0, "SessionContext": session, "IsoCode": "CN", "SerialNo": ""}
@@ -209,6 +216,7 @@ class Gateways:
             text=self._text("tencent", code, facts) or "",
             out_id=session,
             now=self._clock(),
+            traceparent=request.headers.get("traceparent"),
         )
         return {**status, "SerialNo": sms.id, "Fee": 1, "Code": "Ok", "Message": "send success"}
 

@@ -20,6 +20,7 @@ from ops.stack.infrastructure import AMQP_VARIABLE, POSTGRES_VARIABLE, Infrastru
 from ops.stack.places import CHECKOUT
 from ops.stack.screen import Screen
 from ops.stack.stack import Stack
+from tests.journeys.collector import Collector
 
 # how long an example takes says more about the machine than about the code
 settings.register_profile("zikao")
@@ -133,11 +134,21 @@ def amqp_url(infra: Infrastructure, request: pytest.FixtureRequest) -> Iterator[
 
 
 @pytest.fixture(scope="session")
-def stack(infra: Infrastructure) -> Iterator[Stack]:
+def collector() -> Iterator[Collector]:
+    """Where the stack sends its spans."""
+    with Collector() as collecting:
+        yield collecting
+
+
+@pytest.fixture(scope="session")
+def stack(infra: Infrastructure, collector: Collector) -> Iterator[Stack]:
     """The whole stack as processes, for journeys: `stack.base_url("exemption")`, `stack.processes`, `stack.secrets`."""
     whole = Stack(infra, Screen())
     try:
-        whole.start()
+        with pytest.MonkeyPatch.context() as surroundings:
+            surroundings.setenv("ZIKAO_OTLP_ENDPOINT", collector.url)
+            surroundings.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")  # ms, so that no test waits for a batch to be full
+            whole.start()
         yield whole
     finally:
         whole.stop()

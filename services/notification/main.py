@@ -21,6 +21,7 @@ from shared.kernel.time import utc_now
 from shared.runtime.app import run
 from shared.runtime.parking import resolving
 from shared.runtime.service import ServiceDefinition
+from shared.runtime.telemetry import trace_client
 from shared.schemes.catalog import Catalog
 
 
@@ -44,7 +45,9 @@ def notification(catalog: Catalog, gateways: Callable[[], Mapping[str, SmsGatewa
 
 @cache
 def _client() -> httpx.AsyncClient:
-    return httpx.AsyncClient()
+    client = httpx.AsyncClient()
+    trace_client(client)
+    return client
 
 
 @cache

@@ -22,6 +22,8 @@ from shared.runtime.database import AUDITOR, DATABASE, as_role, with_database
 from shared.runtime.keyring import Keyring
 from shared.runtime.replay import compare
 from shared.runtime.trail import rebuild_trail
+from tests.journeys.collector import Collector
+from tests.journeys.secrecy import leaks, personal, written
 
 pytestmark = pytest.mark.journey
 
@@ -99,20 +101,13 @@ def logged(stack: Stack, service: str) -> Iterator[dict[str, object]]:
         yield json.loads(line)
 
 
-def test_no_log_of_any_process_holds_anything_personal(told: story.Story, stack: Stack) -> None:
-    candidate = told.candidate
-    personal = [
-        candidate.name,
-        candidate.id_number,
-        candidate.mobile,
-        candidate.certificate_number,
-        "样例初审员",
-        "末位没有字母",
-    ]
-    logs = {path.name: path.read_text(errors="replace") for path in stack.place.logs.glob("*.log")}
-    assert {"identity.log", "exemption.log", "notification.log", "sandbox.log", "postgres.log"} <= logs.keys()
-    found = [(name, value) for name, text in logs.items() for value in personal if value in text]
-    assert found == []
+def test_no_log_of_any_process_and_no_span_holds_anything_personal(
+    told: story.Story, stack: Stack, collector: Collector
+) -> None:
+    who = told.candidate
+    assert {who.name, who.id_number, who.mobile, who.certificate_number, "末位没有字母"} <= personal(stack)
+    assert len(written(stack, collector)["spans"]) > 1000
+    assert leaks(stack, collector) == []
 
 
 async def test_nothing_personal_stands_in_the_clear_in_any_table(told: story.Story, stack: Stack) -> None:
