@@ -47,7 +47,7 @@ class Client:
     async def command(
         self, story: str, person: Person, service: str, method: str, path: str, key: str, **sent: Any
     ) -> dict[str, Any]:
-        """`sent` are httpx's own (json, data, files). Raises `Refusal` for a no."""
+        """`sent` are httpx's own (json, data, files, timeout). Raises `Refusal` for a no."""
         asked = Asked(
             number=next(self._numbers),
             at=_now(),

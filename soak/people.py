@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 
 from joserfc import jwt
 from joserfc.jwk import KeySet
@@ -94,11 +94,6 @@ def _applicant(stack: Stack, candidate: Candidate) -> Applicant:
     exemption = Api(stack.base_url("exemption"))
     exemption.sign(person.token)
     listed = exemption.get(f"/v1/schemes/{SCHEME}")["exemption"]["certificates"][0]
-    papers = {
-        "id_front": id_front(candidate.id_card()),
-        "id_back": id_back(candidate.id_card()),
-        "certificate_photo": certificate(candidate.skill_certificate(listed["name"], listed["lowest_level"])),
-    }
     form = {
         "teaching_point": TEACHING_POINT.code,
         "name": candidate.name,
@@ -109,8 +104,7 @@ def _applicant(stack: Stack, candidate: Candidate) -> Applicant:
         "valid_until": "2099-06-29",
         "remark": "",
     }
-    pictures = {slot: paper_alone(paper) for slot, paper in papers.items()}
-    return Applicant(candidate.number, person, form, candidate.certificate_number, pictures)
+    return Applicant(candidate.number, person, form, candidate.certificate_number, _papers())
 
 
 def _person(stack: Stack, id_: str, kind: str, roles: Sequence[tuple[str, str]] = ()) -> Person:
@@ -121,3 +115,10 @@ def _person(stack: Stack, id_: str, kind: str, roles: Sequence[tuple[str, str]] 
     lasting = {**claims, "iat": issued, "exp": issued + TOKEN_HOURS * 3600}
     header = {"alg": ALGORITHM, "kid": key.kid, "typ": "JWT"}
     return Person(id_, jwt.encode(header, lasting, key, algorithms=[ALGORITHM]))
+
+
+@cache
+def _papers() -> Mapping[str, bytes]:
+    """Drawn once for all: what is read on them is a hint to reviewers, and nothing here is about reading."""
+    drawn = {"id_front": id_front(), "id_back": id_back(), "certificate_photo": certificate()}
+    return {slot: paper_alone(paper) for slot, paper in drawn.items()}

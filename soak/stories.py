@@ -12,6 +12,8 @@ from soak.people import Applicant, People, Person
 
 _ROUNDS = (15, 40)
 """How often an application goes through review before it is granted, so that its stream does not grow for ever."""
+_CHECKED_WITHIN = 60.0
+"""Seconds for a photograph, which is slow work: who asks again too early only makes it slower."""
 
 
 class Story:
@@ -86,6 +88,7 @@ class Applying(Story):
                     "/v1/uploads",
                     data={"application": application, "slot": slot},
                     files={"file": (f"{slot}.jpg", picture, "image/jpeg")},
+                    timeout=_CHECKED_WITHIN,
                 )
             except Refusal as refusal:
                 if refusal.code != "documents.too_slow":
