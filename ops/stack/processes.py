@@ -14,9 +14,11 @@ import httpx
 from ops.stack import children
 from ops.stack.children import Child
 from ops.stack.places import CHECKOUT, Unserviceable
+from shared.runtime.ending import GRACE_SECONDS
 
 READY_WITHIN = 60.0
-STOP_WITHIN = 10.0
+STOP_WITHIN = GRACE_SECONDS + 10.0
+"""Longer than a service lets its requests finish: after them its loops end, in order."""
 LAST_LINES = 15
 
 

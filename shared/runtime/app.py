@@ -26,6 +26,7 @@ from shared.runtime import telemetry
 from shared.runtime.access import FeedReaderDep, KeySource, RemoteKeySource, ServiceDep, Verifier
 from shared.runtime.blobs import Blobs
 from shared.runtime.edge import QUIET, Edge
+from shared.runtime.ending import GRACE_SECONDS
 from shared.runtime.node import KEYS_SIZE, Node, open_pool
 from shared.runtime.peers import PeerFeed, Peers
 from shared.runtime.problems import Problems
@@ -139,7 +140,7 @@ def run(
         access_log=False,  # `Edge` writes one line per request, without the query
         server_header=False,
         proxy_headers=False,  # `create_app` believes the proxies that the settings name, and no others
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=GRACE_SECONDS,
     )
     server = uvicorn.Server(config)
     with suppress(KeyboardInterrupt):

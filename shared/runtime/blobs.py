@@ -5,7 +5,8 @@ Destroying a person's key makes every blob of theirs unreadable, wherever copies
 """
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Protocol
 
 import msgspec
 import obstore
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from shared.kernel.errors import Refused
@@ -33,6 +35,18 @@ class Ciphers(Protocol):
     """The keyring, as far as blobs need it. An erased person raises its `Erased`."""
 
     async def cipher(self, person: str) -> Cipher: ...
+
+
+class BlobsAway(ConnectionError):
+    """The folder is full, or the storage does not answer: an outage as much as a lost connection."""
+
+
+@contextmanager
+def _storage() -> Iterator[None]:
+    try:
+        yield
+    except BaseError as error:
+        raise BlobsAway(type(error).__name__) from error
 
 
 class BlobRef(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +69,8 @@ class Blobs:
         ref = BlobRef(id=token_hex(16), digest=sha256(data).hexdigest(), size=len(data), content_type=content_type)
         cipher = await self._keyring.cipher(person)
         sealed = _MAGIC + _owner(person) + cipher.seal(data, _place(person, ref.id))
-        await obstore.put_async(self._store, _path(ref.id), sealed, mode="create", use_multipart=False)
+        with _storage():
+            await obstore.put_async(self._store, _path(ref.id), sealed, mode="create", use_multipart=False)
         return ref
 
     async def get(self, person: str, blob: str) -> bytes:
@@ -69,25 +84,25 @@ class Blobs:
 
     async def delete(self, blob: str) -> None:
         """Does nothing if it is gone already."""
-        try:
+        with _storage(), suppress(FileNotFoundError):
             await obstore.delete_async(self._store, _path(blob))
-        except FileNotFoundError:
-            return
 
     async def list_older_than(self, when: datetime) -> AsyncIterator[str]:
         """Ids of the blobs stored before `when`; the sweeper deletes those that no event refers to."""
-        async for batch in obstore.list(self._store, chunk_size=1000):
-            for meta in batch:
-                name = meta["path"].rpartition("/")[2]
-                if meta["last_modified"] < when and _ID.fullmatch(name):
-                    yield name
+        with _storage():
+            async for batch in obstore.list(self._store, chunk_size=1000):
+                for meta in batch:
+                    name = meta["path"].rpartition("/")[2]
+                    if meta["last_modified"] < when and _ID.fullmatch(name):
+                        yield name
 
     async def _read(self, blob: str) -> bytes:
-        try:
-            answer = await obstore.get_async(self._store, _path(blob))
-        except FileNotFoundError:
-            raise Refused("access.not_found") from None
-        return bytes(await answer.bytes_async())
+        with _storage():
+            try:
+                answer = await obstore.get_async(self._store, _path(blob))
+            except FileNotFoundError:
+                raise Refused("access.not_found") from None
+            return bytes(await answer.bytes_async())
 
 
 def _store(url: str) -> ObjectStore:

@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
+GRACE_SECONDS = 10
+"""How long what is in hand may go on once a process was told to end."""
 _INSIST_SECONDS = 1.0
 
 

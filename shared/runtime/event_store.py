@@ -46,12 +46,15 @@ OUTAGE = (
     asyncpg.PostgresConnectionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
+    asyncpg.PostgresSystemError,
+    asyncpg.InternalServerError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     OSError,
     TimeoutError,
 )
 """The database is away, full or shutting down: the world's fault, tried again for ever by the background loops.
+PostgreSQL calls it an internal error when a file cannot grow for a reason it has no code for, such as a full quota.
 asyncpg is in an inner state that it did not expect when a connection breaks off between two statements."""
 
 

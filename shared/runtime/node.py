@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -22,17 +23,32 @@ from shared.runtime.timers import Timers
 
 KEYS_SIZE = 4
 """Connections to the keyring. Never those of the store: whoever waits for a key holds one of them."""
+WAIT_SECONDS = 5.0
+"""For a connection to become free; whoever asked for it is refused then, or tries again."""
 
 log = structlog.get_logger(__name__)
+
+
+class _Pool(asyncpg.Pool):
+    """Waits a bounded time for a connection, so that requests that are too many are refused and do not pile up."""
+
+    def acquire(self, *, timeout: float | None = None) -> Any:
+        # what is free is had at once, and a bound costs a task
+        return super().acquire(timeout=timeout if self.get_idle_size() else timeout or WAIT_SECONDS)
 
 
 @asynccontextmanager
 async def open_pool(url: str, service: str, size: int = 16) -> AsyncIterator[asyncpg.Pool]:
     """Connections that look in the service's own schema first."""
-    async with asyncpg.create_pool(
+    async with _Pool(
         url,
         min_size=1,
         max_size=size,
+        max_queries=50_000,
+        max_inactive_connection_lifetime=300.0,
+        loop=None,
+        connection_class=asyncpg.Connection,
+        record_class=asyncpg.Record,
         command_timeout=60,
         reset=_nothing_to_reset,
         server_settings={"search_path": service, "application_name": f"zikao-{service}"},
@@ -59,8 +75,9 @@ class Node:
         keys: asyncpg.Pool | None = None,
     ) -> None:
         self.service = Service(definition, pool, kek, clock, amqp_url, keys)
+        self._spare = keys or pool
         self.consumer = Consumer(self.service, feed) if feed and definition.name in events.FOLLOWS else None
-        self.shares = Shares(pool)
+        self.shares = Shares(keys or pool)  # a busy store costs nobody its share
         self.subscriber = (
             Subscriber(amqp_url, definition.name, self.consumer.take, self.consumer.suspect, self.shares.other_than)
             if amqp_url and self.consumer
@@ -99,17 +116,23 @@ class Node:
         await self.service.sequencer.stop()
 
     async def health(self) -> dict[str, Any]:
-        """What `/readyz` answers. Without the broker a node is slower, not unready: the feed goes on."""
-        counted = await self.service.pool.fetchrow(
+        """What `/readyz` answers, also while requests hold every connection of the store. Without the broker a node is
+        slower, not unready: the feed goes on."""
+        counted = await self._spare.fetchrow(
             """
             select
                 (select coalesce(max(e.seq), 0) from events as e) - s.seen as unpositioned,
-                (select coalesce(max(l.position), 0) from log as l) - s.published as unpublished
+                (select coalesce(max(l.position), 0) from log as l) - s.published as unpublished,
+                (select e.recorded_at from events as e where e.seq > s.seen order by e.seq limit 1) as unpositioned_since,
+                (select e.recorded_at from log as l join events as e using (seq) where l.position = s.published + 1)
+                    as unpublished_since
             from sequencer as s
             """
         )
         assert counted is not None  # the table has one row, for ever
         failed = [task.get_name() for task in self._tasks if task.done()]
+        behind = self.consumer.behind_since if self.consumer else {}
+        followed = events.followers(self.service.name)
         return {
             "ready": not failed,
             "database": "up",
@@ -118,14 +141,15 @@ class Node:
             "sequencer": "leads" if self.service.sequencer.leading else "stands by",
             "publisher": self.service.sequencer.stopped_by or "flows",
             "lag": self.consumer.lag if self.consumer else {},
-            "lag_seconds": self._behind(),
+            "lag_seconds": {source: self._age(since) for source, since in behind.items()},
             "parked": await parked_in(self.service.pool, self.service.name, self.service.clock()),
             "unpositioned": counted["unpositioned"],
-            "unpublished": counted["unpublished"] if events.followers(self.service.name) else 0,
+            "unpositioned_seconds": self._age(counted["unpositioned_since"]),
+            "unpublished": counted["unpublished"] if followed else 0,
+            "unpublished_seconds": self._age(counted["unpublished_since"]) if followed else 0.0,
             "failed": failed,
         }
 
-    def _behind(self) -> dict[str, float]:
-        """How old the oldest event of each source is that waits for us."""
-        now, since = self.service.clock(), self.consumer.behind_since if self.consumer else {}
-        return {source: max(0.0, (now - at).total_seconds()) if at else 0.0 for source, at in since.items()}
+    def _age(self, since: datetime | None) -> float:
+        """In seconds; 0 where nothing waits."""
+        return max(0.0, (self.service.clock() - since).total_seconds()) if since else 0.0

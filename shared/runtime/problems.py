@@ -39,6 +39,8 @@ _BY_STATUS = {
     415: "request.malformed",
     503: "service.unavailable",
 }
+_RETRY_AFTER_SECONDS = 5
+"""What is away, full or overrun may be back by then."""
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,40}")
 _LIMITS = frozenset(
@@ -168,6 +170,8 @@ def _response(refused: Refused, refusal: Refusal) -> Response:
         response.headers["www-authenticate"] = "Bearer"
     if refusal.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         response.headers["connection"] = "close"  # the rest of the body is not read
+    if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["retry-after"] = str(_RETRY_AFTER_SECONDS)
     if isinstance(wait := refused.facts.get("retry_after"), int):
         response.headers["retry-after"] = str(wait)
     return response

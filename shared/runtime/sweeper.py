@@ -9,7 +9,6 @@ from datetime import timedelta
 
 import asyncpg
 import structlog
-from obstore.exceptions import BaseError
 
 from shared.runtime.ending import raise_if_cancelled
 from shared.runtime.event_store import OUTAGE
@@ -34,7 +33,7 @@ class Sweeper:
             try:
                 if swept := await self.sweep():
                     log.info("sweeper.swept", blobs=swept)
-            except (BaseError, asyncpg.PostgresError, *OUTAGE) as error:
+            except (asyncpg.PostgresError, *OUTAGE) as error:
                 log.warning("sweeper.outage", error=type(error).__name__)
             await asyncio.sleep(_PAUSE_SECONDS)
 

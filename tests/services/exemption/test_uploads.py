@@ -3,6 +3,7 @@
 import asyncio
 import io
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,21 +18,25 @@ from shared.testing.pictures import (
     bomb_png,
     certificate,
     html_with_jpeg_head,
+    id_back,
     id_front,
     photograph,
     plain,
     truncated,
 )
+from tests.full_disk import our_files_at_most
 from tests.services.exemption.office import CLERK, SCHEME, Office, Person, code
+from tests.shared.runtime.web import Logged, logged
 
 pytestmark = pytest.mark.servers
+__all__ = ["logged"]
 
 CARD = IdCard()
 SMALLER = (2000, 1500)
 
 
 async def upload(
-    office: Office, who: Person, application: str, slot: str, data: bytes, name: str = "p.jpg"
+    office: Office, who: Person, application: str, slot: str, data: bytes, name: str = "p.jpg", **more: Any
 ) -> httpx.Response:
     return await office.me(
         who,
@@ -39,7 +44,12 @@ async def upload(
         "/v1/uploads",
         data={"application": application, "slot": slot},
         files={"file": (name, data, "image/jpeg")},
+        **more,
     )
+
+
+def blobs_of(office: Office) -> set[Path]:
+    return {path for path in Path(office.web.service.settings.blobs).rglob("*") if path.is_file()}
 
 
 async def started(office: Office, who: Person) -> str:
@@ -199,3 +209,25 @@ async def test_what_is_typed_beside_a_file_is_checked_like_everything_else(
     assert answer.status_code == 422, answer.text
     assert answer.json()["code"] in ("request.invalid", "exemption.unknown_slot")
     assert typed not in answer.text or not typed
+
+
+async def test_with_the_folder_of_blobs_full_an_upload_is_refused_and_the_same_one_is_taken_when_there_is_room(
+    office: Office, logged: Logged
+) -> None:
+    who = await office.somebody()
+    application = await started(office, who)
+    data = photograph(id_back(CARD), Shot(orientation=1, size=SMALLER, share=0.7))
+    kept = blobs_of(office)
+    same = {"Idempotency-Key": "the-same-upload"}
+    with our_files_at_most(len(data) // 2):
+        answer = await upload(office, who, application, "id_back", data, headers=same)
+        assert code(answer, 503) == "service.unavailable"
+        assert int(answer.headers["retry-after"]) > 0
+    assert [line["event"] for line in logged() if line["level"] == "error"] == ["service.fault"]
+    assert blobs_of(office) == kept
+    mine = "select count(*) from uploads where owner = $1"
+    assert await office.web.service.pool.fetchval(mine, who.id) == 0
+    answer = await upload(office, who, application, "id_back", data, headers=same)
+    assert answer.status_code == 201, answer.text
+    assert await office.web.service.pool.fetchval(mine, who.id) == 1
+    assert len(blobs_of(office)) == len(kept) + 2

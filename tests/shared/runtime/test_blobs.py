@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from shared.kernel.errors import Refused
 from shared.runtime.blobs import Blobs
+from shared.runtime.event_store import OUTAGE
 from shared.runtime.keyring import Cipher, Erased, Unreadable
+from tests.full_disk import our_files_at_most
 
 PHOTO = b"\xff\xd8 a photograph of a made-up person \xff\xd9" * 100
 
@@ -123,3 +125,13 @@ async def test_what_is_older_is_listed_for_the_sweeper(blobs: Blobs, tmp_path: P
     os.utime(file, (yesterday.timestamp() - 1, yesterday.timestamp() - 1))
     assert [blob async for blob in blobs.list_older_than(yesterday)] == [old.id]
     assert {blob async for blob in blobs.list_older_than(datetime.now(UTC) + timedelta(minutes=1))} == {old.id, new.id}
+
+
+async def test_a_full_disk_is_told_as_an_outage_and_leaves_no_half_of_a_blob(blobs: Blobs, tmp_path: Path) -> None:
+    with our_files_at_most(1000):
+        with pytest.raises(OUTAGE):
+            await blobs.put("wang", PHOTO, "image/jpeg")
+        assert files(tmp_path) == []
+        small = await blobs.put("wang", b"small", "image/jpeg")
+    assert await blobs.get("wang", (await blobs.put("wang", PHOTO, "image/jpeg")).id) == PHOTO
+    assert await blobs.get("wang", small.id) == b"small"
