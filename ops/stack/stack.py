@@ -173,7 +173,7 @@ def bring_down(place: Place) -> bool:
     """Stop the stack that runs in this place, whoever started it. False when none did."""
     running = Identity.read(_lock_file(place))
     if running:
-        running.end(within=90.0)
+        running.end(within=150.0)  # its processes one after the other, then the servers
     wait_for_leftovers(place.pids)
     if compose := docker.used(place):
         compose.stop()
@@ -214,7 +214,8 @@ def stop_on_signals() -> None:
 
 
 def _addresses(program: Program) -> str:
-    return program.base_url if program.own_url is None else f"{program.base_url}, itself {program.own_url}"
+    own = f", itself :{urlsplit(program.own_url).port}" if program.own_url else ""
+    return program.base_url + own
 
 
 def _without_password(url: str) -> str:

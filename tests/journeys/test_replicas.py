@@ -1,8 +1,11 @@
 """Two replicas of every service carry one application, while one after the other is killed and replaced."""
 
 import io
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -80,6 +83,32 @@ def test_afterwards_the_replicas_share_the_work_and_one_of_them_leads(doubled: S
     assert [len(each["queues"]) for each in said] == [len(queues) // REPLICAS] * REPLICAS
     assert sorted(each["sequencer"] for each in said) == ["leads", "stands by"]
     assert [each["status"] for each in said] == ["ready"] * REPLICAS
+
+
+def test_only_the_requests_in_hand_are_lost_with_a_replica(doubled: Stack) -> None:
+    """Whoever connects is answered all the time, also while it is replaced."""
+    callers, asked = 4, threading.Event()
+    answered: Counter[str] = Counter()
+
+    def ask() -> None:
+        while not asked.is_set():
+            try:
+                outcome = str(httpx.get(f"{doubled.base_url('exemption')}/v1/cycles", timeout=30).status_code)
+            except httpx.TransportError:
+                outcome = "cut"
+            answered[outcome] += 1
+
+    with ThreadPoolExecutor(callers) as calling:
+        done = [calling.submit(ask) for _ in range(callers)]
+        time.sleep(0.5)
+        with without(doubled, "exemption-1"):
+            pass
+        asked.set()
+        for each in done:
+            each.result()
+    assert answered["200"] > 50, answered
+    assert answered["cut"] <= callers, answered
+    assert answered.keys() <= {"200", "cut"}, answered
 
 
 def test_connections_are_dealt_out_to_all_replicas(doubled: Stack) -> None:
