@@ -1,6 +1,7 @@
 """Positions are dense, in order within a stream, and nothing is skipped or stalls, whatever transactions do."""
 
 import asyncio
+from collections.abc import Sequence
 from uuid import uuid4
 
 import asyncpg
@@ -8,8 +9,12 @@ import pytest
 
 from shared.kernel.messages import Meta
 from shared.kernel.time import utc_now
+from shared.runtime.bus import Publisher, Subscriber
+from shared.runtime.ending import end
+from shared.runtime.feed import Envelope
 from shared.runtime.sequencer import Sequencer
 from shared.runtime.service import Service
+from tests.shared.runtime.nodes import until
 from tests.shared.runtime.toy import Note
 
 pytestmark = pytest.mark.servers
@@ -149,3 +154,37 @@ async def test_it_stops_at_once_although_it_was_just_woken(toy: Service, owner: 
         await asyncio.sleep(0)
     stopped, _ = await asyncio.wait([asyncio.create_task(sequencer.stop())], timeout=3)
     assert stopped
+
+
+async def test_every_event_is_published_once_and_in_order_whoever_gave_its_position_and_however_many_come(
+    toy: Service, sequencer: Sequencer, owner: asyncpg.Connection, amqp_url: str
+) -> None:
+    taken: list[Envelope] = []
+
+    async def take(envelopes: Sequence[Envelope]) -> None:
+        taken.extend(envelope for envelope in envelopes if envelope.stream.startswith("toy-published-"))
+
+    async def all_of_it() -> bool:
+        return len(taken) >= 1242
+
+    await owner.execute("update sequencer set published = (select coalesce(max(position), 0) from log)")
+    await toy.handle(Note(thing="published-1", count=40), meta())
+    assert await sequencer.give() == 40
+    await owner.execute("update sequencer set lease_until = '-infinity'")
+    leader = Sequencer(toy.pool, "identity", Publisher(amqp_url, "identity"))
+    subscriber = asyncio.create_task(Subscriber(amqp_url, "exemption", take, lambda: None).run())
+    leader.start()
+    try:
+        for number, size in enumerate((1, 700, 500, 1)):
+            await toy.handle(Note(thing=f"published-{number % 2}", count=size), meta())
+            leader.wake()
+            await asyncio.sleep(0.1 * number)
+        await until(all_of_it)
+    finally:
+        await leader.stop()
+        await end([subscriber])
+    positions = [envelope.position for envelope in taken]
+    assert sorted(positions) == list(range(min(positions), min(positions) + 1242))
+    for stream in ("toy-published-0", "toy-published-1"):
+        versions = [envelope.version for envelope in taken if envelope.stream == stream]
+        assert versions == list(range(1, len(versions) + 1))
