@@ -18,7 +18,7 @@ from bench.rounds import BARE, OURS, PEER, Case, Hold, Measure, Reading, Step, d
 from bench.service import RECORDING, UPLOAD, RefusePhotograph
 from bench.workplace import Workplace
 from shared.events.exemption import PhotographRefused
-from shared.kernel.messages import Receipt, stream_name
+from shared.kernel.messages import Meta, Receipt, stream_name
 from shared.runtime.event_store import Connection, Tx, Work
 from shared.runtime.records import GENESIS, record_all
 from shared.runtime.service import Service
@@ -28,10 +28,12 @@ WHOLE = "whole command"
 Arguments = Callable[[], tuple[object, ...]]
 
 
-async def append(service: Service, connection: Connection, events: list[PhotographRefused]) -> str:
+async def append(
+    service: Service, connection: Connection, events: list[PhotographRefused], meta: Meta | None = None
+) -> str:
     """The events as a new stream, as `Work.execute` appends them after deciding; its name."""
     command = material.command()
-    meta = material.meta()
+    meta = meta or material.meta()
     work = Work(
         Tx(connection, service.keyring),
         service.name,

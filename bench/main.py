@@ -20,6 +20,8 @@ from ops.stack.screen import Screen
 
 ROOMS = ("appending", "reading", "publishing", "effects", "submitting", "photograph")
 """In this order they are measured and shown."""
+LONG = ("sizes",)
+"""Measured only when `--only` names their work."""
 
 
 def bench(
@@ -33,9 +35,11 @@ def bench(
     Cases run in alternating rounds on PostgreSQL and RabbitMQ of their own, with full durability, and only ratios
     within a round count: numbers drift with the machine. docs/performance.md says what each line means.
     """
-    chosen = [measure for measure in measures() if re.search(only, measure.name)]
+    rooms = (*ROOMS, *LONG) if only else ROOMS
+    chosen = [measure for measure in measures(rooms) if re.search(only, measure.name)]
     if not chosen:
-        raise Unserviceable(f"No work is named like '{only}'; there is: {'; '.join(each.name for each in measures())}.")
+        named = "; ".join(each.name for each in measures(rooms))
+        raise Unserviceable(f"No work is named like '{only}'; there is: {named}.")
     screen = Screen()
     with temporary_place() as place, Infrastructure(place) as infra:
         with screen.steps(), screen.step("PostgreSQL", "the server to accept connections"):
@@ -46,9 +50,9 @@ def bench(
         json.write_bytes(report.as_json(results, rounds, seconds))
 
 
-def measures() -> list[Measure]:
+def measures(rooms: Sequence[str] = (*ROOMS, *LONG)) -> list[Measure]:
     """Loaded only now, because the libraries they need take a second that no other command has to wait."""
-    return [measure for room in ROOMS for measure in import_module(f"bench.{room}").MEASURES]
+    return [measure for room in rooms for measure in import_module(f"bench.{room}").MEASURES]
 
 
 async def _measured(chosen: Sequence[Measure], workplace: Workplace, rounds: int, screen: Screen) -> list[Taken]:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import asyncpg
 
@@ -22,6 +23,9 @@ from shared.runtime.feed import Envelope, head, of_stream, positioned
 from shared.runtime.keyring import Keyring
 from shared.runtime.node import KEYS_SIZE, open_pool
 from shared.runtime.service import Service, ServiceDefinition
+
+if TYPE_CHECKING:
+    from bench.sizes import Past
 
 SOURCE, FOLLOWER = RECORDING.name, TOLD.name
 _TEMPLATE = "bench_template"
@@ -90,6 +94,8 @@ class Workplace:
         self.folder: Path = infra.place.data
         self.logs: Path = infra.place.logs
         self.admin_url = infra.postgres.admin_url
+        self.pasts: dict[int, Past] = {}
+        """By how many events they have: kept here by `sizes.py`, since filling them takes minutes."""
         self._infra = infra
         self._numbers = count(1)
         self._kek = secrets.token_bytes(32)
@@ -129,6 +135,11 @@ class Workplace:
         async with self._database(_TEMPLATE) as url:
             yield Store(url, self._password, self._kek)
 
+    async def lasting_store(self) -> Store:
+        """The same, there until the servers go."""
+        name = await self._new_database(_TEMPLATE)
+        return Store(with_database(self.admin_url, name), self._password, self._kek)
+
     @asynccontextmanager
     async def broker(self) -> AsyncIterator[str]:
         """The address of an empty vhost; the node is started when it is first asked for."""
@@ -142,12 +153,16 @@ class Workplace:
 
     @asynccontextmanager
     async def _database(self, template: str) -> AsyncIterator[str]:
-        name = f"bench_{next(self._numbers)}"
-        await self._run(f'create database "{name}" template "{template}"')
+        name = await self._new_database(template)
         try:
             yield with_database(self.admin_url, name)
         finally:
             await self._run(f'drop database "{name}" with (force)')
+
+    async def _new_database(self, template: str) -> str:
+        name = f"bench_{next(self._numbers)}"
+        await self._run(f'create database "{name}" template "{template}"')
+        return name
 
     async def _run(self, statement: str) -> None:
         connection = await asyncpg.connect(self.admin_url)

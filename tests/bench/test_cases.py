@@ -12,7 +12,6 @@ from bench.client import GROUP, NUMBER, Order, Outcome, sent
 from bench.rounds import BARE, OURS, taken
 from bench.service import RECORDING
 from bench.workplace import Workplace
-from ops.stack.infrastructure import Infrastructure
 from shared.runtime.event_store import records_of
 from shared.runtime.records import chained
 
@@ -64,13 +63,6 @@ async def test_the_load_client_counts_a_refusal_as_a_failure_and_keeps_what_was_
     assert outcome.sent == 0
     assert outcome.failed > 0
     assert outcome.said.startswith("HTTP/1.1 409")
-
-
-@pytest.fixture(scope="module")
-async def workplace(infra: Infrastructure) -> Workplace:
-    place = Workplace(infra, seconds=0.05)
-    await place.prepare()
-    return place
 
 
 @pytest.mark.servers
