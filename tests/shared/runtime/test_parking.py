@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from msgspec import structs
 
 from shared.events.exemption import ParkedFactResolved, ResolutionExplained
 from shared.kernel.errors import Refused
@@ -16,13 +17,15 @@ from shared.kernel.parking import ResolveParked
 from shared.kernel.time import utc_now
 from shared.runtime.consumer import Consumer
 from shared.runtime.feed import Envelope
+from shared.runtime.node import Node
 from shared.runtime.parking import parked_in, try_again
 from shared.runtime.replay import compare
 from shared.runtime.service import Service
-from shared.testing.stores import LocalFeed
+from shared.testing.stores import KEK, LocalFeed
 from tests.shared.runtime import toy as toys
 from tests.shared.runtime.nodes import until
 from tests.shared.runtime.test_consumer import Follower, follower
+from tests.shared.runtime.toy import DEFINITION, Note
 
 __all__ = ["follower"]
 pytestmark = pytest.mark.servers
@@ -306,3 +309,32 @@ async def test_lag_tells_the_age_of_what_waits_while_it_waits_and_nothing_when_l
 
 async def _is(value: object, wanted: object) -> bool:
     return value == wanted
+
+
+async def test_a_keyring_that_is_away_parks_nothing_and_once_it_is_back_all_flows(
+    follower: Follower, owner: asyncpg.Connection
+) -> None:
+    await follower.source.keyring.create("person-pt")
+    envelopes = [structs.replace(each, person="person-pt") for each in await follower.say("pt", "one", "two")]
+    await owner.execute("revoke execute on function keyring.read_keys from exemption")
+    taking = asyncio.create_task(follower.consumer.take(envelopes))
+    await asyncio.sleep(0.3)
+    assert not taking.done()
+    assert (await follower.echoed("pt"), await follower.parked("pt")) == ([], None)
+    await owner.execute("grant execute on function keyring.read_keys to exemption")
+    await taking
+    assert (await follower.echoed("pt"), await follower.parked("pt")) == (["one", "two"], None)
+
+
+async def test_health_tells_how_long_events_wait_for_a_position_and_for_the_bus(follower: Follower) -> None:
+    later = Node(DEFINITION, follower.source.pool, KEK, lambda: utc_now() + timedelta(minutes=5))
+    await follower.source.pool.execute("update sequencer set published = (select max(position) from log)")
+    level = await later.health()
+    assert (level["unpositioned_seconds"], level["unpublished_seconds"]) == (0.0, 0.0)
+    await follower.source.handle(Note(thing="pu"), Meta(command_id=uuid4(), actor="tester", at=utc_now()))
+    assert 300 <= (await later.health())["unpositioned_seconds"] < 400
+    while await follower.sequencer.give():
+        pass
+    published = await later.health()
+    assert published["unpositioned_seconds"] == 0.0
+    assert 300 <= published["unpublished_seconds"] < 400
