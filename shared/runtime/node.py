@@ -123,7 +123,8 @@ class Node:
             select
                 (select coalesce(max(e.seq), 0) from events as e) - s.seen as unpositioned,
                 (select coalesce(max(l.position), 0) from log as l) - s.published as unpublished,
-                (select e.recorded_at from events as e where e.seq > s.seen order by e.seq limit 1) as unpositioned_since,
+                (select e.recorded_at from events as e where e.seq > s.seen order by e.seq limit 1)
+                    as unpositioned_since,
                 (select e.recorded_at from log as l join events as e using (seq) where l.position = s.published + 1)
                     as unpublished_since
             from sequencer as s

@@ -284,6 +284,12 @@ class Metrics:
         self.publisher_lag = Gauge(
             "zikao_publisher_lag_events", "Positioned events that wait to be published.", registry=registry
         )
+        self.sequencer_lag_seconds = Gauge(
+            "zikao_sequencer_lag_seconds", "Age of the oldest event that waits for a position.", registry=registry
+        )
+        self.publisher_lag_seconds = Gauge(
+            "zikao_publisher_lag_seconds", "Age of the oldest event that waits to be published.", registry=registry
+        )
         self.consumer_lag = Gauge(
             "zikao_consumer_lag_events", "Events of a source not yet handled.", ["source"], registry=registry
         )
@@ -317,6 +323,11 @@ class Metrics:
             for kind, waiting in kinds.items():
                 self.parked_streams.labels(source, kind).set(waiting["streams"])
                 self.parked_oldest.labels(source, kind).set(waiting["oldest_seconds"])
-        for gauge, key in ((self.sequencer_lag, "unpositioned"), (self.publisher_lag, "unpublished")):
+        for gauge, key in (
+            (self.sequencer_lag, "unpositioned"),
+            (self.sequencer_lag_seconds, "unpositioned_seconds"),
+            (self.publisher_lag, "unpublished"),
+            (self.publisher_lag_seconds, "unpublished_seconds"),
+        ):
             if key in health:
                 gauge.set(health[key])
