@@ -73,10 +73,10 @@ def test_a_document_uses_only_names_that_the_code_has(document: Path) -> None:
 
 @cache
 def words_of_the_code() -> set[str]:
-    """Of Python, SQL and books, and of what stands beside them at the root of the checkout."""
+    """Of Python, SQL, books and what is deployed, and of what stands beside them at the root of the checkout."""
     files = [
         file for room in PACKAGES for suffix in ("py", "sql", "yaml") for file in (ROOT / room).rglob(f"*.{suffix}")
-    ]
+    ] + list((ROOT / "deploy").glob("*.yml"))
     beside = {word for path in ROOT.iterdir() for word in re.findall(r"\w+", path.name)}
     return beside | {word for file in files for word in re.findall(r"[A-Za-z_]+", file.read_text(encoding="utf-8"))}
 
