@@ -7,7 +7,7 @@ appends what they recorded, and then the read models follow. All of it happens o
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, NoReturn, cast
 
 import asyncpg
@@ -15,11 +15,13 @@ import msgspec
 
 from shared.kernel.decider import Decider
 from shared.kernel.messages import Command, Fact, Meta, Receipt, stream_name
-from shared.runtime.event_store import Conflict, Connection, Loaded, Projector, Recorded, Tx, Work, decoded
-from shared.runtime.records import COLUMNS, GENESIS, SELECT, Record
+from shared.runtime.event_store import Conflict, Connection, Loaded, Projector, Recorded, Tx, Work
+from shared.runtime.records import COLUMNS, GENESIS, Record, event_of
 from shared.runtime.service import Service
 
-_LOAD_ALL = f"select {SELECT} from events where stream = any($1) order by stream, version"  # noqa: S608 - columns of ours
+_LOAD_ALL = (
+    "select stream, version, type, person, body, hash from events where stream = any($1) order by stream, version"
+)
 _APPEND_ALL = f"select append_all({', '.join(f'${n}' for n in range(1, 9 + len(COLUMNS)))})"
 _columns = attrgetter(*COLUMNS)
 
@@ -36,6 +38,8 @@ class Batch:
         self.commands: list[tuple[Any, ...]] = []
         self.records: list[Record] = []
         self.facts: list[Fact[Any]] = []
+        self.noted = _Noted(self.facts)
+        self.closed = Tx(cast(Connection, _NoConnection()), service.keyring)
         self._service = service
         self._connection = connection
         self._direct = False
@@ -66,13 +70,15 @@ class Batch:
     async def read(self, streams: Mapping[str, AnyDecider]) -> None:
         if not streams:
             return
-        records = [Record(*row) for row in await self._connection.fetch(_LOAD_ALL, list(streams))]
-        facts = await decoded(self._service.name, records, self._service.keyring)
+        rows = await self._connection.fetch(_LOAD_ALL, list(streams))
+        ciphers = await self._service.keyring.ciphers({row["person"] for row in rows if row["person"]})
         self.loaded |= {name: Loaded(decider.initial, 0, GENESIS) for name, decider in streams.items()}
-        for name, history in groupby(zip(records, facts, strict=True), key=lambda each: each[0].stream):
-            rows = list(history)
-            state = streams[name].replay(fact.event for _, fact in rows)
-            self.loaded[name] = Loaded(state, len(rows), rows[-1][0].hash)
+        for stream, history in groupby(rows, key=itemgetter("stream")):
+            past = list(history)
+            state = streams[stream].replay(
+                event_of(name, version, kind, person, body, ciphers) for name, version, kind, person, body, _ in past
+            )
+            self.loaded[stream] = Loaded(state, len(past), past[-1]["hash"])
 
     async def carry_out(self, command: Command, meta: Meta, digest: bytes) -> Receipt:
         """As `Service.carry_out`, but that nothing is written before `finish`."""
@@ -138,20 +144,19 @@ class _NoConnection:
 class _Noted(Projector):
     """The read models wait for `Batch.finish`."""
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, facts: list[Fact[Any]]) -> None:
         super().__init__(())
-        self._batch = batch
+        self._facts = facts
 
     async def project(self, _: Tx, facts: Iterable[Fact[Any]]) -> None:
-        self._batch.facts.extend(facts)
+        self._facts.extend(facts)
 
 
 class _Later(Work):
     """A command whose writing waits for `Batch.finish`."""
 
     def __init__(self, batch: Batch, service: Service, meta: Meta, digest: bytes) -> None:
-        tx = Tx(cast(Connection, _NoConnection()), service.keyring)
-        super().__init__(tx, service.name, service.keyring, _Noted(batch), meta, digest, None)
+        super().__init__(batch.closed, service.name, service.keyring, batch.noted, meta, digest, None)
         self._batch = batch
         self._loaded = batch.loaded
 

@@ -5,7 +5,7 @@ RabbitMQ brings envelopes quickly, the feed brings whatever it did not; both end
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -261,9 +261,7 @@ class Consumer:
     async def _open(self, connection: Connection, envelopes: Sequence[Envelope]) -> _Batch:
         """Lock the inbox rows of the batch's streams, in one order, so that two replicas cannot both handle one."""
         keys = sorted({(e.source, e.stream) for e in envelopes})
-        rows = await connection.fetch(
-            "select * from open_inbox($1, $2)", [source for source, _ in keys], [stream for _, stream in keys]
-        )
+        rows = await connection.fetch("select * from open_inbox($1, $2)", _column(keys, 0), _column(keys, 1))
         return _Batch(
             connection,
             last={(row["source"], row["stream"]): row["version"] for row in rows},
@@ -275,26 +273,12 @@ class Consumer:
         """Remember the versions, also of what was passed over, and move each source's complete position over what joins
         it without a hole."""
         await pass_over(batch.connection, batch.passed)
-        keys = list(batch.last)
+        complete = [] if batch.holes else list(_without_holes(envelopes))
         await batch.connection.execute(
-            "update inbox as i set version = k.version from unnest($1::text[], $2::text[], $3::int[]) "
-            "as k (source, stream, version) "
-            "where i.source = k.source and i.stream = k.stream and i.version < k.version",
-            [source for source, _ in keys],
-            [stream for _, stream in keys],
-            [batch.last[key] for key in keys],
+            "select close_inbox($1, $2, $3, $4, $5, $6)",
+            *(_column(batch.last, 0), _column(batch.last, 1), list(batch.last.values())),
+            *(_column(complete, 0), _column(complete, 1), _column(complete, 2)),
         )
-        if batch.holes:
-            return
-        for source in sorted({envelope.source for envelope in envelopes}):
-            positions = sorted({envelope.position for envelope in envelopes if envelope.source == source})
-            if positions[-1] - positions[0] == len(positions) - 1:
-                await batch.connection.execute(
-                    "update sources set position = $3 where source = $1 and position between $2 - 1 and $3 - 1",
-                    source,
-                    positions[0],
-                    positions[-1],
-                )
 
     def _place(self, batch: _Batch, envelope: Envelope) -> Place:
         """Where the event stands to what was handled of its stream."""
@@ -364,6 +348,18 @@ class Consumer:
                 return place
             await park(connection, envelope, reason, detail, self._service.clock())
             return "parked"
+
+
+def _column(rows: Iterable[tuple[Any, ...]], number: int) -> list[Any]:
+    return [row[number] for row in rows]
+
+
+def _without_holes(envelopes: Sequence[Envelope]) -> Iterator[tuple[str, int, int]]:
+    """Each source whose positions here are dense, with the first and the last of them."""
+    for source in sorted({envelope.source for envelope in envelopes}):
+        positions = sorted({envelope.position for envelope in envelopes if envelope.source == source})
+        if positions[-1] - positions[0] == len(positions) - 1:
+            yield source, positions[0], positions[-1]
 
 
 def _unversioned(name: str) -> str:
