@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 
 from ops.stack.stack import Stack
@@ -29,18 +31,22 @@ class Load:
         self._seed = seed
         self._stopping = threading.Event()
         self._client: Client | None = None
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="load", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="load", daemon=True)
+        self._cancel: Callable[[], object] = self._stopping.set
         self.refusals: list[str] = []
-        self.fault: BaseException | None = None
+        self.fault: Exception | None = None
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self, within: float) -> bool:
-        """No new requests; whether all that were under way got their answer in time."""
+        """No new requests; whether all that were under way got their answer in time. The others are given up."""
         self._stopping.set()
         self._thread.join(within)
-        return not self._thread.is_alive()
+        in_time = not self._thread.is_alive()
+        self._cancel()
+        self._thread.join()
+        return in_time
 
     @property
     def in_flight(self) -> int:
@@ -50,16 +56,22 @@ class Load:
     def counted(self) -> Counter[str]:
         return self._client.counted if self._client else Counter()
 
+    def _work(self) -> None:
+        with suppress(asyncio.CancelledError):
+            asyncio.run(self._run())
+
     async def _run(self) -> None:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None  # we run in one
+        self._cancel = lambda: loop.is_closed() or loop.call_soon_threadsafe(task.cancel)
         self._client = client = Client(self._base_urls, self._journal)
         try:
             async with asyncio.TaskGroup() as stories:
                 for applicant in self._people.applicants:
                     stories.create_task(self._again_and_again(Applying(client, self._people, applicant)))
                 stories.create_task(self._again_and_again(Registry(client, self._people)))
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - a thread has nobody to raise it to; `running.py` tells it
             self.fault = error
-            raise
         finally:
             await client.close()
 
