@@ -121,7 +121,7 @@ def _serve(stack: Stack, screen: Screen) -> None:
     screen.say("Serving; Ctrl-C stops it.")
     with suppress(KeyboardInterrupt):
         while True:
-            stack.processes.refuse_if_one_ended()
+            stack.look_after()
             time.sleep(0.5)
     screen.say(KEPT)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,11 +85,16 @@ class Processes:
     def pid(self, name: str) -> int:
         return self._running[name][1].pid
 
+    def ended(self) -> Iterator[tuple[Program, str]]:
+        """Which of them ended by themselves, and how."""
+        for program, child in list(self._running.values()):
+            if child.poll() is not None:
+                yield program, f"{program.name} ended by itself ({code_of(child)})"
+
     def refuse_if_one_ended(self) -> None:
         """A process that ends by itself is a fault worth seeing at once."""
-        for program, child in self._running.values():
-            if child.poll() is not None:
-                raise Unserviceable(f"{program.name} ended by itself ({code_of(child)}):\n{program.last_lines}")
+        for program, how in self.ended():
+            raise Unserviceable(f"{how}:\n{program.last_lines}")
 
 
 def what_is_wrong(url: str) -> str | None:

@@ -82,6 +82,15 @@ class Stack:
         """Start again what a fault test has ended: a service, or one of its replicas."""
         self.processes.start(self.programs[name])
 
+    def look_after(self) -> None:
+        """Called again and again: a process that ended by itself is replaced if it has replicas that carry on meanwhile,
+        and otherwise refused."""
+        if self._replicas == 1:
+            self.processes.refuse_if_one_ended()
+        for program, how in self.processes.ended():
+            self._screen.say(f"{how} and is started again; '{program.log}' says why.")
+            self.processes.start(program)
+
     def stop(self) -> None:
         """All processes; the servers are the infrastructure's."""
         self.processes.stop_all()

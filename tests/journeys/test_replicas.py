@@ -1,6 +1,8 @@
 """Two replicas of every service carry one application, while one after the other is killed and replaced."""
 
 import io
+import os
+import signal
 import threading
 import time
 from collections import Counter
@@ -109,6 +111,16 @@ def test_only_the_requests_in_hand_are_lost_with_a_replica(doubled: Stack) -> No
     assert answered["200"] > 50, answered
     assert answered["cut"] <= callers, answered
     assert answered.keys() <= {"200", "cut"}, answered
+
+
+def test_a_replica_that_ends_by_itself_is_replaced_while_the_stack_serves(doubled: Stack) -> None:
+    before = doubled.processes.pid("notification-2")
+    os.kill(before, signal.SIGKILL)
+    until = time.monotonic() + 15
+    while doubled.processes.pid("notification-2") == before:
+        assert time.monotonic() < until
+        doubled.look_after()
+    assert httpx.get(doubled.programs["notification-2"].ready_url, timeout=10).is_success
 
 
 def test_connections_are_dealt_out_to_all_replicas(doubled: Stack) -> None:

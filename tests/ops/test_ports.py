@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 
-from ops.stack.ports import LOOPBACK, Ports, is_free
+import pytest
+
+from ops.stack.ports import LOOPBACK, Ports, bound, is_free
 
 
 def test_a_port_is_remembered_between_starts(tmp_path: Path) -> None:
     file = tmp_path / "ports.json"
     first = Ports(file).of("identity")
     assert Ports(file).of("identity") == first
+
+
+def test_a_bound_socket_keeps_its_address_and_refuses_until_a_process_listens_at_it() -> None:
+    with bound(0) as ours:
+        address = ours.getsockname()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address)
+        with socket.socket(fileno=os.dup(ours.fileno())) as theirs:
+            theirs.listen()
+        with socket.create_connection(address):  # nobody takes it yet, and it waits
+            pass
 
 
 def test_two_names_get_two_ports(tmp_path: Path) -> None:
