@@ -83,8 +83,8 @@ class Stack:
         self.processes.start(self.programs[name])
 
     def look_after(self) -> None:
-        """Called again and again: a process that ended by itself is replaced if it has replicas that carry on meanwhile,
-        and otherwise refused."""
+        """Called again and again: a process that ended by itself is replaced where others carry on meanwhile; otherwise
+        that is the end of the stack."""
         if self._replicas == 1:
             self.processes.refuse_if_one_ended()
         for program, how in self.processes.ended():
