@@ -21,7 +21,16 @@ import numpy as np
 from PIL import Image
 
 from shared.documents.outline import Outline, Pixels, find_outline, straighten
-from shared.documents.photo_rules import BACKGROUNDS, MAX_BYTES, MAX_PIXELS, PhotoReport, PhotoRules, RuleResult, Value
+from shared.documents.photo_rules import (
+    BACKGROUNDS,
+    MAX_BYTES,
+    MAX_PIXELS,
+    PhotoReport,
+    PhotoRules,
+    PreparedPhoto,
+    RuleResult,
+    Value,
+)
 
 LONG_SIDE = 2400  # of the kept picture: readable at twice the width of a screen, and OCR and storage stay small
 _DECODED_LONG_SIDE = 2000  # JPEG is decoded at 1/2, 1/4, 1/8 while the long side stays above this: a third of the time
@@ -54,15 +63,6 @@ _TURNS = {  # then turned
 }
 
 _STRANGERS = {b"GIF8": "GIF", b"%PDF": "PDF", b"BM": "BMP", b"II*\x00": "TIFF", b"MM\x00*": "TIFF", b"PK": "ZIP"}
-
-
-@dataclass(frozen=True)
-class PreparedPhoto:
-    """The report and, when every rule passed, the picture to keep: an upright JPEG without metadata."""
-
-    report: PhotoReport
-    picture: bytes | None
-    cropped: bool = False
 
 
 @dataclass

@@ -86,3 +86,12 @@ class PhotoReport:
     @property
     def failures(self) -> tuple[RuleResult, ...]:
         return tuple(result for result in self.results if not result.passed)
+
+
+@dataclass(frozen=True)
+class PreparedPhoto:
+    """The report and, when every rule passed, the picture to keep: an upright JPEG without metadata."""
+
+    report: PhotoReport
+    picture: bytes | None
+    cropped: bool = False

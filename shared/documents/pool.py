@@ -16,9 +16,9 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Self, TypeVar
 
-from shared.documents import images, ocr
+from shared.documents import ocr
 from shared.documents.hints import Reading
-from shared.documents.photo_rules import PhotoRules
+from shared.documents.photo_rules import PhotoRules, PreparedPhoto
 from shared.kernel.errors import Refused
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ class DocumentWorkers:
     def __init__(
         self, *, image_workers: int = 1, waiting: int = 16, image_seconds: float = 15, ocr_seconds: float = 45
     ):
-        self._images = Pool(images.ready, size=image_workers, waiting=waiting, seconds=image_seconds)
+        self._images = Pool(_ready_for_images, size=image_workers, waiting=waiting, seconds=image_seconds)
         self._ocr = Pool(ocr.ready, size=1, waiting=waiting, seconds=ocr_seconds)
 
     async def __aenter__(self) -> Self:
@@ -50,13 +50,25 @@ class DocumentWorkers:
     async def stop(self) -> None:
         await asyncio.gather(self._images.stop(), self._ocr.stop())
 
-    async def prepare(self, data: bytes, rules: PhotoRules) -> images.PreparedPhoto:
+    async def prepare(self, data: bytes, rules: PhotoRules) -> PreparedPhoto:
         """`images.prepare` in a worker."""
-        return await self._images.run(images.prepare, data, rules)
+        return await self._images.run(_prepare, data, rules)
 
     async def read(self, picture: bytes) -> Reading:
         """`ocr.read` in the OCR worker: a hint, never a decision. `picture` is one that `prepare` made."""
         return await self._ocr.run(ocr.read, picture)
+
+
+def _ready_for_images() -> None:
+    from shared.documents import images  # in the worker alone: OpenCV and NumPy take 45 MB and half a second
+
+    images.ready()
+
+
+def _prepare(data: bytes, rules: PhotoRules) -> PreparedPhoto:
+    from shared.documents import images
+
+    return images.prepare(data, rules)
 
 
 class Pool:

@@ -5,6 +5,8 @@ import gc
 import operator
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 
@@ -123,3 +125,12 @@ async def test_only_the_ocr_worker_loads_the_models(pool: Pool) -> None:
     loaded = await pool.run(eval, "sorted(__import__('sys').modules)")
     assert "shared.documents.ocr" in loaded
     assert {"rapidocr", "onnxruntime"}.isdisjoint(loaded)
+
+
+def test_the_service_itself_loads_nothing_of_what_its_workers_need() -> None:
+    """Each replica would pay for it with memory and with the time until it is ready."""
+    tell = (
+        "import services.exemption.main, sys; print({'cv2', 'numpy', 'onnxruntime', 'rapidocr'} & sys.modules.keys())"
+    )
+    said = subprocess.run([sys.executable, "-c", tell], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == "set()"
