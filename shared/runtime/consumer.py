@@ -23,7 +23,7 @@ from shared.runtime.batch import Batch
 from shared.runtime.ending import raise_if_cancelled
 from shared.runtime.event_store import OUTAGE, Connection, Recorded
 from shared.runtime.feed import Envelope, Feed
-from shared.runtime.parking import EARLY, let_go, park, pass_over
+from shared.runtime.parking import EARLY, NOT_YET, let_go, park, pass_over
 from shared.runtime.points import reached
 from shared.runtime.records import fact_of
 from shared.runtime.service import AGAIN, Reaction, Service
@@ -88,7 +88,8 @@ class Consumer:
 
     async def run(self, connected: Callable[[], bool]) -> None:
         """Follow the feeds: at the start, every 30 s (every second without the broker), and when something is
-        suspected; and try the parked again. A source that does not answer keeps nobody from following the others."""
+        suspected; and try the parked again. A source that does not answer keeps nobody from following the others, and
+        neither does one that is faster than we are: each has a page at a time."""
         polled = dict.fromkeys(self._sources, -math.inf)
         while True:
             raise_if_cancelled()
@@ -107,7 +108,8 @@ class Consumer:
     async def _look_at(self, source: str) -> None:
         if source not in self._begun:
             await self.begin(source)
-        await self.catch_up(source)
+        if await self.catch_up(source, _PAGE) >= _PAGE:
+            self.suspect()
 
     async def _outlast(self, step: Awaitable[object]) -> None:
         """A source or the database is away: said in the log, and tried again at the next turn."""
@@ -116,10 +118,11 @@ class Consumer:
         except (Refused, asyncpg.PostgresError, *OUTAGE) as error:
             log.warning("consumer.outage", error=type(error).__name__)
 
-    async def catch_up(self, source: str) -> int:
-        """Handle what the source's log holds beyond our complete position; how many events were read."""
+    async def catch_up(self, source: str, enough: float = math.inf) -> int:
+        """Handle what the source's log holds beyond our complete position; how many events were read, no less than
+        `enough` if there are so many."""
         read = 0
-        while True:
+        while read < enough:
             position = await self._service.pool.fetchval("select position from sources where source = $1", source)
             self.lag[source] = max(0, await self._feed.head(source) - position)
             page = await self._feed.after(source, position, _PAGE)
@@ -131,6 +134,7 @@ class Consumer:
                 "update sources set position = greatest(position, $2) where source = $1", source, page[-1].position
             )
             read += len(page)
+        return read
 
     async def take(self, envelopes: Sequence[Envelope]) -> None:
         """Handle what the bus brought. What cannot be handled now, since a hole's source or the database is away, is
@@ -152,7 +156,11 @@ class Consumer:
     async def retry_not_yet(self) -> int:
         """Try the streams again whose reaction was too early, or that a person let go on; how many were tried."""
         due = await self._service.pool.fetch(
-            "select source, stream from parked where retry_at <= $1 order by retry_at limit 100", self._service.clock()
+            # one further off than any is set was set before the clock was set back
+            "select source, stream from parked where retry_at <= $1 or retry_at > $1::timestamptz + $2 "
+            "order by retry_at limit 100",
+            self._service.clock(),
+            NOT_YET[1],
         )
         for row in due:
             await self._fill(row["source"], row["stream"], parked=True)

@@ -143,7 +143,7 @@ class Node:
             "publisher": self.service.sequencer.stopped_by or "flows",
             "lag": self.consumer.lag if self.consumer else {},
             "lag_seconds": {source: self._age(since) for source, since in behind.items()},
-            "parked": await parked_in(self.service.pool, self.service.name, self.service.clock()),
+            "parked": await parked_in(self._spare, self.service.name, self.service.clock()),
             "unpositioned": counted["unpositioned"],
             "unpositioned_seconds": self._age(counted["unpositioned_since"]),
             "unpublished": counted["unpublished"] if followed else 0,
