@@ -49,8 +49,14 @@ async def template(databases: Databases) -> AsyncIterator[str]:
         yield url
 
 
-@pytest.fixture(scope="module")
-def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+@pytest.fixture(scope="session")
+def catalog() -> Catalog:
+    return Catalog.load(BOOKS)
+
+
+@pytest.fixture
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    """Books that wait for a provider no longer than a test may."""
     books = tmp_path_factory.mktemp("books") / "books"
     shutil.copytree(BOOKS, books)
     file = books / "platform" / "notification.yaml"

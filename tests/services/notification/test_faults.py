@@ -47,15 +47,22 @@ async def test_a_fault_after_accepting_is_asked_about_and_not_sent_again(w: Worl
     assert len(await w.sandbox.sent(who.mobile)) == 1
 
 
-async def test_a_provider_slower_than_we_wait_is_asked_and_not_sent_again(w: World) -> None:
-    await w.sandbox.faults({"kind": "slow_to_answer", "seconds": 3 * CALL_SECONDS, "times": 1})
-    who = await w.somebody()
-    message = await w.told("exemption", who, submitted(who), RETURNED)
-    await w.due()
-    assert await w.state(message) == ("in_doubt", "timeout")
-    await w.run_on(message)
-    assert await w.state(message) == ("delivered", "DELIVERED")
-    assert len(await w.sandbox.sent(who.mobile)) == 1
+async def test_a_provider_slower_than_we_wait_is_asked_and_not_sent_again(
+    template: str, databases: Databases, sandbox: Sandbox, gateways: Gateways, catalog: Catalog, hasty: Catalog
+) -> None:
+    await sandbox.faults({"kind": "slow_to_answer", "seconds": 3 * CALL_SECONDS, "times": 1})
+    async with databases.fresh(template=template) as url:
+        async with world(url, sandbox, gateways, hasty) as w:
+            for name in w.sources:
+                await w.consumer.begin(name)
+            who = await w.somebody()
+            message = await w.told("exemption", who, submitted(who), RETURNED)
+            await w.due()
+            assert await w.state(message) == ("in_doubt", "timeout")
+        async with world(url, sandbox, gateways, catalog) as w:
+            await w.run_on(message)
+            assert await w.state(message) == ("delivered", "DELIVERED")
+            assert len(await sandbox.sent(who.mobile)) == 1
 
 
 async def test_what_a_provider_did_not_take_goes_to_the_other_after_it_was_asked_twice(w: World) -> None:

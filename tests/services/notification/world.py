@@ -34,7 +34,7 @@ from tests.sandbox.serving import MovableClock, Sandbox
 
 Gateways = Mapping[str, SmsGateway]
 CALL_SECONDS = 0.4
-"""The books of these tests wait no longer for a provider."""
+"""So long books wait for a provider where a test lets it be too slow."""
 _numbers = count(1)
 
 
