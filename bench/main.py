@@ -29,12 +29,18 @@ def bench(
     seconds: Annotated[float, typer.Option("--seconds", min=0.05, help="How long a case is tried in a round.")] = 2.0,
     only: Annotated[str, typer.Option("--only", help="A regular expression: only work whose name it finds.")] = "",
     json: Annotated[Path | None, typer.Option("--json", help="Write every reading and ratio to this file.")] = None,
+    footprint: Annotated[
+        bool, typer.Option("--footprint", help="Instead: the stack's memory at rest and under load, and its start.")
+    ] = False,
 ) -> None:
     """Measure ours beside the bare limit: append, replay, publish, effects, HTTP, photographs.
 
     Cases run in alternating rounds on PostgreSQL and RabbitMQ of their own, with full durability, and only ratios
     within a round count: numbers drift with the machine. docs/performance.md says what each line means.
     """
+    if footprint:
+        _footprint(json)
+        return
     rooms = (*ROOMS, *LONG) if only else ROOMS
     chosen = [measure for measure in measures(rooms) if re.search(only, measure.name)]
     if not chosen:
@@ -48,6 +54,16 @@ def bench(
     report.show(screen.console, results)
     if json is not None:
         json.write_bytes(report.as_json(results, rounds, seconds))
+
+
+def _footprint(json: Path | None) -> None:
+    from bench.footprint import as_json, footprint, show  # here: nobody else needs the soak's load
+
+    screen = Screen()
+    found = footprint()
+    show(screen.console, found)
+    if json is not None:
+        json.write_bytes(as_json(found))
 
 
 def measures(rooms: Sequence[str] = (*ROOMS, *LONG)) -> list[Measure]:

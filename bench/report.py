@@ -87,9 +87,7 @@ def _ratios(ratios: Sequence[float]) -> str:
 
 def as_json(results: Sequence[Taken], rounds: int, seconds: float) -> bytes:
     told = {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _commit(),
-        "machine": machine(),
+        **circumstances(),
         "rounds": rounds,
         "seconds": seconds,
         "measures": [
@@ -105,6 +103,11 @@ def as_json(results: Sequence[Taken], rounds: int, seconds: float) -> bytes:
         ],
     }
     return msgspec.json.format(msgspec.json.encode(told), indent=1)
+
+
+def circumstances() -> dict[str, Any]:
+    """When it was measured, of which code, on what."""
+    return {"at": datetime.now(UTC).isoformat(timespec="seconds"), "commit": _commit(), "machine": machine()}
 
 
 def machine() -> dict[str, Any]:
