@@ -1,6 +1,6 @@
 """Time: always aware, stored in UTC, spoken in Asia/Shanghai."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,16 @@ class Clock(Protocol):
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+CLOCKS_APART = timedelta(minutes=1)
+"""How far the clocks of our machines may be apart."""
+
+
+def still_holds(until: datetime, lasts: timedelta, now: datetime) -> bool:
+    """Whether what was given for as long as `lasts` holds now. Whoever seems to have it for longer got it by a clock
+    that has been set back since, and would keep it for as long as that clock was wrong."""
+    return now < until <= now + lasts + CLOCKS_APART
 
 
 def microseconds(at: datetime) -> int:

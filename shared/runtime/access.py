@@ -88,9 +88,10 @@ class RemoteKeySource:
     async def key_set(self, *, refresh: bool = False) -> KeySet:
         async with self._lock:
             now = self._clock()
-            stale = self._fetched is None or now - self._fetched > _FRESH
+            # apart either way: a clock that was set back must keep nobody from asking
+            stale = self._fetched is None or abs(now - self._fetched) > _FRESH
             pause = _RETRY if self._keys is None else _REFETCH
-            may_ask = self._asked is None or now - self._asked >= pause
+            may_ask = self._asked is None or abs(now - self._asked) >= pause
             if (refresh or stale) and may_ask:
                 self._asked = now
                 await self._fetch(now)

@@ -286,12 +286,13 @@ begin
     end loop;
 end $$;
 
--- Leadership is a lease by the database's clock: a frozen leader loses it, and its epoch with it.
+-- Leadership is a lease by the database's clock: a frozen leader loses it, and its epoch with it. One that seems to last
+-- longer than any lease was taken before that clock was set back, and is over.
 create function take_lead(candidate uuid, lease interval) returns bigint language sql as $$
     update sequencer set
         epoch = case when leader = candidate and lease_until > clock_timestamp() then epoch else epoch + 1 end,
         leader = candidate, lease_until = clock_timestamp() + lease
-    where leader = candidate or lease_until < clock_timestamp()
+    where leader = candidate or lease_until not between clock_timestamp() and clock_timestamp() + lease
     returning epoch
 $$;
 
@@ -305,7 +306,8 @@ declare
 begin
     -- one after the other; a replica that is frozen holds no lock, since this is one statement of its own
     lock table replicas in exclusive mode;
-    delete from replicas as r where r.lease_until < clock_timestamp() and r.replica <> candidate;
+    delete from replicas as r
+    where r.lease_until not between clock_timestamp() and clock_timestamp() + lease and r.replica <> candidate;
     insert into replicas values (candidate, clock_timestamp(), clock_timestamp() + lease)
     on conflict (replica) do update set lease_until = excluded.lease_until;
     insert into shares select n from generate_series(0, queues - 1) as n on conflict do nothing;

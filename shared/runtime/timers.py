@@ -60,7 +60,9 @@ class Timers:
             update timers as t set leased_until = clock_timestamp() + $2
             from (
                 select kind, stream, key from timers
-                where due_at <= $1 and leased_until < clock_timestamp() and kind = any($4)
+                where due_at <= $1 and kind = any($4)
+                -- a lease that seems to last longer than any was taken before the database's clock was set back
+                and leased_until not between clock_timestamp() and clock_timestamp() + $2
                 order by due_at limit $3 for update skip locked
             ) as due
             where t.kind = due.kind and t.stream = due.stream and t.key = due.key

@@ -49,6 +49,7 @@ from shared.events.identity import (
 )
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refused
+from shared.kernel.time import still_holds
 
 REGISTER, RESET, REPLACE_MOBILE = "register", "reset_password", "replace_mobile"
 NOT_FINISHED = "registration_not_finished"
@@ -203,7 +204,7 @@ def _register(command: RegisterAccount, state: Account, context: AccountContext)
 def _reset(command: ResetPassword, account: Registered, context: AccountContext) -> list[AccountEvent]:
     """The code and the ID number are one question with one answer, so that neither can be tried alone."""
     code = account.code
-    if code is None or not _live(code, RESET, context.now):
+    if code is None or not _live(code, RESET, context):
         raise Refused("identity.reset_refused")
     known = command.id_number in (account.id_number, account.id_number[-6:])
     if not (_same(code.digest, context.code_digest) and known):
@@ -322,13 +323,15 @@ def _code(mobile: str, code: str, purpose: str, context: AccountContext) -> SmsC
     )
 
 
-def _live(code: IssuedCode, purpose: str, now: datetime) -> bool:
-    return code.purpose == purpose and code.attempts_left > 0 and now < code.expires_at
+def _live(code: IssuedCode, purpose: str, context: AccountContext) -> bool:
+    lasts = timedelta(seconds=context.scheme.sms_code.valid_seconds)
+    held = still_holds(code.expires_at, lasts, context.now)
+    return code.purpose == purpose and code.attempts_left > 0 and held
 
 
 def _typed(code: IssuedCode | None, purpose: str, context: AccountContext) -> list[AccountEvent]:
     """Nothing if the code was right."""
-    if code is None or not _live(code, purpose, context.now):
+    if code is None or not _live(code, purpose, context):
         raise Refused("identity.sms_code_expired")
     if _same(code.digest, context.code_digest):
         return []

@@ -1,6 +1,6 @@
 """Counting attempts: how one counter moves under one limit of the book. Pure; `attempts.py` keeps the counters."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from services.identity.domain.scheme import Limit
@@ -31,6 +31,8 @@ class Wait:
 
 def spend(counter: Counter | None, limit: Limit, now: datetime) -> tuple[Counter, Allowed | Wait]:
     """Spend one. Counted before the attempt is tried, so a hundred at once are a hundred."""
+    if counter is not None:  # a clock that was set back makes nobody wait longer than if they had begun now
+        counter = replace(counter, ends=min(counter.ends, now + _longest(counter, limit)))
     if counter is not None and now < counter.ends:
         if counter.full:
             return counter, Wait(counter.ends)
@@ -49,6 +51,14 @@ def spend(counter: Counter | None, limit: Limit, now: datetime) -> tuple[Counter
 def refunded(counter: Counter) -> Counter:
     """Take one back, for an attempt that turned out right."""
     return Counter(max(counter.spent - 1, 0), max(counter.pauses - counter.full, 0), False, counter.ends)
+
+
+def _longest(counter: Counter, limit: Limit) -> timedelta:
+    """From its first attempt, or from where its pause began."""
+    period = timedelta(seconds=limit.per_seconds)
+    if limit.pause_seconds is None:
+        return period
+    return max(period, _pause(limit.pause_seconds, limit, counter.pauses - counter.full))
 
 
 def _pause(seconds: int, limit: Limit, pauses: int) -> timedelta:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from services.notification.domain.scheme import Resending, Sending
 from shared.events.notification import MessageRequested
 from shared.kernel.errors import Refused
+from shared.kernel.time import still_holds
 
 
 def has_expired(letter: MessageRequested, at: datetime) -> bool:
@@ -39,8 +40,9 @@ def why_no_further_try(
 
 
 def cooldown_must_be_over(asked_for_at: datetime, now: datetime, policy: Resending) -> None:
-    left = asked_for_at + timedelta(seconds=policy.cooldown_seconds) - now
-    if left > timedelta(0):
+    cooldown = timedelta(seconds=policy.cooldown_seconds)
+    left = asked_for_at + cooldown - now
+    if still_holds(now + left, cooldown, now):
         raise Refused("request.too_many", retry_after=-(-left // timedelta(seconds=1)))
 
 

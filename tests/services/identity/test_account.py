@@ -79,6 +79,12 @@ def test_a_code_is_good_until_the_last_microsecond_of_its_five_minutes() -> None
     started.when(PROVE, account(NOW + five)).refused("identity.sms_code_expired")
 
 
+def test_a_code_does_not_live_an_hour_longer_because_the_clock_was_set_back() -> None:
+    started = given(ACCOUNT, *past.STARTED)
+    started.when(PROVE, account(NOW - timedelta(seconds=30))).then(MobileProved())
+    started.when(PROVE, account(NOW - timedelta(hours=1))).refused("identity.sms_code_expired")
+
+
 def test_a_new_code_ends_the_one_before_and_may_be_typed_five_times() -> None:
     tries = given(ACCOUNT, *past.STARTED).and_then(PROVE, account(digest=WRONG))
     tries = tries.and_then(SendCodeAgain(person=ME, code="654321"), account(digest="digest of the new code"))

@@ -170,6 +170,21 @@ def test_a_limit_without_a_pause_waits_for_the_rest_of_its_period() -> None:
     assert spend(counter, DAILY, NOW + timedelta(hours=1))[1] == Wait(NOW + timedelta(days=1))
 
 
+@pytest.mark.parametrize("limit", [FIVE, DAILY])
+def test_nobody_waits_longer_because_the_clock_was_set_back(limit: Limit) -> None:
+    counter: Counter | None = None
+    for _ in range(limit.most):
+        counter, allowed = spend(counter, limit, NOW)
+    assert isinstance(allowed, Allowed)
+    earlier = NOW - timedelta(hours=1)
+    longest = allowed.ends - NOW
+    counter, verdict = spend(counter, limit, earlier)
+    assert verdict == Wait(earlier + longest)
+    assert spend(counter, limit, NOW)[1] == (
+        Wait(verdict.until) if verdict.until > NOW else Allowed(False, NOW + longest)
+    )
+
+
 def test_an_attempt_that_was_right_is_given_back() -> None:
     counter, _ = spend(Counter(4, 0, False, NOW + timedelta(minutes=1)), FIVE, NOW)
     assert counter.full

@@ -293,6 +293,12 @@ def test_a_resend_within_a_minute_is_told_how_long_to_wait() -> None:
     past.when(RESEND, context(20)).refused("request.too_many", retry_after=40)
 
 
+def test_a_resend_need_not_wait_an_hour_because_the_clock_was_set_back() -> None:
+    past = given(MESSAGE, requested(), attempted(), accepted(), DELIVERED)
+    outcome = past.when(RESEND, context(-3600, mobile="13900000002"))
+    outcome.then(ResendRequested(resend=1, mobile="13900000002", due_at=at(-3600)))
+
+
 def test_the_fourth_resend_is_refused() -> None:
     past = given(MESSAGE, requested(), attempted(), accepted(), DELIVERED)
     for number in range(1, 4):

@@ -210,6 +210,22 @@ async def test_an_unknown_key_id_has_the_keys_fetched_again_but_not_more_often_t
     assert identity.asked == 2
 
 
+async def test_newer_keys_are_asked_for_although_the_clock_was_set_back() -> None:
+    identity = Identity(KEY)
+    await identity.verifier.caller(token())
+    newer = OKPKey.generate_key("Ed25519", {"kid": "2026-b"})
+    identity.keys.append(newer)
+    identity.now -= timedelta(hours=1)
+    assert (await identity.verifier.caller(token(newer))).id == "person-1"
+
+
+async def test_a_token_of_before_the_clock_was_set_back_is_good_no_hour_longer() -> None:
+    ahead = NOW + timedelta(hours=1)
+    told = token(iat=int(ahead.timestamp()), exp=int((ahead + timedelta(minutes=5)).timestamp()))
+    with pytest.raises(Refused, match=r"access\.bad_token"):
+        await VERIFIER.caller(told)
+
+
 async def test_a_key_that_identity_took_back_ends_within_five_minutes() -> None:
     identity = Identity(KEY)
     await identity.verifier.caller(token())
