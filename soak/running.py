@@ -14,7 +14,7 @@ from ops.stack.screen import Screen
 from ops.stack.stack import Stack
 from soak import evidence
 from soak.checker import Verdict, check
-from soak.faults import FAULTS, World
+from soak.faults import FAULTS, Fault, World
 from soak.journal import Journal
 from soak.load import Load
 from soak.people import gathered
@@ -54,14 +54,20 @@ def _broken_until(world: World, ends: float, seed: int) -> list[str]:
     number = 0
     while time.monotonic() < ends:
         number += 1
-        random = Random(f"{seed}/fault {number}")  # noqa: S311 - the seed is the point
-        (fault,) = random.choices(list(FAULTS), list(FAULTS.values()))
-        pause = random.uniform(*PAUSE)
+        fault, pause, random = chosen(seed, number)
         world.done[fault.__name__] += 1
         fault(world, random)
         ended += _ended(world)
         time.sleep(pause)
     return ended
+
+
+def chosen(seed: int, number: int) -> tuple[Fault, float, Random]:
+    """The fault of this number, the pause after it, and the chance it goes on with: of the seed alone, so that neither
+    the machine nor what an earlier fault drew changes it."""
+    random = Random(f"{seed}/fault {number}")  # noqa: S311 - the seed is the point
+    (fault,) = random.choices(list(FAULTS), list(FAULTS.values()))
+    return fault, random.uniform(*PAUSE), random
 
 
 def _ended(world: World) -> list[str]:

@@ -1,0 +1,94 @@
+"""What makes a soak worth something: it asks until it is answered, and a seed breaks the same things again."""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from shared.runtime.points import LISTENERS, POINTS
+from soak.client import Client, Refusal
+from soak.faults import FAULTS, PASSED_BY
+from soak.journal import Answered, Asked, Journal, Unknown, read
+from soak.people import Person
+from soak.running import chosen
+from tests.architecture.tree import ROOT, python_files
+
+SOMEBODY = Person("somebody", "a-token")
+DONE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n" + b'{"version":1}'
+AWAY = b"HTTP/1.1 503 Away\r\nContent-Length: 0\r\n\r\n"
+NO = b"HTTP/1.1 409 No\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n" + b'{"code":"no"}'
+CUT = b""
+
+
+@asynccontextmanager
+async def answering(answers: Sequence[bytes]) -> AsyncIterator[tuple[str, list[str]]]:
+    """A service that gives these answers, one a connection; its address, and the keys it was asked with."""
+    keys: list[str] = []
+    left = list(answers)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        keys.extend(re.findall(r"idempotency-key: (\S+)", asked))
+        writer.write(left.pop(0))
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield "http://{}:{}".format(*server.sockets[0].getsockname()), keys
+
+
+async def test_what_got_no_answer_is_asked_again_with_the_same_key_and_written_down(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    async with answering([CUT, AWAY, DONE]) as (url, keys):
+        client = Client({"exemption": url}, journal)
+        answer = await client.command("a story", SOMEBODY, "exemption", "POST", "/v1/things", "key-1")
+        await client.close()
+    assert answer == {"version": 1}
+    assert keys == ["key-1"] * 3
+    asked, cut, away, answered = read(journal.file)
+    assert isinstance(asked, Asked)
+    assert isinstance(cut, Unknown)
+    assert isinstance(away, Unknown)
+    assert away.why == "503"
+    assert isinstance(answered, Answered)
+    assert answered.acknowledged
+
+
+async def test_a_refusal_is_a_last_word_and_not_asked_again(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    async with answering([NO]) as (url, keys):
+        client = Client({"exemption": url}, journal)
+        with pytest.raises(Refusal, match="no"):
+            await client.command("a story", SOMEBODY, "exemption", "POST", "/v1/things", "key-1")
+        await client.close()
+    assert keys == ["key-1"]
+    assert [type(entry) for entry in read(journal.file)] == [Asked, Answered]
+
+
+def test_a_seed_chooses_the_same_faults_again_and_another_seed_others() -> None:
+    def faults(seed: int) -> list[tuple[str, float, float]]:
+        drawn = [chosen(seed, number) for number in range(1, 50)]
+        return [(fault.__name__, pause, random.random()) for fault, pause, random in drawn]
+
+    assert faults(7) == faults(7)
+    assert faults(7) != faults(8)
+
+
+def test_half_an_hour_of_faults_leaves_none_out_and_kills_at_random_twenty_times() -> None:
+    """At about ten seconds a fault."""
+    for seed in (1, 2, 3):
+        drawn = Counter(chosen(seed, number)[0] for number in range(1, 181))
+        assert drawn.keys() == FAULTS.keys()
+        assert drawn[next(fault for fault in FAULTS if fault.__name__ == "killed_at_random")] >= 20
+
+
+def test_every_named_point_stands_in_the_code_of_who_passes_it_and_nobody_listens() -> None:
+    text = "".join(file.read_text("utf-8") for file in python_files("services", "shared/runtime"))
+    assert set(re.findall(r'reached\("([a-z.]+)"\)', text)) == set(POINTS)
+    assert {point.partition(".")[0] for point in POINTS} == PASSED_BY.keys()
+    assert (ROOT / "soak/victim.py").exists()
+    assert LISTENERS == []
