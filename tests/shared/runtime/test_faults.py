@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -19,14 +20,15 @@ import asyncpg
 import pytest
 
 from ops.stack.infrastructure import Infrastructure
-from shared.kernel.messages import Meta
+from shared.kernel.messages import Meta, Receipt
 from shared.kernel.time import utc_now
-from shared.runtime.bus import grave_name, queue_name
-from shared.runtime.event_store import OUTAGE
+from shared.runtime.bus import QUEUES, grave_name, queue_name
+from shared.runtime.event_store import OUTAGE, Work
 from shared.runtime.node import Node
 from shared.runtime.service import Service
-from tests.shared.runtime.nodes import connected, echoed, published, running_pair, say, until
-from tests.shared.runtime.toy import Note
+from shared.testing.stores import KEK, LocalFeed, pool_of
+from tests.shared.runtime.nodes import connected, echoed, published, running, running_pair, say, until
+from tests.shared.runtime.toy import DEFINITION, FOLLOWER, Echo, Note, echo
 
 pytestmark = pytest.mark.servers
 
@@ -127,6 +129,100 @@ async def test_a_database_that_restarts_is_used_again_by_every_loop(
     await assert_flows_through_the_broker(pair, "after-restart")
 
 
+async def test_a_database_that_restarts_under_load_loses_nothing_that_was_acknowledged_and_does_nothing_twice(
+    pair: tuple[Node, Node], infra: Infrastructure
+) -> None:
+    source, follower = pair
+    _ = infra.postgres  # somebody else's is not ours to stop
+    cut, acknowledged, enough = 0, 0, False
+
+    async def write(writer: int) -> None:
+        """Asks again under the same id until it is answered."""
+        nonlocal cut, acknowledged
+        while not enough:
+            asked = Meta(command_id=uuid4(), actor="tester", at=utc_now())
+            while True:
+                try:
+                    await source.service.handle(Note(thing=f"load-{writer}"), asked)
+                except OUTAGE:
+                    cut += 1
+                    await asyncio.sleep(0.05)
+                else:
+                    acknowledged += 1
+                    break
+
+    async def forty_more() -> None:
+        before = acknowledged
+
+        async def so() -> bool:
+            return acknowledged >= before + 40
+
+        await until(so, 40)
+
+    async with asyncio.timeout(100), asyncio.TaskGroup() as writers:
+        for writer in range(8):
+            writers.create_task(write(writer))
+        for end_it in (infra.postgres.stop, infra.postgres.kill):
+            await forty_more()
+            await asyncio.to_thread(end_it)
+            await asyncio.sleep(0.3)
+            await asyncio.to_thread(infra.postgres.start)
+        await forty_more()
+        enough = True
+    assert cut > 0
+    written = "select count(*) from events where stream like 'toy-load-%'"
+    assert await source.service.pool.fetchval(written) == acknowledged
+    await until(lambda: _is(follower.service.pool, written.replace("toy", "echo"), acknowledged), 30)
+    disordered = "stream like 'echo-load-%' and (body->>'attempts_left')::int <> version"
+    assert await _is(follower.service.pool, f"select count(*) from events where {disordered}", 0)
+    assert await _is(follower.service.pool, "select count(*) from parked", 0)
+
+
+async def test_of_a_backlog_at_the_broker_a_slow_follower_holds_no_more_than_it_may(
+    toy_database: str, owner: asyncpg.Connection, amqp_url: str
+) -> None:
+    """Whatever waits beyond that waits at the broker, so a follower is as large as ever however far it is behind."""
+    await owner.execute("update sequencer set lease_until = '-infinity'")
+    gate, said = asyncio.Event(), 600
+
+    async def slowly(work: Work, command: Echo) -> Receipt:
+        await gate.wait()
+        return await echo(work, command)
+
+    async def waiting() -> int:
+        async with await aio_pika.connect(amqp_url) as connection:
+            channel = await connection.channel()
+            found = [await channel.declare_queue(queue_name("exemption", n), passive=True) for n in range(QUEUES)]
+            return sum(queue.declaration_result.message_count or 0 for queue in found)
+
+    slow = replace(FOLLOWER, handlers={**FOLLOWER.handlers, Echo: slowly})
+    async with pool_of(toy_database, "identity") as pool, pool_of(toy_database, "exemption") as other:
+        source = Node(DEFINITION, pool, KEK, utc_now, amqp_url=amqp_url)
+        follower = Node(slow, other, KEK, utc_now, amqp_url=amqp_url, feed=LocalFeed(source.service))
+
+        async def is_level() -> bool:
+            return bool((await follower.health())["lag"].get("identity") == 0)
+
+        async def has_taken_some() -> bool:
+            return await waiting() < said
+
+        async with running(source):
+            await until(published(source), 30)
+            async with running(follower):
+                await until(connected(follower))
+                await until(is_level)
+                for number in range(said // 20):
+                    asked = Meta(command_id=uuid4(), actor="tester", at=utc_now())
+                    await source.service.handle(Note(thing=f"slow-{number}", count=20), asked)
+                await until(published(source), 30)
+                await until(has_taken_some)
+                await asyncio.sleep(0.5)
+                assert 0 < said - await waiting() <= HELD_AT_MOST
+                gate.set()
+                heard = "select count(*) from events where stream like 'echo-slow-%'"
+                await until(lambda: _is(other, heard, said), 30)
+
+
 async def test_a_connection_cut_in_the_middle_of_an_append_is_told_as_an_outage_and_asking_again_is_harmless(
     toy: Service, owner: asyncpg.Connection
 ) -> None:
@@ -162,6 +258,9 @@ async def test_a_connection_cut_in_the_middle_of_an_append_is_told_as_an_outage_
     assert row is not None
     assert row["heads"] == 8 * 12 * 2
 
+
+HELD_AT_MOST = 200
+"""Messages: as many as two batches, over all queues."""
 
 CRASHING = """
 import asyncio, sys
