@@ -42,21 +42,23 @@ _HEAVY = {"onnxruntime": "OCR", "cv2": "pictures"}
 
 
 @dataclass(frozen=True)
-class Memory:
-    """Of some processes together, in MiB. `pss` shares out what several of them have in common; `rss` counts it each
-    time."""
+class Taken:
+    """By some processes together: memory in MiB, and seconds of a processor since they began, which unlike the time
+    they took does not depend on who else was at work. `pss` shares out what several have in common, `rss` counts it
+    each time."""
 
     processes: int
     rss: float
     pss: float
+    processor: float
 
 
 @dataclass(frozen=True)
 class Footprint:
     steps: Mapping[str, float]
     """Seconds until ready, one after the other."""
-    at_rest: Mapping[str, Memory]
-    under_load: Mapping[str, Memory]
+    at_rest: Mapping[str, Taken]
+    under_load: Mapping[str, Taken]
     """The most that was seen of each."""
     acknowledged: int
     """Commands of the load."""
@@ -98,9 +100,9 @@ def footprint() -> Footprint:
         return Footprint(steps, at_rest, most, load.counted["acknowledged"])
 
 
-def memory(stack: Stack) -> dict[str, Memory]:
-    """Of each program of the stack, and apart of its workers by what they do."""
-    found: dict[str, list[Memory]] = defaultdict(list)
+def taken(stack: Stack) -> dict[str, Taken]:
+    """By each program of the stack, and apart of its workers by what they do."""
+    found: dict[str, list[Taken]] = defaultdict(list)
     for file in sorted(stack.place.pids.glob("*.pid")):
         identity = Identity.read(file)
         if identity is None:
@@ -109,12 +111,17 @@ def memory(stack: Stack) -> dict[str, Memory]:
             parent = psutil.Process(identity.pid)
             for process in (parent, *parent.children(recursive=True)):
                 with suppress(psutil.NoSuchProcess):
-                    told = process.memory_full_info()
+                    memory, times = process.memory_full_info(), process.cpu_times()
                     found[_named(file.stem, parent, process, stack)].append(
-                        Memory(1, told.rss / 2**20, told.pss / 2**20)
+                        Taken(1, memory.rss / 2**20, memory.pss / 2**20, times.user + times.system)
                     )
     return {
-        name: Memory(len(each), sum(one.rss for one in each), sum(one.pss for one in each))
+        name: Taken(
+            len(each),
+            sum(one.rss for one in each),
+            sum(one.pss for one in each),
+            sum(one.processor for one in each),
+        )
         for name, each in found.items()
     }
 
@@ -131,12 +138,12 @@ def _named(program: str, parent: psutil.Process, process: psutil.Process, stack:
     return f"{program}, other"
 
 
-def _settled(stack: Stack) -> dict[str, Memory]:
+def _settled(stack: Stack) -> dict[str, Taken]:
     """When nobody has loaded anything more for ten seconds."""
     gives_up = time.monotonic() + _AT_REST_WITHIN
     grown, still_since = 0.0, time.monotonic()
     while True:
-        now = memory(stack)
+        now = taken(stack)
         if _sum(now) > (1 + _STILL) * grown:
             grown, still_since = _sum(now), time.monotonic()
         if time.monotonic() > min(still_since + _STILL_SECONDS, gives_up):
@@ -144,19 +151,19 @@ def _settled(stack: Stack) -> dict[str, Memory]:
         time.sleep(1.0)
 
 
-def _sum(found: Mapping[str, Memory]) -> float:
+def _sum(found: Mapping[str, Taken]) -> float:
     return sum(each.pss for each in found.values())
 
 
 @contextmanager
-def _watched(stack: Stack) -> Iterator[dict[str, Memory]]:
+def _watched(stack: Stack) -> Iterator[dict[str, Taken]]:
     """The most that is seen of each program inside the block."""
-    most: dict[str, Memory] = {}
+    most: dict[str, Taken] = {}
     over = threading.Event()
 
     def watch() -> None:
         while not over.wait(_EVERY):
-            for name, seen in memory(stack).items():
+            for name, seen in taken(stack).items():
                 if name not in most or seen.pss > most[name].pss:
                     most[name] = seen
 
@@ -172,13 +179,14 @@ def _watched(stack: Stack) -> Iterator[dict[str, Memory]]:
 def show(console: Console, found: Footprint) -> None:
     lines = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="dim")
     lines.add_column("memory in MiB")
-    for heading in ("processes", "at rest: PSS", "RSS", "under load: PSS", "RSS"):
+    for heading in ("processes", "at rest: PSS", "RSS", "processor s", "under load: PSS", "RSS"):
         lines.add_column(heading, justify="right")
     for name in {**found.at_rest, **found.under_load}:
         rest, load = found.at_rest.get(name), found.under_load.get(name)
-        processes = (load or rest or Memory(0, 0, 0)).processes
-        lines.add_row(name, str(processes), *_cells(rest), *_cells(load))
-    totals = (f"{_sum(found.at_rest):,.0f}", "", f"{_sum(found.under_load):,.0f}", "")
+        processes = max(each.processes for each in (rest, load) if each)
+        lines.add_row(name, str(processes), *_cells(rest), f"{rest.processor:.1f}" if rest else "-", *_cells(load))
+    spent = sum(each.processor for each in found.at_rest.values())
+    totals = (f"{_sum(found.at_rest):,.0f}", "", f"{spent:.1f}", f"{_sum(found.under_load):,.0f}", "")
     lines.add_row("together", "", *totals, style="bold")
     console.print(lines)
     steps = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="dim")
@@ -191,7 +199,7 @@ def show(console: Console, found: Footprint) -> None:
     console.print(f"{found.acknowledged} commands were acknowledged under load.")
 
 
-def _cells(found: Memory | None) -> tuple[str, str]:
+def _cells(found: Taken | None) -> tuple[str, str]:
     return ("-", "-") if found is None else (f"{found.pss:,.0f}", f"{found.rss:,.0f}")
 
 
