@@ -150,11 +150,19 @@ class Publisher:
         self._connection: AbstractConnection | None = None
         self._channel: aiormq.Channel | None = None
 
+    async def open(self) -> aiormq.Channel:
+        """Connect and make the queues, unless that is done; raises `ConnectionError`."""
+        try:
+            return self._channel or await self._connect()
+        except BROKER_GONE as error:
+            await self.close()
+            raise ConnectionError(str(error)) from error
+
     async def publish(self, batch: Sequence[Envelope]) -> int:
         """How many from the front are confirmed: all of them, or it raises `Unroutable` or `ConnectionError`."""
+        channel = await self.open()
+        reached("confirm.before")
         try:
-            channel = self._channel or await self._connect()
-            reached("confirm.before")
             async with asyncio.timeout(_CONFIRM_SECONDS):
                 outcomes = await asyncio.gather(*(_sent(channel, e) for e in batch), return_exceptions=True)
         except BROKER_GONE as error:

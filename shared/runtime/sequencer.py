@@ -24,6 +24,8 @@ _BATCH = 500
 _IDLE = (0.005, 0.25)
 """Polling starts again at once after work and slows down while there is none; a commit here wakes it."""
 
+_NO_BROKER = "broker"
+
 log = structlog.get_logger(__name__)
 
 
@@ -131,6 +133,11 @@ class Sequencer:
         if not self.leading or self._publisher is None:
             self._caught_up = False
             return 0.1
+        try:
+            await self._publisher.open()  # before there is anything, so that the first fact need not wait for it
+        except ConnectionError as error:
+            return self._no_broker(error)
+        self.stopped_by = None if self.stopped_by == _NO_BROKER else self.stopped_by
         batch = await self._unpublished()
         if not batch:
             return 0.0
@@ -143,12 +150,15 @@ class Sequencer:
             log.error("publisher.unroutable", routing_key=str(unroutable))
             confirmed = unroutable.confirmed
         except ConnectionError as error:
-            self.stopped_by = "broker"
-            log.warning("publisher.no_broker", error=type(error).__name__)
-            confirmed = 0
+            return self._no_broker(error)
         await self._mark(batch[:confirmed])
         self._caught_up &= confirmed == len(batch)
         return 0.0 if confirmed == len(batch) else 1.0
+
+    def _no_broker(self, error: ConnectionError) -> float:
+        self.stopped_by, self._caught_up = _NO_BROKER, False
+        log.warning("publisher.no_broker", error=type(error).__name__)
+        return 1.0
 
     async def _unpublished(self) -> Sequence[Envelope]:
         """What we gave positions to, as long as it joins what is published: then nothing has to be read again.
