@@ -4,6 +4,8 @@ Services put and get by person and id; the event keeps the `BlobRef`. What no ev
 Destroying a person's key makes every blob of theirs unreadable, wherever copies are.
 """
 
+import asyncio
+import os
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
@@ -45,7 +47,7 @@ class BlobsAway(ConnectionError):
 def _storage() -> Iterator[None]:
     try:
         yield
-    except BaseError as error:
+    except (BaseError, OSError) as error:
         raise BlobsAway(type(error).__name__) from error
 
 
@@ -71,6 +73,8 @@ class Blobs:
         sealed = _MAGIC + _owner(person) + cipher.seal(data, _place(person, ref.id))
         with _storage():
             await obstore.put_async(self._store, _path(ref.id), sealed, mode="create", use_multipart=False)
+            if isinstance(self._store, LocalStore) and self._store.prefix:
+                await asyncio.to_thread(_made_durable, self._store.prefix, _path(ref.id))
         return ref
 
     async def get(self, person: str, blob: str) -> bytes:
@@ -112,6 +116,17 @@ def _store(url: str) -> ObjectStore:
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)  # whatever the umask is, nobody else gets past this folder
     return LocalStore(prefix=folder)
+
+
+def _made_durable(folder: Path, path: str) -> None:
+    """The store leaves it to the kernel when a file reaches the disk; an event that names it would be there sooner."""
+    file = folder / path
+    for each in (file, *file.parents[: path.count("/") + 1]):
+        descriptor = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _path(blob: str) -> str:
