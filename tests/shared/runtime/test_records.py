@@ -56,7 +56,9 @@ def test_the_hash_covers_every_column(column: str) -> None:
 
 def test_the_hash_can_be_worked_out_by_anybody_from_its_description() -> None:
     """What stands in stores for ever: an auditor's program of another make must come to the same."""
-    second = record_all([SmsCodeMistyped(purpose="register", attempts_left=1)] * 2, "toy-2", 6, bytes(range(32)), META, None)[1]
+    second = record_all(
+        [SmsCodeMistyped(purpose="register", attempts_left=1)] * 2, "toy-2", 6, bytes(range(32)), META, None
+    )[1]
     text = b""
     for column in COLUMNS:
         value = getattr(second, column)
