@@ -18,6 +18,7 @@ import pytest
 
 from shared.kernel.time import utc_now
 from shared.runtime.bus import ALL_QUEUES, EXCHANGE, QUEUES, declare, queue_name
+from shared.runtime.ending import end
 from shared.runtime.feed import SLOTS
 from shared.runtime.node import Node
 from shared.runtime.shares import LEASE, Shares
