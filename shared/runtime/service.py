@@ -126,6 +126,7 @@ class Service:
         self.clock = clock
         self.metrics = Metrics()
         self.keyring = Keyring(keys or pool, kek)
+        self._digest_key = self.keyring.hashed("request", "")
         self.projector = Projector(definition.views)
         publisher = Publisher(amqp_url, self.name) if amqp_url and events.followers(self.name) else None
         self.sequencer = Sequencer(pool, self.name, publisher)
@@ -185,7 +186,7 @@ class Service:
     def digest(self, request: object) -> bytes:
         """Keyed, so that what people typed cannot be guessed from it."""
         text = type(request).__name__.encode() + b"\x1f" + msgspec.json.encode(request, enc_hook=_encodable)
-        return hmac.digest(self.keyring.hashed("request", ""), text, "sha256")
+        return hmac.digest(self._digest_key, text, "sha256")
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
