@@ -18,11 +18,11 @@ from ops.stack.places import CHECKOUT, Place, Unserviceable
 from ops.stack.ports import Ports
 from ops.stack.stack import bring_down, erase
 
-FAKE = f"""#!{sys.executable}
+FAKE = """
 import json, os, sys
 from pathlib import Path
 here = Path(__file__).parent
-asked = {{"words": sys.argv[1:], "told": {{k: v for k, v in os.environ.items() if k.startswith("ZIKAO_")}}}}
+asked = {"words": sys.argv[1:], "told": {k: v for k, v in os.environ.items() if k.startswith("ZIKAO_")}}
 with (here / "asked").open("a") as lines:
     lines.write(json.dumps(asked) + chr(10))
 fails = (here / "fails").read_text().split() if (here / "fails").exists() else []
@@ -36,8 +36,10 @@ class FakeDocker:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        (folder / "docker.py").write_text(FAKE)
         program = folder / "docker"
-        program.write_text(FAKE)
+        # the first line of a program cannot name an interpreter whose path has a space
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{folder}/docker.py" "$@"\n')
         program.chmod(0o755)
 
     def fails_at(self, *words: str) -> None:
