@@ -61,6 +61,16 @@ class Sequencer:
         await end(self._tasks)
         if self._publisher is not None:
             await self._publisher.close()
+        await self._give_back()
+
+    async def _give_back(self) -> None:
+        """We end: another need not wait for our lease."""
+        try:
+            await self._pool.execute(
+                "update sequencer set lease_until = '-infinity' where leader = $1 and epoch = $2", self._id, self.epoch
+            )
+        except (asyncpg.PostgresError, *OUTAGE) as error:
+            log.warning("sequencer.lease_not_given_back", error=type(error).__name__)
 
     def wake(self) -> None:
         self._wake.set()

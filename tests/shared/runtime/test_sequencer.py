@@ -143,6 +143,17 @@ async def test_a_leader_whose_lease_ran_out_can_do_no_harm_when_it_comes_back(
     await assert_dense(toy)
 
 
+async def test_a_leader_that_ends_gives_up_its_lease_and_one_that_leads_no_more_takes_nobodys(
+    toy: Service, sequencer: Sequencer
+) -> None:
+    heir = Sequencer(toy.pool, "identity", None)
+    assert not await heir.lead()
+    await sequencer.stop()
+    assert await heir.lead()
+    await sequencer.stop()
+    assert not await Sequencer(toy.pool, "identity", None).lead()
+
+
 @pytest.mark.parametrize("ticks", range(3))
 async def test_it_stops_at_once_although_it_was_just_woken(toy: Service, owner: asyncpg.Connection, ticks: int) -> None:
     await owner.execute("update sequencer set lease_until = '-infinity'")
