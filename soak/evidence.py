@@ -12,7 +12,6 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import msgspec
@@ -20,9 +19,11 @@ import msgspec
 from ops.replay import definition_of
 from ops.stack.stack import Stack
 from shared import events
+from shared.events.notification import MessageRequested, ResendRequested, SendingAttempted
 from shared.kernel.messages import command_id
 from shared.runtime.audit import Audited, verify
 from shared.runtime.database import DATABASE, with_database
+from shared.runtime.event_store import Connection
 from shared.runtime.keyring import Keyring
 from shared.runtime.records import COLUMNS, Record, fact_of
 from shared.runtime.replay import compare
@@ -33,34 +34,64 @@ _EVENTS = f"""
 select e.seq, l.position, {", ".join(f"e.{column}" for column in COLUMNS)}
 from events as e left join log as l on l.seq = e.seq order by e.seq
 """  # noqa: S608 - columns of ours
-_SMS = {
-    "notification.message_requested.v1": "wish",
-    "notification.resend_requested.v1": "wish",
-    "notification.sending_attempted.v1": "attempt",
+_READ = {
+    "events": _EVENTS,
+    "commands": "select command_id, receipt from commands",
+    "inbox": "select source, stream, version from inbox",
+    "sources": "select source, position, coalesce(deployed_at, 0) as deployed_at from sources",
+    "reactions": "select source, stream, version from reactions",
+    "parked": "select source, stream, version, reason, detail from parked",
+    "published": "select published from sequencer",
+    "timers": "select stream from timers",
 }
+_STATES = "select 'message-' || id as stream, sms_state from notification.messages"
+_LOOKS = 60
+
+Rows = Mapping[str, Sequence[asyncpg.Record]]
+"""What `_READ` found in one service's schema."""
 
 
 async def gathered(stack: Stack, journal: Path, story_faults: Sequence[str] = ()) -> Evidence:
-    rows: dict[str, list[asyncpg.Record]] = {}
     audit: list[str] = []
     rebuilt: dict[str, tuple[int, int]] = {}
     for service in events.SERVICES:
         async with opened(stack, service) as (pool, keyring), pool.acquire() as connection:
-            rows[service] = await connection.fetch(_EVENTS)
             comparison = await compare(connection, definition_of(service), keyring)
             rebuilt[service] = comparison.rows, comparison.differing
             audit += [f"audit: {found.sentence}" async for found in verify(connection, Audited(service))]
-    stores = {service: await _store(stack, service, rows) for service in events.SERVICES}
-    messages, strangers = _messages(rows["notification"], await _states(stack), _received(stack))
+    async with opened(stack, "notification") as (pool, keyring), pool.acquire() as connection:
+        found, states = await _snapshot(connection)
+        stores = {service: await _store(service, found, keyring) for service in events.SERVICES}
+        received = _received(stack)
+        # an attempt is recorded before the call, so of what was received by then each is told of by now
+        told = _attempts(await connection.fetch(_EVENTS))
     return Evidence(
         requests=requests_of(journal),
         stores=stores,
-        messages=messages,
-        strangers=strangers,
+        messages=_messages(found["notification"], states, received),
+        strangers=sorted(received.keys() - {out_id for each in told.values() for out_id in each}),
         rebuilt=rebuilt,
         audit=audit,
         story_faults=story_faults,
     )
+
+
+async def _snapshot(connection: Connection) -> tuple[Mapping[str, Rows], Mapping[str, str]]:
+    """All services at one instant, since receipts of SMS go on being recorded for minutes; and where each SMS stands.
+
+    An instant at which every event has its position, which comes within moments if nothing is wrong.
+    """
+    for _ in range(_LOOKS):
+        found: dict[str, Rows] = {}
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            for service in events.SERVICES:
+                await connection.execute(f'set local search_path to "{service}"')
+                found[service] = {name: await connection.fetch(query) for name, query in _READ.items()}
+            states = {row["stream"]: row["sms_state"] for row in await connection.fetch(_STATES)}
+        if all(row["position"] is not None for rows in found.values() for row in rows["events"]):
+            break
+        await asyncio.sleep(0.1)
+    return found, states
 
 
 @asynccontextmanager
@@ -98,31 +129,25 @@ def requests_of(journal: Path) -> list[Request]:
     ]
 
 
-async def _store(stack: Stack, service: str, rows: Mapping[str, Sequence[asyncpg.Record]]) -> Store:
-    async with opened(stack, service) as (pool, keyring):
-        commands = await pool.fetch("select command_id, receipt from commands")
-        inbox = await pool.fetch("select source, stream, version from inbox")
-        sources = await pool.fetch("select source, position, deployed_at from sources")
-        refused = await pool.fetch("select source, stream, version from reactions")
-        parked = await pool.fetch("select source, stream, version, reason, detail from parked")
-        published = await pool.fetchval("select published from sequencer")
-        deployed = {row["source"]: row["deployed_at"] or 0 for row in sources}
-        effects = [
-            effect
-            for source in events.FOLLOWS.get(service, ())
-            for effect in await _asked_for(service, source, rows[source], deployed.get(source, 0), keyring)
-        ]
+async def _store(service: str, found: Mapping[str, Rows], keyring: Keyring) -> Store:
+    rows = found[service]
+    deployed = {row["source"]: row["deployed_at"] for row in rows["sources"]}
+    effects = [
+        effect
+        for source in events.FOLLOWS.get(service, ())
+        for effect in await _asked_for(service, source, found[source]["events"], deployed.get(source, 0), keyring)
+    ]
     followed: dict[str, int] = dict.fromkeys(events.FOLLOWS.get(service, ()), 0)
-    handled: dict[Key, int] = {(row["source"], row["stream"]): row["version"] for row in inbox}
+    handled: dict[Key, int] = {(row["source"], row["stream"]): row["version"] for row in rows["inbox"]}
     return Store(
         service=service,
-        events=[_stored(row) for row in rows[service]],
-        commands={row["command_id"]: msgspec.json.decode(row["receipt"], type=Receipt) for row in commands},
+        events=[_stored(row) for row in rows["events"]],
+        commands={row["command_id"]: msgspec.json.decode(row["receipt"], type=Receipt) for row in rows["commands"]},
         inbox=handled,
-        followed_to=followed | {row["source"]: row["position"] for row in sources},
-        refused=frozenset((row["source"], row["stream"], row["version"]) for row in refused),
-        parked=[" ".join(str(value) for value in row.values()) for row in parked],
-        published=published if events.followers(service) else None,
+        followed_to=followed | {row["source"]: row["position"] for row in rows["sources"]},
+        refused=frozenset((row["source"], row["stream"], row["version"]) for row in rows["reactions"]),
+        parked=[" ".join(str(value) for value in row.values()) for row in rows["parked"]],
+        published=rows["published"][0]["published"] if events.followers(service) else None,
         effects=effects,
     )
 
@@ -167,16 +192,6 @@ async def _asked_for(
     return effects
 
 
-async def _states(stack: Stack) -> Mapping[str, tuple[str, bool]]:
-    """Message -> where its SMS stands, and whether a timer will go on with it."""
-    async with opened(stack, "notification") as (pool, _):
-        rows = await pool.fetch(
-            "select m.stream, m.sms_state, exists (select from timers as t where t.stream = m.stream) as scheduled "
-            "from (select 'message-' || id as stream, sms_state from messages) as m"
-        )
-    return {row["stream"]: (row["sms_state"], row["scheduled"]) for row in rows}
-
-
 def _received(stack: Stack) -> Counter[str]:
     """Our own number of an attempt -> how often a provider accepted it; from the file, which outlives the sandbox."""
     file = Path(stack.programs["sandbox"].environment["ZIKAO_SANDBOX_FILE"])
@@ -184,31 +199,34 @@ def _received(stack: Stack) -> Counter[str]:
     return Counter(json.loads(line)["out_id"] for line in lines)
 
 
-def _messages(
-    rows: Sequence[asyncpg.Record], states: Mapping[str, tuple[str, bool]], received: Counter[str]
-) -> tuple[list[Message], list[str]]:
-    wishes: Counter[str] = Counter()
+def _attempts(rows: Sequence[asyncpg.Record]) -> Mapping[str, list[str]]:
+    """Message -> our own number of each attempt at a provider."""
     attempts: dict[str, list[str]] = defaultdict(list)
     for row in rows:
-        if (kind := _SMS.get(row["type"])) is None:
-            continue
-        body: dict[str, Any] = json.loads(row["body"])
-        if kind == "attempt":
-            attempts[row["stream"]].append(body["out_id"])
-        elif "sms" in body.get("channels", ("sms",)):
-            wishes[row["stream"]] += 1
-    told = {out_id for each in attempts.values() for out_id in each}
-    messages = [
+        if row["type"] == SendingAttempted.name:
+            attempts[row["stream"]].append(json.loads(row["body"])["out_id"])
+    return attempts
+
+
+def _messages(rows: Rows, states: Mapping[str, str], received: Counter[str]) -> list[Message]:
+    attempts = _attempts(rows["events"])
+    wishes = Counter(
+        row["stream"]
+        for row in rows["events"]
+        if row["type"] == ResendRequested.name
+        or (row["type"] == MessageRequested.name and "sms" in json.loads(row["body"])["channels"])
+    )
+    scheduled = {row["stream"] for row in rows["timers"]}
+    return [
         Message(
             stream=stream,
-            state=states[stream][0] if stream in states else "unknown",
-            scheduled=stream in states and states[stream][1],
+            state=states.get(stream, "unknown"),
+            scheduled=stream in scheduled,
             wishes=wishes[stream],
-            received={each: received[each] for each in attempts[stream]},
+            received={each: received[each] for each in attempts.get(stream, ())},
         )
         for stream in wishes
     ]
-    return messages, sorted(received.keys() - told)
 
 
 async def unquiet(stack: Stack, *, sms: bool = True) -> list[str]:
