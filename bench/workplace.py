@@ -87,9 +87,10 @@ class StoredFeed:
 
 
 class Workplace:
-    """`seconds` is how long a case is tried in a round; `folder` lies on the disk of the database."""
+    """`seconds` is how long a case is tried in a round; `folder` lies on the disk of the database; `password` is that of
+    the services' roles, of which a server has one set for all its databases."""
 
-    def __init__(self, infra: Infrastructure, seconds: float) -> None:
+    def __init__(self, infra: Infrastructure, seconds: float, password: str | None = None) -> None:
         self.seconds = seconds
         self.folder: Path = infra.place.data
         self.logs: Path = infra.place.logs
@@ -99,7 +100,7 @@ class Workplace:
         self._infra = infra
         self._numbers = count(1)
         self._kek = secrets.token_bytes(32)
-        self._password = secrets.token_urlsafe(24)
+        self._password = password or secrets.token_urlsafe(24)
 
     async def prepare(self) -> None:
         """The database that `store` copies: every service's schema, and the read models of the bench's own."""
