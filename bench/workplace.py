@@ -87,8 +87,8 @@ class StoredFeed:
 
 
 class Workplace:
-    """`seconds` is how long a case is tried in a round; `folder` lies on the disk of the database; `password` is that of
-    the services' roles, of which a server has one set for all its databases."""
+    """`seconds` is how long a case is tried in a round; `folder` lies on the disk of the database; `password` is that
+    of the services' roles, of which a server has one set for all its databases."""
 
     def __init__(self, infra: Infrastructure, seconds: float, password: str | None = None) -> None:
         self.seconds = seconds

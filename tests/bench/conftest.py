@@ -1,5 +1,5 @@
-"""The bench's workplace on the run's servers: one, because its databases have names, and with the passwords of all other
-tests, because roles belong to the server."""
+"""The bench's workplace on the run's servers: one, because its databases have names, and with the passwords of all
+other tests, because roles belong to the server."""
 
 import pytest
 
