@@ -19,13 +19,10 @@ from ops.demo import story
 from ops.demo.api import Unexpected
 from ops.stack.places import CHECKOUT, Unserviceable, place_of
 from ops.stack.screen import Screen
-from ops.stack.stack import Stack, bring_down, erase, running_stack, stop_on_signals
+from ops.stack.stack import INTERRUPTED, MOST_REPLICAS, Stack, bring_down, erase, running_stack, stop_on_signals
 from soak.main import soak
 
 KEPT = "Stopped. The data is kept: `./zikao down --erase` removes it."
-INTERRUPTED = 130  # as shells have it
-
-MOST_REPLICAS = 6  # as many as our PostgreSQL has connections for
 Replicas = Annotated[
     int, typer.Option(min=1, max=MOST_REPLICAS, help="How many processes of each service share its address and work.")
 ]

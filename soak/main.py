@@ -12,30 +12,41 @@ import typer
 
 from ops.stack.infrastructure import temporary_place
 from ops.stack.screen import Screen
-from ops.stack.stack import running_stack, stop_on_signals
+from ops.stack.stack import INTERRUPTED, MOST_REPLICAS, running_stack, stop_on_signals
 
 
 def soak(
     minutes: Annotated[float, typer.Option("--minutes", min=0.1, help="How long things are broken.")] = 10.0,
     seed: Annotated[int | None, typer.Option("--seed", help="Run this choice of faults again.")] = None,
-    replicas: Annotated[int, typer.Option("--replicas", min=1, help="How many processes each service has.")] = 1,
+    replicas: Annotated[
+        int, typer.Option("--replicas", min=1, max=MOST_REPLICAS, help="How many processes each service has.")
+    ] = 1,
 ) -> None:
     """Run a load over HTTP on a stack of its own, break things at random, and check that nothing is lost or twice.
 
     A line a minute tells how it goes. Then faults and load end, the system comes to rest, and the checker compares what
     was acknowledged with stores, logs, inboxes, effects, read models and SMS. docs/faults.md says what is promised.
+    Ctrl-C ends it without a verdict.
     """
     chosen = randbelow(1_000_000) if seed is None else seed
     screen = Screen()
     screen.say(f"soak: seed {chosen}, {minutes:g} minutes, {replicas} of each service")
     stop_on_signals()
-    with temporary_place() as place, running_stack(place, screen, replicas) as stack:
-        # loaded only now, because the libraries it needs take a second that no other command has to wait
-        verdict = import_module("soak.running").soaked(stack, screen, minutes * 60, chosen)
-        if not verdict.good:
-            kept = _kept(place.logs, place.data / "journal.jsonl", chosen)
-            screen.say(f"Logs and journal are kept in {kept}; run it again with --seed {chosen} --minutes {minutes:g}")
-    if not verdict.good:
+    good = False
+    try:
+        with temporary_place() as place, running_stack(place, screen, replicas) as stack:
+            try:
+                # loaded only now, because the libraries it needs take a second that no other command has to wait
+                good = import_module("soak.running").soaked(stack, screen, minutes * 60, chosen).good
+            finally:
+                if not good:
+                    kept = _kept(place.logs, place.data / "journal.jsonl", chosen)
+                    again = f"--seed {chosen} --minutes {minutes:g} --replicas {replicas}"
+                    screen.say(f"Logs and journal are kept in {kept}; run it again with {again}")
+    except KeyboardInterrupt:
+        screen.say("soak: stopped before there was a verdict")
+        raise typer.Exit(INTERRUPTED) from None
+    if not good:
         raise typer.Exit(1)
 
 
@@ -43,6 +54,6 @@ def _kept(logs: Path, journal: Path, seed: int) -> Path:
     """The place is temporary, and what it tells of a failure is not."""
     kept = journal.parent.parent.parent / "soaks" / f"{seed}-{int(time.time())}"
     kept.mkdir(parents=True, mode=0o700)
-    for file in (*logs.glob("*.log"), journal):
+    for file in (*logs.glob("*.log"), *journal.parent.glob(journal.name)):  # no journal before there are people
         (kept / file.name).write_bytes(file.read_bytes())
     return kept

@@ -25,7 +25,8 @@ _LOOKS = 30
 
 @asynccontextmanager
 async def _channel(amqp_url: str) -> AsyncIterator[AbstractChannel]:
-    connection = await aio_pika.connect(amqp_url, timeout=10)
+    """Raises ChannelNotFoundEntity in the block when what is to be harmed is not there."""
+    connection = await aio_pika.connect(amqp_url, timeout=30)
     try:
         yield await connection.channel()
     finally:

@@ -14,7 +14,7 @@ from ops.stack.screen import Screen
 from ops.stack.stack import Stack
 from soak import evidence
 from soak.checker import Verdict, check
-from soak.faults import FAULTS, Fault, World
+from soak.faults import FAULTS, Fault, World, made
 from soak.journal import Journal
 from soak.load import Load
 from soak.people import gathered
@@ -55,8 +55,7 @@ def _broken_until(world: World, ends: float, seed: int) -> list[str]:
     while time.monotonic() < ends:
         number += 1
         fault, pause, random = chosen(seed, number)
-        world.done[fault.__name__] += 1
-        fault(world, random)
+        made(world, fault, random)
         ended += _ended(world)
         time.sleep(pause)
     return ended

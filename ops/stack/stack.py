@@ -25,6 +25,11 @@ from ops.stack.screen import Row, Screen
 from shared.runtime.database import DATABASE, prepare
 from shared.runtime.migrate import MigrationChanged
 
+INTERRUPTED = 130
+"""How a command of ours ends after a Ctrl-C, as shells have it."""
+MOST_REPLICAS = 6
+"""As many as our PostgreSQL has connections for."""
+
 
 class Stack:
     """A running stack. `base_url("exemption")` is where to talk to it; `processes` and `infra` are for fault tests."""

@@ -9,12 +9,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from ops.main import app
 from ops.stack.places import CHECKOUT
 
 
@@ -35,6 +37,22 @@ def mute_server() -> Iterator[str]:
     """The address of a server that takes connections and says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"postgresql://admin:x@127.0.0.1:{server.getsockname()[1]}/postgres"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("bench", "--only", "("), "is no regular expression"),
+        (("bench", "--json", "no/such/folder/bench.json"), "cannot be written"),
+        (("soak", "--replicas", "7"), "less than or equal to 6"),
+        (("up", "--replicas", "0"), "greater than or equal to 1"),
+    ],
+)
+def test_words_that_cannot_be_meant_are_refused_before_anything_starts(words: Sequence[str], said: str) -> None:
+    refused = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
+    assert refused.exit_code == 2
+    assert said in refused.output
+    assert "PostgreSQL" not in refused.output
 
 
 def zikao(checkout: Path, *words: str, postgres: str) -> subprocess.Popen[str]:

@@ -6,12 +6,16 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from aio_pika.exceptions import ChannelNotFoundEntity
 
 from shared.runtime.points import LISTENERS, POINTS
 from soak.client import Client, Refusal
-from soak.faults import FAULTS, PASSED_BY
+from soak.faults import FAULTS, PASSED_BY, World, followers_away, made
 from soak.journal import Answered, Asked, Journal, Unknown, read
 from soak.people import Person
 from soak.running import chosen
@@ -84,6 +88,23 @@ def test_half_an_hour_of_faults_leaves_none_out_and_kills_at_random_twenty_times
         drawn = Counter(chosen(seed, number)[0] for number in range(1, 181))
         assert drawn.keys() == FAULTS.keys()
         assert drawn[next(fault for fault in FAULTS if fault.__name__ == "killed_at_random")] >= 20
+
+
+def test_a_fault_that_finds_nothing_to_harm_is_counted_as_that_and_leaves_the_system_whole() -> None:
+    killed: list[str] = []
+    again: list[str] = []
+    processes = SimpleNamespace(kill=killed.append)
+    stack = SimpleNamespace(programs=["identity", "notification"], processes=processes, restart=again.append)
+    world = World(cast(Any, stack), cast(Any, SimpleNamespace(in_flight=1)))
+
+    def harming_a_queue(world: World, _: Random) -> None:
+        with followers_away(world, "notification", "its queue is to be harmed"):
+            raise ChannelNotFoundEntity("no queue")
+
+    made(world, harming_a_queue, Random(1))
+    assert dict(world.done) == {"harming_a_queue found nothing to harm": 1}
+    assert world.broken == ""
+    assert killed == again == ["notification"]
 
 
 def test_every_named_point_stands_in_the_code_of_who_passes_it_and_nobody_listens() -> None:
