@@ -19,7 +19,7 @@ from soak.journal import Journal
 from soak.load import Load
 from soak.people import gathered
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(900)]
 
 CHAINS = {
     "exemption": ("commit.after",),

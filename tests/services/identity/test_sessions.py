@@ -153,7 +153,7 @@ async def test_forty_people_sign_in_at_once_after_a_restart(
     people = [Person() for _ in range(40)]
     for person in people:
         await office.registered(person)
-    async with open_office(identity_database, tmp_path, office.clock) as restarted, asyncio.timeout(8):
+    async with open_office(identity_database, tmp_path, office.clock) as restarted, asyncio.timeout(90):
         answers = await asyncio.gather(*(restarted.sign_in(person.mobile) for person in people))
     assert {answer.status_code for answer in answers} == {201}
 

@@ -13,7 +13,7 @@ from shared.testing.stores import KEK, LocalFeed, pool_of
 from tests.shared.runtime.toy import DEFINITION, FOLLOWER, Note
 
 
-async def until(true: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
+async def until(true: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
     """Wait for something that happens in the background; the limit only ends a broken run."""
     async with asyncio.timeout(seconds):
         while not await true():  # noqa: ASYNC110 - it polls a database
