@@ -53,7 +53,7 @@ def without(stack: Stack, *killed: str) -> Iterator[None]:
 def health(stack: Stack, service: str) -> list[dict[str, Any]]:
     """What each replica says of itself at its own address."""
     replicas = [stack.programs[f"{service}-{number}"] for number in range(1, REPLICAS + 1)]
-    return [httpx.get(replica.ready_url, timeout=10).json() for replica in replicas]
+    return [httpx.get(replica.ready_url, timeout=60).json() for replica in replicas]
 
 
 def test_a_journey_ends_well_although_one_replica_after_the_other_is_killed_and_replaced(doubled: Stack) -> None:
@@ -120,7 +120,7 @@ def test_a_replica_that_ends_by_itself_is_replaced_while_the_stack_serves(double
     while doubled.processes.pid("notification-2") == before:
         assert time.monotonic() < until
         doubled.look_after()
-    assert httpx.get(doubled.programs["notification-2"].ready_url, timeout=10).is_success
+    assert httpx.get(doubled.programs["notification-2"].ready_url, timeout=60).is_success
 
 
 def test_connections_are_dealt_out_to_all_replicas(doubled: Stack) -> None:

@@ -75,7 +75,7 @@ def test_a_start_that_is_interrupted_ends_in_a_sentence_and_was_not_a_success(ch
             said += (line := started.stdout.readline())
             assert line, said
         started.send_signal(signal.SIGINT)
-        said += started.communicate(timeout=20)[0]
+        said += started.communicate(timeout=120)[0]
         with suppress(ProcessLookupError):
             started.kill()
     assert started.returncode == 130, said
@@ -88,7 +88,7 @@ def test_erasing_leaves_the_keys_of_a_database_that_is_not_ours_to_drop(checkout
     secrets.parent.mkdir(parents=True)
     secrets.write_text("{}")
     with zikao(checkout, "down", "--erase", postgres=mute_server) as refused:
-        said = refused.communicate(timeout=20)[0]
+        said = refused.communicate(timeout=120)[0]
     assert refused.returncode == 1
     assert "drop the database zikao there yourself" in said
     assert secrets.exists()
