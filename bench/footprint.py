@@ -22,10 +22,9 @@ from rich.table import Table
 
 from bench.report import circumstances
 from ops.stack.children import Identity
-from ops.stack.infrastructure import temporary_place
 from ops.stack.places import Unserviceable
 from ops.stack.screen import Screen
-from ops.stack.stack import Stack, running_stack
+from ops.stack.stack import Stack, stack_of_its_own
 from soak.journal import Journal
 from soak.load import Load
 from soak.people import gathered
@@ -82,14 +81,14 @@ class _Timed(Screen):
 def footprint() -> Footprint:
     """Start a stack, let it rest, load it for a minute, stop it."""
     screen = _Timed()
-    with temporary_place() as place, running_stack(place, screen) as stack:
+    with stack_of_its_own(screen) as stack:
         screen.say("At rest ...")
         at_rest = _settled(stack)
         steps = dict(screen.took)
         with screen.steps(), screen.step("people", f"{_CANDIDATES} candidates to register, three offices"):
             people = gathered(stack, _CANDIDATES)
         screen.say(f"Under load, {_LOAD_SECONDS:.0f} s ...")
-        load = Load(stack, people, Journal(place.data / "journal.jsonl"), "footprint")
+        load = Load(stack, people, Journal(stack.place.data / "journal.jsonl"), "footprint")
         with _watched(stack) as most:
             load.start()
             time.sleep(_LOAD_SECONDS)

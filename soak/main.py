@@ -10,9 +10,8 @@ from typing import Annotated
 
 import typer
 
-from ops.stack.infrastructure import temporary_place
 from ops.stack.screen import Screen
-from ops.stack.stack import INTERRUPTED, MOST_REPLICAS, running_stack, stop_on_signals
+from ops.stack.stack import INTERRUPTED, MOST_REPLICAS, stack_of_its_own, stop_on_signals
 
 
 def soak(
@@ -34,13 +33,13 @@ def soak(
     stop_on_signals()
     good = False
     try:
-        with temporary_place() as place, running_stack(place, screen, replicas) as stack:
+        with stack_of_its_own(screen, replicas) as stack:
             try:
                 # loaded only now, because the libraries it needs take a second that no other command has to wait
                 good = import_module("soak.running").soaked(stack, screen, minutes * 60, chosen).good
             finally:
                 if not good:
-                    kept = _kept(place.logs, place.data / "journal.jsonl", chosen)
+                    kept = _kept(stack.place.logs, stack.place.data / "journal.jsonl", chosen)
                     again = f"--seed {chosen} --minutes {minutes:g} --replicas {replicas}"
                     screen.say(f"Logs and journal are kept in {kept}; run it again with {again}")
     except KeyboardInterrupt:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from ops.stack import docker
 from ops.stack.children import Identity, wait_for_leftovers
 from ops.stack.environment import SANDBOX, Secrets, Surroundings, environment_for, existing_services
-from ops.stack.infrastructure import POSTGRES_VARIABLE, Infrastructure, NotOurs
+from ops.stack.infrastructure import AMQP_VARIABLE, POSTGRES_VARIABLE, Infrastructure, NotOurs, temporary_place
 from ops.stack.places import CHECKOUT, Place, Unserviceable
 from ops.stack.ports import bound
 from ops.stack.processes import Processes, Program
@@ -168,6 +168,15 @@ def running_stack(place: Place, screen: Screen, replicas: int = 1) -> Iterator[S
         finally:
             stopping.start()
             stack.stop()
+
+
+@contextmanager
+def stack_of_its_own(screen: Screen, replicas: int = 1) -> Iterator[Stack]:
+    """In a temporary place, on servers that nobody else uses: for what fills it with made-up people, or breaks it."""
+    if named := sorted({POSTGRES_VARIABLE, AMQP_VARIABLE} & os.environ.keys()):
+        raise NotOurs(f"This wants servers of its own, which it fills and stops: unset {' and '.join(named)} for it.")
+    with temporary_place() as place, running_stack(place, screen, replicas) as stack:
+        yield stack
 
 
 @contextmanager

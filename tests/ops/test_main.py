@@ -92,3 +92,14 @@ def test_erasing_leaves_the_keys_of_a_database_that_is_not_ours_to_drop(checkout
     assert refused.returncode == 1
     assert "drop the database zikao there yourself" in said
     assert secrets.exists()
+
+
+@pytest.mark.parametrize("words", [("soak",), ("bench", "--footprint")])
+def test_made_up_people_and_faults_never_reach_a_server_that_the_environment_names(
+    checkout: Path, mute_server: str, words: Sequence[str]
+) -> None:
+    with zikao(checkout, *words, postgres=mute_server) as refused:
+        said = refused.communicate(timeout=60)[0]
+    assert refused.returncode == 1
+    assert "unset ZIKAO_AMQP_URL and ZIKAO_POSTGRES_ADMIN_URL" in " ".join(said.split())
+    assert "people" not in said.replace("made-up people", "")
