@@ -42,6 +42,7 @@ select s.stream, s.version from streams as s
 where not exists (select from events as e where e.stream = s.stream)
 order by s.stream
 """
+_SEEN_ALONE = "select seen from sequencer where seen > 0 and not exists (select from events where seq = seen)"
 _LOG = """
 select l.position, e.stream, e.version from log as l left join events as e on e.seq = l.seq
 order by l.position
@@ -188,7 +189,7 @@ def _hash_holds(record: Record) -> bool:
 
 
 async def _positions(connection: Connection, audited: Audited) -> AsyncIterator[Finding]:
-    """The log is 1, 2, 3... and each position has an event."""
+    """The log is 1, 2, 3..., each position has an event, and so has the number up to which positions were given."""
     last = 0
     async for row in connection.cursor(_LOG, prefetch=_PAGE):
         position, stream, version = row["position"], row["stream"], row["version"]
@@ -202,6 +203,9 @@ async def _positions(connection: Connection, audited: Audited) -> AsyncIterator[
             sentence = f"position {_span(last, position)} is missing before {position}"
             yield Finding("position_missing", audited.service, stream or "", version, sentence)
         last = position
+    if (seen := await connection.fetchval(_SEEN_ALONE)) is not None:
+        sentence = f"the sequencer has been at an event with the sequence number {seen}, which no event has"
+        yield Finding("event_missing", audited.service, "", None, sentence)
 
 
 def _span(before: int, after: int) -> str:

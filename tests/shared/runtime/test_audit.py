@@ -188,6 +188,28 @@ async def test_a_deleted_last_event_is_named_by_its_position_when_the_head_was_s
     assert await store.found() == {("position_without_event", "", None)}
 
 
+async def test_an_event_deleted_together_with_its_position_is_named(store: Store) -> None:
+    await store.tamper(
+        "delete from log where seq = (select seq from events where stream = 'toy-a' and version = 2)",
+        "delete from events where stream = 'toy-a' and version = 2",
+    )
+    assert {kind for kind, _, _ in await store.found()} == {"event_missing", "position_missing"}
+
+
+async def test_the_last_event_of_all_deleted_with_every_trace_but_the_sequencers_is_named(store: Store) -> None:
+    await store.tamper(
+        "delete from log where position = 7",
+        "delete from events where stream = 'toy-p'",
+        "delete from streams where stream = 'toy-p'",
+    )
+    assert await store.found() == {("event_missing", "", None)}
+
+
+async def test_an_inserted_position_is_named(store: Store) -> None:
+    await store.tamper("insert into log values (8, 1000)")
+    assert await store.found() == {("position_without_event", "", None)}
+
+
 async def test_a_deleted_stream_is_named_by_its_head(store: Store) -> None:
     await store.tamper("delete from events where stream = 'toy-b'")
     assert ("event_missing", "toy-b", 2) in await store.found()
