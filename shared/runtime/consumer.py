@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Literal
 
 import asyncpg
+import msgspec
 import structlog
 from opentelemetry.trace import SpanKind
 
@@ -23,7 +24,7 @@ from shared.runtime.batch import Batch
 from shared.runtime.ending import raise_if_cancelled
 from shared.runtime.event_store import OUTAGE, Connection, Recorded
 from shared.runtime.feed import Envelope, Feed
-from shared.runtime.parking import EARLY, NOT_YET, let_go, park, pass_over
+from shared.runtime.parking import EARLY, MISSING, NOT_YET, let_go, park, pass_over
 from shared.runtime.points import reached
 from shared.runtime.records import fact_of
 from shared.runtime.service import AGAIN, Reaction, Service
@@ -154,17 +155,25 @@ class Consumer:
         self._service.sequencer.wake()
 
     async def retry_not_yet(self) -> int:
-        """Try the streams again whose reaction was too early, or that a person let go on; how many were tried."""
-        due = await self._service.pool.fetch(
-            # one further off than any is set was set before the clock was set back
-            "select source, stream from parked where retry_at <= $1 or retry_at > $1::timestamptz + $2 "
-            "order by retry_at limit 100",
-            self._service.clock(),
-            NOT_YET[1],
-        )
-        for row in due:
-            await self._fill(row["source"], row["stream"], parked=True)
-        return len(due)
+        """Try the streams again whose reaction was too early, or that a person let go on; how many were due. A source
+        that does not answer holds up its own alone."""
+        tried = 0
+        for source in self._sources:
+            due = await self._service.pool.fetch(
+                # one further off than any is set was set before the clock was set back
+                "select stream from parked where source = $1 and (retry_at <= $2 or retry_at > $2::timestamptz + $3) "
+                "order by retry_at limit 100",
+                source,
+                self._service.clock(),
+                NOT_YET[1],
+            )
+            tried += len(due)
+            await self._outlast(self._retry(source, [row["stream"] for row in due]))
+        return tried
+
+    async def _retry(self, source: str, streams: Iterable[str]) -> None:
+        for stream in streams:
+            await self._fill(source, stream, parked=True)
 
     async def _attempt(self, envelopes: Sequence[Envelope]) -> set[Key]:
         """All in one transaction; if that fails for anything but an outage, each alone. Returns the holes."""
@@ -207,19 +216,26 @@ class Consumer:
         return {(envelope.source, envelope.stream) for envelope in envelopes if await self._alone(envelope) == "hole"}
 
     async def _fill(self, source: str, stream: str, *, parked: bool = False) -> None:
-        """Read the stream's missing versions from its source and handle them, until one has to wait.
+        """Read the stream's missing versions from its source and handle them, until one has to wait: also where the
+        source itself has lost it, since what comes after it may need it.
 
         A parked stream stays so until all of it is handled: what comes meanwhile is passed over, and a crash half-way
         leaves the mark by which the rest is found again.
         """
         while True:
-            last = await self._service.pool.fetchval(
+            handled = await self._service.pool.fetchval(
                 "select version from inbox where source = $1 and stream = $2", source, stream
             )
-            page = await self._feed.of_stream(source, stream, last or 0, _PAGE)
+            last = handled or 0
+            page = await self._feed.of_stream(source, stream, last, _PAGE)
             for envelope in page:
-                if await self._alone(envelope, unpark=parked) in ("hole", "parked"):
+                place = await self._alone(envelope, unpark=parked)
+                if place == "hole":
+                    detail = f"the source has no version {last + 1}, but {envelope.version}"
+                    await self._park(msgspec.structs.replace(envelope, version=last + 1), MISSING, detail)
+                if place in ("hole", "parked"):
                     return
+                last = envelope.version
             if not page:
                 if parked:
                     async with self._service.pool.acquire() as connection, connection.transaction():

@@ -22,6 +22,8 @@ NOT_YET = (timedelta(seconds=1), timedelta(seconds=60))
 """First and longest pause before a reaction that was too early is tried again."""
 EARLY = "not_yet"
 POISON = "poison"
+MISSING = "version_missing"
+"""The source has a later version, but not this one: something was taken out of its store."""
 
 _PARK = """
 insert into parked as p

@@ -57,6 +57,23 @@ async def test_a_fact_that_arrives_before_the_one_it_needs_waits_for_it_and_is_t
     assert len(await w.messages(who)) == 2
 
 
+async def test_a_source_that_is_away_does_not_hold_up_what_waits_for_another_source(w: World) -> None:
+    who = await w.somebody()
+    await said_elsewhere(w, who, RETURNED)
+    await w.hear()
+    assert await parked(w) == ["not_yet"]
+    await w.service.pool.execute(
+        "insert into parked (source, stream, version, type, event_id, reason, detail, parked_at, retry_at, latest) "
+        "select 'identity', 'account-x', 1, type, event_id, reason, detail, parked_at, parked_at, 1 from parked"
+    )
+    await w.say("exemption", who, submitted(who))
+    await w.hear()
+    w.feed.silent.add("identity")
+    w.clock.forward(seconds=2)
+    await w.consumer.retry_not_yet()
+    assert len(await w.messages(who)) == 2
+
+
 @pytest.mark.parametrize("waits", [RETURNED, GRANTED], ids=["with words about the person", "without"])
 async def test_a_person_erased_while_their_facts_are_parked_holds_nothing_up_and_is_told_nothing(
     w: World, waits: Event

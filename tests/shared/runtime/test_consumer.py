@@ -14,6 +14,7 @@ from aio_pika.abc import AbstractIncomingMessage
 
 from shared.events import Upcaster
 from shared.kernel.messages import Meta
+from shared.kernel.parking import ResolveParked
 from shared.kernel.time import utc_now
 from shared.runtime.bus import (
     DELIVERY_LIMIT,
@@ -198,7 +199,7 @@ async def test_a_command_carried_out_before_its_mark_was_lost_is_not_carried_out
     envelopes = await follower.say("s", "one", "two")
     await follower.consumer.take(envelopes)
     await follower.service.pool.execute("delete from inbox where stream = 'toy-s'")
-    await asyncio.wait_for(follower.consumer.take(envelopes), 10)
+    await asyncio.wait_for(follower.consumer.take(envelopes), 60)
     assert await follower.echoed("s") == ["one", "two"]
 
 
@@ -210,6 +211,45 @@ async def test_a_hole_whose_source_is_away_is_left_to_the_feed(follower: Followe
     follower.feed.silent.clear()
     await follower.consumer.catch_up("identity")
     assert await follower.echoed("t") == ["one", "two"]
+
+
+class _Robbed(LocalFeed):
+    """A feed whose source has lost one version of a stream, for good."""
+
+    def __init__(self, source: Service, stream: str, version: int) -> None:
+        super().__init__(source)
+        self._lost = (stream, version)
+
+    async def after(self, source: str, position: int, most: int) -> Sequence[Envelope]:
+        return self._without(await super().after(source, position, most))
+
+    async def of_stream(self, source: str, stream: str, version: int, most: int) -> Sequence[Envelope]:
+        return self._without(await super().of_stream(source, stream, version, most))
+
+    def _without(self, page: Sequence[Envelope]) -> Sequence[Envelope]:
+        return [each for each in page if (each.stream, each.version) != self._lost]
+
+
+@pytest.mark.parametrize("by", ["bus", "feed"])
+async def test_what_comes_after_a_version_that_its_source_has_lost_waits_for_a_person(
+    follower: Follower, by: str
+) -> None:
+    thing = f"robbed-{by}"
+    envelopes = await follower.say(thing, "one", "two", "three", "four")
+    robbed = Consumer(follower.service, _Robbed(follower.source, f"toy-{thing}", 2))
+    await robbed.begin("identity")
+    if by == "bus":
+        await robbed.take([envelopes[0], envelopes[2]])
+    await robbed.catch_up("identity")
+    parked = await follower.parked(thing)
+    assert parked is not None
+    assert (parked["version"], parked["reason"], parked["retry_at"]) == (2, "version_missing", None)
+    assert await follower.echoed(thing) == ["one"]
+    resolved = ResolveParked(source="identity", stream=f"toy-{thing}", version=2, reason="cannot_be_read")
+    await follower.service.handle(resolved, Meta(command_id=uuid4(), actor="ops:tester", at=follower.now))
+    await robbed.retry_not_yet()
+    assert await follower.echoed(thing) == ["one", "three", "four"]
+    assert await follower.parked(thing) is None
 
 
 class _Overtaken(LocalFeed):
@@ -366,7 +406,7 @@ async def test_a_healthy_message_that_died_with_crashes_of_ours_is_handled_alone
             crashing = await connection.channel()
             taken: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
             await (await crashing.get_queue(queue_name("exemption", number))).consume(taken.put)
-            await asyncio.wait_for(taken.get(), 10)
+            await asyncio.wait_for(taken.get(), 60)
             await crashing.close()
 
         async def dead() -> bool:

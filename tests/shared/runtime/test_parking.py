@@ -326,6 +326,27 @@ async def test_a_keyring_that_is_away_parks_nothing_and_once_it_is_back_all_flow
     assert (await follower.echoed("pt"), await follower.parked("pt")) == (["one", "two"], None)
 
 
+async def test_a_replica_that_was_frozen_longer_than_a_transaction_may_idle_takes_nothing_for_poison(
+    follower: Follower, owner: asyncpg.Connection
+) -> None:
+    toys.early.add("pv")
+    await follower.consumer.take(await follower.say("pv", "one", "two"))
+    toys.early.discard("pv")
+    toys.slow["pv"] = asyncio.Event()
+    follower.now += timedelta(seconds=2)
+    await owner.execute("alter role exemption set idle_in_transaction_session_timeout = '200ms'")
+    await follower.service.pool.expire_connections()
+    try:
+        retrying = asyncio.create_task(follower.consumer.retry_not_yet())
+        await asyncio.sleep(2)
+    finally:
+        await owner.execute("alter role exemption set idle_in_transaction_session_timeout = '30s'")
+    await follower.service.pool.expire_connections()
+    toys.slow.pop("pv").set()
+    await retrying
+    assert (await follower.echoed("pv"), await follower.parked("pv")) == (["one", "two"], None)
+
+
 async def test_health_tells_how_long_events_wait_for_a_position_and_for_the_bus(follower: Follower) -> None:
     later = Node(DEFINITION, follower.source.pool, KEK, lambda: utc_now() + timedelta(minutes=5))
     await follower.source.pool.execute("update sequencer set published = (select max(position) from log)")
