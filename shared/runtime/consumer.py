@@ -5,12 +5,12 @@ RabbitMQ brings envelopes quickly, the feed brings whatever it did not; both end
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -24,7 +24,8 @@ from shared.runtime.batch import Batch
 from shared.runtime.ending import raise_if_cancelled
 from shared.runtime.event_store import OUTAGE, Connection, Recorded
 from shared.runtime.feed import Envelope, Feed
-from shared.runtime.parking import EARLY, MISSING, NOT_YET, let_go, park, pass_over
+from shared.runtime.inbox import Inbox, Key, Place, Settled
+from shared.runtime.parking import EARLY, MISSING, NOT_YET, let_go, park
 from shared.runtime.points import reached
 from shared.runtime.records import fact_of
 from shared.runtime.service import AGAIN, Reaction, Service
@@ -34,26 +35,12 @@ _PAGE = 500
 _POLL_SECONDS = {True: 30.0, False: 1.0}
 """How often the feeds are read while messages flow, and while they do not."""
 
+_RIVALS = 20
+"""How often, in about a minute, one event gives way to others: no rival comes so often, a bug of ours does."""
+
 log = structlog.get_logger(__name__)
 
-
-Key = tuple[str, str]
-"""(source, stream)"""
-Place = Literal["next", "duplicate", "hole", "parked"]
 CarryOut = Callable[[Command, Meta, bytes], Awaitable[Receipt]]
-
-
-@dataclass
-class _Batch:
-    """What one transaction knows and does."""
-
-    connection: Connection
-    last: dict[Key, int]
-    parked: set[Key]
-    deployed_at: dict[str, int]
-    holes: set[Key] = field(default_factory=set)
-    passed: dict[Key, int] = field(default_factory=dict)
-    """The highest version of each parked stream that was left for later."""
 
 
 class Consumer:
@@ -68,6 +55,7 @@ class Consumer:
             self._reactions.setdefault(reaction.event.name, []).append(reaction)
         self._of_interest = {_unversioned(name) for name in self._reactions}
         self._begun: set[str] = set()
+        self._settled = {source: Settled() for source in self._sources}
         self._look = asyncio.Event()
         self.lag: dict[str, int] = {}
         self.behind_since: dict[str, datetime | None] = {}
@@ -101,6 +89,8 @@ class Consumer:
                 if looking or source not in self._begun or now >= polled[source] + _POLL_SECONDS[connected()]:
                     polled[source] = now
                     await self._outlast(self._look_at(source))
+                if source in self._begun:
+                    await self._outlast(self._move_position(source))
             await self._outlast(self.retry_not_yet())
             with suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
@@ -124,18 +114,26 @@ class Consumer:
         `enough` if there are so many."""
         read = 0
         while read < enough:
-            position = await self._service.pool.fetchval("select position from sources where source = $1", source)
+            position = await self._move_position(source)
             self.lag[source] = max(0, await self._feed.head(source) - position)
             page = await self._feed.after(source, position, _PAGE)
             self.behind_since[source] = page[0].recorded_at if page else None
             if not page:
                 return read
             await self._handle(page)
-            await self._service.pool.execute(
-                "update sources set position = greatest(position, $2) where source = $1", source, page[-1].position
-            )
+            self._settled[source].add(range(position + 1, page[-1].position + 1))
             read += len(page)
         return read
+
+    async def _move_position(self, source: str) -> int:
+        """Move the source's complete position over what was handled since without a hole; the new one."""
+        position: int = await self._service.pool.fetchval("select position from sources where source = $1", source)
+        reached = self._settled[source].joined_to(position)
+        if reached > position:
+            await self._service.pool.execute(
+                "update sources set position = greatest(position, $2) where source = $1", source, reached
+            )
+        return reached
 
     async def take(self, envelopes: Sequence[Envelope]) -> None:
         """Handle what the bus brought. What cannot be handled now, since a hole's source or the database is away, is
@@ -194,23 +192,21 @@ class Consumer:
 
     async def _together(self, envelopes: Sequence[Envelope]) -> set[Key]:
         async with self._service.pool.acquire() as connection, connection.transaction():
-            batch = await self._open(connection, envelopes)
-            ciphers = await self._service.keyring.ciphers(
-                {e.person for e in envelopes if e.person and events.current(e.type) in self._reactions}
-            )
+            inbox = await Inbox.open(connection, envelopes)
+            ciphers = await self._ciphers(envelopes)
             asked: list[tuple[Envelope, Any, Meta]] = []
             for envelope in envelopes:
-                if self._place(batch, envelope) == "next":
-                    asked += self._asked(batch, envelope, ciphers)
-                    batch.last[envelope.source, envelope.stream] = envelope.version
+                if inbox.take(envelope) == "next":
+                    asked += self._asked(inbox, envelope, ciphers)
             commands = Batch(self._service, connection)
             await commands.foresee((command, meta) for _, command, meta in asked)
             for envelope, command, meta in asked:
                 await self._react(commands.carry_out, envelope, command, meta)
             await commands.finish()
-            await self._close(batch, envelopes)
+            await inbox.close()
             reached("effects.before")
-            return batch.holes
+        self._note(inbox)
+        return inbox.holes
 
     async def _one_by_one(self, envelopes: Iterable[Envelope]) -> set[Key]:
         return {(envelope.source, envelope.stream) for envelope in envelopes if await self._alone(envelope) == "hole"}
@@ -245,30 +241,29 @@ class Consumer:
     async def _alone(self, envelope: Envelope, *, unpark: bool = False) -> Place:
         """One event in its own transaction; what fails here parks its stream, and nothing else waits for it."""
         pause = 0.05
+        rivals = 0
         while True:
             raise_if_cancelled()
             try:
                 return await self._once(envelope, unpark=unpark)
-            except (*AGAIN, *OUTAGE) as error:
-                log.warning("consumer.again", error=type(error).__name__)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 5.0)
             except NotYet as early:
                 return await self._park(envelope, EARLY, str(early))
             except Exception as error:
+                rivals += isinstance(error, AGAIN)
+                if isinstance(error, (*AGAIN, *OUTAGE)) and rivals < _RIVALS:
+                    log.warning("consumer.again", error=type(error).__name__)
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, 5.0)
+                    continue
                 log.exception("consumer.parked", source=envelope.source, stream=envelope.stream, type=envelope.type)
                 return await self._park(envelope, type(error).__name__, _where(error))
 
     async def _once(self, envelope: Envelope, *, unpark: bool) -> Place:
-        key = (envelope.source, envelope.stream)
         async with self._service.pool.acquire() as connection, connection.transaction():
-            batch = await self._open(connection, [envelope])
-            if unpark:
-                batch.parked.discard(key)
-            place = self._place(batch, envelope)
+            inbox = await Inbox.open(connection, [envelope])
+            place = inbox.take(envelope, unpark=unpark)
             if place == "next":
-                ciphers = await self._service.keyring.ciphers({envelope.person} if envelope.person else ())
-                for _, command, meta in self._asked(batch, envelope, ciphers):
+                for _, command, meta in self._asked(inbox, envelope, await self._ciphers([envelope])):
                     try:
                         async with connection.transaction():
                             await self._react(partial(self._service.carry_out, connection), envelope, command, meta)
@@ -276,48 +271,24 @@ class Consumer:
                         await self._refused(connection, envelope, refused)
                     except Recorded:
                         log.warning("consumer.carried_out_before", stream=envelope.stream, version=envelope.version)
-                batch.last[key] = envelope.version
-            await self._close(batch, [envelope])
+            await inbox.close()
             if place == "next":
                 reached("effects.before")
-            return place
+        self._note(inbox)
+        return place
 
-    async def _open(self, connection: Connection, envelopes: Sequence[Envelope]) -> _Batch:
-        """Lock the inbox rows of the batch's streams, in one order, so that two replicas cannot both handle one."""
-        keys = sorted({(e.source, e.stream) for e in envelopes})
-        rows = await connection.fetch("select * from open_inbox($1, $2)", _column(keys, 0), _column(keys, 1))
-        return _Batch(
-            connection,
-            last={(row["source"], row["stream"]): row["version"] for row in rows},
-            parked={(row["source"], row["stream"]) for row in rows if row["parked"]},
-            deployed_at={row["source"]: row["deployed_at"] for row in rows},
+    def _note(self, inbox: Inbox) -> None:
+        """Its transaction is committed."""
+        for source in self._sources:
+            self._settled[source].add(position for of, position in inbox.settled if of == source)
+
+    async def _ciphers(self, envelopes: Iterable[Envelope]) -> Any:
+        """Of the persons in what somebody reacts to: nothing else is decoded, and a person erased holds up nothing."""
+        return await self._service.keyring.ciphers(
+            {e.person for e in envelopes if e.person and events.current(e.type) in self._reactions}
         )
 
-    async def _close(self, batch: _Batch, envelopes: Sequence[Envelope]) -> None:
-        """Remember the versions, also of what was passed over, and move each source's complete position over what joins
-        it without a hole."""
-        await pass_over(batch.connection, batch.passed)
-        complete = [] if batch.holes else list(_without_holes(envelopes))
-        await batch.connection.execute(
-            "select close_inbox($1, $2, $3, $4, $5, $6)",
-            *(_column(batch.last, 0), _column(batch.last, 1), list(batch.last.values())),
-            *(_column(complete, 0), _column(complete, 1), _column(complete, 2)),
-        )
-
-    def _place(self, batch: _Batch, envelope: Envelope) -> Place:
-        """Where the event stands to what was handled of its stream."""
-        key = (envelope.source, envelope.stream)
-        if envelope.version <= batch.last[key]:
-            return "duplicate"
-        if key in batch.parked:
-            batch.passed[key] = max(envelope.version, batch.passed.get(key, 0))
-            return "parked"
-        if key in batch.holes or envelope.version > batch.last[key] + 1:
-            batch.holes.add(key)
-            return "hole"
-        return "next"
-
-    def _asked(self, batch: _Batch, envelope: Envelope, ciphers: Any) -> list[tuple[Envelope, Any, Meta]]:
+    def _asked(self, inbox: Inbox, envelope: Envelope, ciphers: Any) -> list[tuple[Envelope, Any, Meta]]:
         """The commands of all reactions to this fact; an event nobody reacts to is not even decoded.
 
         A later version of a fact we react to, from a source that runs newer code, waits until we run that code too.
@@ -328,7 +299,7 @@ class Consumer:
         reactions = [
             reaction
             for reaction in self._reactions.get(name, ())
-            if reaction.since == "beginning" or envelope.position > batch.deployed_at[envelope.source]
+            if reaction.since == "beginning" or inbox.follows(envelope)
         ]
         if not reactions:
             return []
@@ -367,23 +338,13 @@ class Consumer:
     async def _park(self, envelope: Envelope, reason: str, detail: str) -> Place:
         """Unless another replica has handled it since: what it failed at has passed."""
         async with self._service.pool.acquire() as connection, connection.transaction():
-            batch = await self._open(connection, [envelope])
-            if (place := self._place(batch, envelope)) == "duplicate":
-                return place
-            await park(connection, envelope, reason, detail, self._service.clock())
-            return "parked"
-
-
-def _column(rows: Iterable[tuple[Any, ...]], number: int) -> list[Any]:
-    return [row[number] for row in rows]
-
-
-def _without_holes(envelopes: Sequence[Envelope]) -> Iterator[tuple[str, int, int]]:
-    """Each source whose positions here are dense, with the first and the last of them."""
-    for source in sorted({envelope.source for envelope in envelopes}):
-        positions = sorted({envelope.position for envelope in envelopes if envelope.source == source})
-        if positions[-1] - positions[0] == len(positions) - 1:
-            yield source, positions[0], positions[-1]
+            inbox = await Inbox.open(connection, [envelope])
+            place = inbox.take(envelope)
+            if place != "duplicate":
+                await park(connection, envelope, reason, detail, self._service.clock())
+                place = "parked"
+        self._note(inbox)
+        return place
 
 
 def _unversioned(name: str) -> str:

@@ -271,21 +271,6 @@ begin
     left join sources as s using (source);
 end $$;
 
--- Remember how far these streams were handled, and move each source's complete position over `firsts` to `lasts` if that
--- joins what was complete. One source after the other, in the order given.
-create function close_inbox(
-    sources text [], streams text [], versions integer [], complete text [], firsts bigint [], lasts bigint []
-) returns void language plpgsql as $$
-begin
-    update inbox as i set version = k.version
-    from unnest(sources, streams, versions) as k (source, stream, version)
-    where i.source = k.source and i.stream = k.stream and i.version < k.version;
-    for n in 1..cardinality(complete) loop
-        update sources as s set position = lasts[n]
-        where s.source = complete[n] and s.position between firsts[n] - 1 and lasts[n] - 1;
-    end loop;
-end $$;
-
 -- Leadership is a lease by the database's clock: a frozen leader loses it, and its epoch with it. One that seems to last
 -- longer than any lease was taken before that clock was set back, and is over.
 create function take_lead(candidate uuid, lease interval) returns bigint language sql as $$

@@ -7,11 +7,14 @@ import pytest
 
 from shared.events import UPCASTERS, Upcaster
 from shared.kernel.time import utc_now
+from shared.runtime.consumer import Consumer
 from shared.runtime.node import Node
+from shared.runtime.sequencer import Sequencer
 from shared.runtime.service import Service
-from shared.testing.stores import KEK, pool_of, prepared
+from shared.testing.stores import KEK, LocalFeed, pool_of, prepared
+from tests.shared.runtime.follower import Follower
 from tests.shared.runtime.nodes import running_pair
-from tests.shared.runtime.toy import DEFINITION, TABLE
+from tests.shared.runtime.toy import DEFINITION, FOLLOWER, TABLE
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +38,23 @@ async def owner(toy_database: str) -> AsyncIterator[asyncpg.Connection]:
 async def toy(toy_database: str) -> AsyncIterator[Service]:
     async with pool_of(toy_database, "identity", size=40) as pool:
         yield Service(DEFINITION, pool, KEK, utc_now, None)
+
+
+@pytest.fixture
+async def follower(toy: Service, toy_database: str, owner: asyncpg.Connection) -> AsyncIterator[Follower]:
+    await owner.execute("update sequencer set lease_until = '-infinity'")
+    sequencer = Sequencer(toy.pool, "identity", None)
+    await sequencer.lead()
+    async with pool_of(toy_database, "exemption") as pool:
+        following: Follower
+        feed = LocalFeed(toy)
+        service = Service(FOLLOWER, pool, KEK, lambda: following.now, None)
+        following = Follower(toy, sequencer, service, Consumer(service, feed), feed)
+        while await sequencer.give():
+            pass
+        await following.consumer.begin("identity")
+        await following.consumer.catch_up("identity")
+        yield following
 
 
 @pytest.fixture

@@ -1,87 +1,26 @@
 """A follower handles each fact once and in its stream's order, however it arrives, and parks only what is poison."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from uuid import uuid4
 
-import aio_pika
-import asyncpg
 import msgspec
 import pytest
-from aio_pika.abc import AbstractIncomingMessage
 
 from shared.events import Upcaster
 from shared.kernel.messages import Meta
 from shared.kernel.parking import ResolveParked
 from shared.kernel.time import utc_now
-from shared.runtime.bus import (
-    DELIVERY_LIMIT,
-    QUEUES,
-    Publisher,
-    Subscriber,
-    Unroutable,
-    declare,
-    grave_name,
-    queue_name,
-)
 from shared.runtime.consumer import Consumer
-from shared.runtime.ending import end
 from shared.runtime.feed import Envelope
-from shared.runtime.sequencer import Sequencer
 from shared.runtime.service import Service
-from shared.testing.stores import KEK, LocalFeed, pool_of
+from shared.testing.stores import LocalFeed
 from tests.shared.runtime import toy as toys
-from tests.shared.runtime.nodes import until
-from tests.shared.runtime.toy import FOLLOWER, Note
+from tests.shared.runtime.follower import Follower
+from tests.shared.runtime.toy import Note
 
 pytestmark = pytest.mark.servers
-
-
-@dataclass
-class Follower:
-    source: Service
-    sequencer: Sequencer
-    service: Service
-    consumer: Consumer
-    feed: LocalFeed
-    now: datetime = datetime(2030, 1, 1, tzinfo=UTC)
-
-    async def say(self, thing: str, *texts: str) -> list[Envelope]:
-        """Note `texts` about `thing` at the source, give them positions, and return what would be published."""
-        head = await self.source.feed_head()
-        for text in texts:
-            await self.source.handle(
-                Note(thing=thing, text=text), Meta(command_id=uuid4(), actor="tester", at=utc_now())
-            )
-        while await self.sequencer.give():
-            pass
-        return await self.source.feed(head, 100)
-
-    async def echoed(self, thing: str) -> list[str]:
-        async with self.service.reading() as connection:
-            return [fact.event.purpose for fact in await self.service.history(connection, f"echo-{thing}")]
-
-    async def parked(self, thing: str) -> asyncpg.Record | None:
-        return await self.service.pool.fetchrow("select * from parked where stream = $1", f"toy-{thing}")
-
-
-@pytest.fixture
-async def follower(toy: Service, toy_database: str, owner: asyncpg.Connection) -> AsyncIterator[Follower]:
-    await owner.execute("update sequencer set lease_until = '-infinity'")
-    sequencer = Sequencer(toy.pool, "identity", None)
-    await sequencer.lead()
-    async with pool_of(toy_database, "exemption") as pool:
-        following: Follower
-        feed = LocalFeed(toy)
-        service = Service(FOLLOWER, pool, KEK, lambda: following.now, None)
-        following = Follower(toy, sequencer, service, Consumer(service, feed), feed)
-        while await sequencer.give():
-            pass
-        await following.consumer.begin("identity")
-        await following.consumer.catch_up("identity")
-        yield following
 
 
 async def test_a_batch_is_handled_in_order(follower: Follower) -> None:
@@ -135,6 +74,26 @@ async def test_what_came_without_a_hole_is_not_read_again_from_the_feed(follower
     follower.feed.read = 0
     await follower.consumer.catch_up("identity")
     assert follower.feed.read == 0
+
+
+async def test_what_several_queues_brought_in_pieces_is_not_read_again_from_the_feed(follower: Follower) -> None:
+    envelopes = [*await follower.say("pieces", "one", "two"), *await follower.say("parts", "three", "four")]
+    first, second, third, fourth = envelopes
+    for queue in ([third], [first, second], [fourth]):
+        await follower.consumer.take(queue)
+    follower.feed.read = 0
+    await follower.consumer.catch_up("identity")
+    assert follower.feed.read == 0
+
+
+async def test_what_a_restarted_follower_had_not_noted_is_read_again_and_done_once(follower: Follower) -> None:
+    await follower.consumer.take(await follower.say("again", "one"))
+    restarted = Consumer(follower.service, follower.feed)
+    await restarted.begin("identity")
+    follower.feed.read = 0
+    await restarted.catch_up("identity")
+    assert follower.feed.read == 1
+    assert await follower.echoed("again") == ["one"]
 
 
 async def test_a_type_nobody_reacts_to_only_moves_the_version_and_is_not_decoded(follower: Follower) -> None:
@@ -334,93 +293,3 @@ async def test_a_later_version_of_a_fact_we_react_to_waits_until_it_is_known_her
     follower.now += timedelta(seconds=2)
     assert await follower.consumer.retry_not_yet() == 1
     assert await follower.echoed("z") == ["of a newer source", "after"]
-
-
-async def test_messages_travel_through_rabbitmq_with_the_stored_text_byte_for_byte(
-    follower: Follower, amqp_url: str
-) -> None:
-    envelopes = await follower.say("l", "𠮷", "two")
-    taken: list[Envelope] = []
-    done = asyncio.Event()
-
-    async def take(batch: Sequence[Envelope]) -> None:
-        taken.extend(batch)
-        if len(taken) == len(envelopes):
-            done.set()
-
-    publisher = Publisher(amqp_url, "identity")
-    assert await publisher.publish(envelopes) == 2
-    subscriber = asyncio.create_task(Subscriber(amqp_url, "exemption", take, lambda: None).run())
-    await asyncio.wait_for(done.wait(), 20)
-    await end([subscriber])
-    await publisher.close()
-    assert taken == envelopes
-
-
-async def test_a_message_no_queue_takes_stops_publishing_at_that_place(follower: Follower, amqp_url: str) -> None:
-    envelopes = await follower.say("m", "one", "two")
-    publisher = Publisher(amqp_url, "identity")
-    await publisher.publish(envelopes[:1])
-    async with await aio_pika.connect(amqp_url) as connection:
-        channel = await connection.channel()
-        for name in ("exemption", "notification"):
-            await channel.queue_delete(queue_name(name, envelopes[0].slot % QUEUES))
-    with pytest.raises(Unroutable) as stopped:
-        await publisher.publish(envelopes)
-    assert stopped.value.confirmed == 0
-    await publisher.close()
-
-
-async def test_a_message_that_is_no_envelope_is_passed_over_and_the_feed_is_suspected(
-    follower: Follower, amqp_url: str
-) -> None:
-    suspected = asyncio.Event()
-
-    async def take(batch: Sequence[Envelope]) -> None:
-        pass
-
-    async with await aio_pika.connect(amqp_url) as connection:
-        channel = await connection.channel()
-        await declare(channel, "exemption")
-        await channel.default_exchange.publish(aio_pika.Message(b"\xff junk"), routing_key=queue_name("exemption", 2))
-        subscriber = asyncio.create_task(Subscriber(amqp_url, "exemption", take, suspected.set).run())
-        await asyncio.wait_for(suspected.wait(), 20)
-        await end([subscriber])
-
-
-async def test_a_healthy_message_that_died_with_crashes_of_ours_is_handled_alone(
-    follower: Follower, amqp_url: str
-) -> None:
-    """Taken and never acknowledged as often as the broker allows; the feed is not asked."""
-    publisher = Publisher(amqp_url, "identity")
-    async with await aio_pika.connect(amqp_url) as connection:
-        channel = await connection.channel()
-        await declare(channel, "exemption")
-        envelopes = await follower.say("dead", "healthy")
-        number = envelopes[0].slot % QUEUES
-        alive, grave = [await channel.get_queue(named("exemption", number)) for named in (queue_name, grave_name)]
-        await alive.purge()
-        await publisher.publish(envelopes)
-        follower.feed.read = 0
-        for _ in range(DELIVERY_LIMIT + 1):
-            crashing = await connection.channel()
-            taken: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
-            await (await crashing.get_queue(queue_name("exemption", number))).consume(taken.put)
-            await asyncio.wait_for(taken.get(), 60)
-            await crashing.close()
-
-        async def dead() -> bool:
-            return (await grave.declare()).message_count == 1
-
-        await until(dead)
-    await publisher.close()
-    subscriber = asyncio.create_task(
-        Subscriber(amqp_url, "exemption", follower.consumer.take, follower.consumer.suspect).run()
-    )
-
-    async def handled() -> bool:
-        return await follower.echoed("dead") == ["healthy"]
-
-    await until(handled)
-    await end([subscriber])
-    assert follower.feed.read == 0

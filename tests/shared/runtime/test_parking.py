@@ -23,11 +23,10 @@ from shared.runtime.replay import compare
 from shared.runtime.service import Service
 from shared.testing.stores import KEK, LocalFeed
 from tests.shared.runtime import toy as toys
+from tests.shared.runtime.follower import Follower
 from tests.shared.runtime.nodes import until
-from tests.shared.runtime.test_consumer import Follower, follower
 from tests.shared.runtime.toy import DEFINITION, Note
 
-__all__ = ["follower"]
 pytestmark = pytest.mark.servers
 
 
