@@ -16,8 +16,15 @@ _LABELS = re.compile("姓名|性别|民族|出生|住址|身份号码|身份证�
 
 
 def ready() -> None:
-    """Loads the models, so that the first candidate does not wait for them."""
-    _engine()
+    """Loads the models, so that the first candidate does not wait for them. rapidocr loads each when it is first used,
+    the one that reads only once a line was found; so something is read, and what cannot read never becomes a worker."""
+    import cv2
+    import numpy as np
+
+    paper = np.full((64, 256, 3), 255, np.uint8)
+    cv2.putText(paper, "2024", (20, 48), cv2.FONT_HERSHEY_SIMPLEX, 1.5, (0, 0, 0), 3)
+    if not _read_as_it_lies(paper).lines:
+        raise RuntimeError("the OCR models read nothing on a page made for them")
 
 
 @cache

@@ -3,6 +3,10 @@
 Made once per service in its lifespan (`async with DocumentWorkers() as documents`) and called by its upload routes.
 A job that takes too long or kills its worker costs itself and nothing else: the worker is replaced. When too many wait
 the next is refused at once with `documents.busy`, which a client may try again.
+
+What a photograph may cost is counted in the worker's own CPU seconds, which are the same on a busy machine. By the
+clock such a machine would end every job, and each worker started instead would make it busier: nothing would be
+answered any more. The clock ends only what is stuck, and that is our fault and not the photograph's.
 """
 
 import asyncio
@@ -10,11 +14,15 @@ import multiprocessing
 import queue
 import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import Self, TypeVar
+
+import structlog
 
 from shared.documents import ocr
 from shared.documents.hints import Reading
@@ -23,8 +31,18 @@ from shared.kernel.errors import Refused
 
 T = TypeVar("T")
 
+log = structlog.get_logger(__name__)
+
 # Spawned, never forked: a fork of a process with threads and an event loop inherits locks nobody will release.
 _PROCESSES = multiprocessing.get_context("spawn")
+
+# How many times its CPU seconds a job may take by the clock. No job is near its CPU limit that is not made for it, so
+# what has taken eight times as long is stuck, also where dozens of processes share the cores.
+_PATIENCE = 8
+# By the clock, for imports and models: 2 to 4 s of CPU. A start given up too early would only begin again.
+_START_SECONDS = 240
+# From one start that fails to the next. What it lacks (memory, a file) is not there at once, and trying costs CPU.
+_PAUSE = 10
 
 
 class DocumentWorkers:
@@ -72,11 +90,24 @@ def _prepare(data: bytes, rules: PhotoRules) -> PreparedPhoto:
 
 
 class Pool:
-    """`size` processes, at most `waiting` jobs in line, `seconds` for each."""
+    """`size` processes, at most `waiting` jobs in line, each with `seconds` of CPU, `patience` times that by the clock.
+    A worker has `start_seconds` by the clock to be ready; when it fails, `pause` lies between two starts."""
 
-    def __init__(self, ready: Callable[[], None], *, size: int, waiting: int, seconds: float) -> None:
+    def __init__(
+        self,
+        ready: Callable[[], object],
+        *,
+        size: int,
+        waiting: int,
+        seconds: float,
+        patience: float = _PATIENCE,
+        start_seconds: float = _START_SECONDS,
+        pause: float = _PAUSE,
+    ) -> None:
         self._ready, self._size = ready, size
-        self.seconds = seconds  # may be changed; holds from the next job on
+        self.seconds = seconds  # may be changed, as may the start's; holds from the next job on
+        self.start_seconds = start_seconds
+        self._patience, self._pause = patience, pause
         self._most = size + waiting
         self._in_hand = 0
         self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
@@ -114,7 +145,8 @@ class Pool:
     def _in_worker(self, job: Callable[[], T]) -> T:
         worker = self._idle.get()
         try:
-            return worker.call(job, self.seconds)
+            worker.be_up(self.start_seconds, self._pause)
+            return worker.call(job, self.seconds, self.seconds * self._patience)
         finally:
             self._idle.put(worker)
 
@@ -122,39 +154,57 @@ class Pool:
 class _Worker:
     """One process and the pipe to it; started again whenever it has ended."""
 
-    def __init__(self, ready: Callable[[], None]) -> None:
+    def __init__(self, ready: Callable[[], object]) -> None:
         self._ready = ready
         self._retired = False
         self._changing = threading.Lock()  # between a replacement and the end of the service
         self._launch()
 
     def _launch(self) -> None:
+        self._up, self._launched = False, time.monotonic()
         self._pipe, theirs = _PROCESSES.Pipe()
         self._process = _PROCESSES.Process(target=_serve, args=(theirs, self._ready), daemon=True)
         self._process.start()
         theirs.close()  # so that the pipe ends when the process does
 
-    def call(self, job: Callable[[], T], seconds: float) -> T:
+    def be_up(self, seconds: float, pause: float) -> None:
+        """Waits until the worker is ready, so that its start is at no job's cost."""
         if not self._process.is_alive():
-            self._replace()  # it ended while idle (the system was short of memory): not this job's fault
-        too_slow, ended = threading.Event(), False
+            if not self._up and time.monotonic() - self._launched < pause:
+                raise Refused("documents.worker_ended")
+            self._replace()  # what was up ended while idle (the system was short of memory): not this job's fault
+        if self._up:
+            return
+        with suppress(EOFError, OSError):  # it ended; what of stands on the service's stderr
+            self._up = self._pipe.poll(seconds) and self._pipe.recv()
+        if not self._up:
+            self._process.kill()
+            self._process.join()
+            log.warning("document_worker.not_started", exitcode=self._process.exitcode)
+            raise Refused("documents.worker_ended")
+
+    def call(self, job: Callable[[], T], cpu: float, wall: float) -> T:
+        hung, ended = threading.Event(), False
 
         def end_it() -> None:
-            too_slow.set()
+            hung.set()
             self._process.kill()
 
-        clock = threading.Timer(seconds, end_it)
+        clock = threading.Timer(wall, end_it)
         clock.start()
         try:
-            self._pipe.send(job)
+            self._pipe.send((job, cpu))
             result, fault = self._pipe.recv()
         except (EOFError, OSError):
             ended = True
-            raise Refused("documents.too_slow" if too_slow.is_set() else "documents.worker_ended") from None
+            self._process.join()  # its end of the pipe closed because it is ending
+            by_its_limit = self._process.exitcode == -signal.SIGPROF
+            log.warning("document_worker.ended", exitcode=self._process.exitcode, hung=hung.is_set())
+            raise Refused("documents.too_slow" if by_its_limit else "documents.worker_ended") from None
         finally:
             clock.cancel()
             clock.join()
-            if ended or too_slow.is_set():
+            if ended or hung.is_set():
                 self._replace()
         if fault is not None:
             raise fault
@@ -163,13 +213,10 @@ class _Worker:
     def _replace(self) -> None:
         with self._changing:
             if not self._retired:
-                self._end()
+                self._process.kill()
+                self._process.join()
+                self._pipe.close()
                 self._launch()
-
-    def _end(self) -> None:
-        self._process.kill()
-        self._process.join()
-        self._pipe.close()
 
     def retire(self) -> None:
         with self._changing:
@@ -178,18 +225,23 @@ class _Worker:
             self._process.join()
 
 
-def _serve(pipe: Connection, ready: Callable[[], None]) -> None:
+def _serve(pipe: Connection, ready: Callable[[], object]) -> None:
     """The worker's life: jobs one after another until the service closes the pipe or ends the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the service decides when we end
     ready()
+    # Ends the process at once, also within C code that never looks for signals; whoever started us may have it ignored.
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    pipe.send(True)
     while True:
         try:
-            job = pipe.recv()
+            job, cpu = pipe.recv()
         except EOFError:
             return
         answer: tuple[object, Exception | None]
+        signal.setitimer(signal.ITIMER_PROF, cpu)
         try:
             answer = (job(), None)
         except Exception as fault:  # noqa: BLE001 - whatever it is, it belongs to the caller
             answer = (None, fault)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         pipe.send(answer)

@@ -15,7 +15,7 @@ REFUSALS: dict[str, Refusal] = {
         422, "照片处理超时，请重新拍摄或另存后再上传。", "The photograph took too long to check; take or save it anew."
     ),
     "documents.worker_ended": Refusal(
-        503, "照片处理中断，请重新上传。", "Checking the photograph was interrupted; upload it again."
+        503, "照片处理中断，请稍后重新上传。", "Checking the photograph was interrupted; upload it again in a while."
     ),
 }
 

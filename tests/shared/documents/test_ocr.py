@@ -1,12 +1,14 @@
 """The real reader on our own crops: slow, so few."""
 
 import io
+import resource
 
 import pytest
 from PIL import Image
 
 from shared.documents import hints, ocr
 from shared.documents.hints import Reading, agreement
+from shared.documents.pool import Pool
 from tests.shared.documents.conftest import Papers
 
 
@@ -61,3 +63,19 @@ def test_a_picture_without_writing_reads_as_nothing() -> None:
 def test_what_is_no_picture_is_a_fault_of_the_caller() -> None:
     with pytest.raises(ValueError, match="not a picture"):
         ocr.read(b"<html>")
+
+
+async def test_the_models_are_loaded_before_the_first_picture_comes(pages: dict[str, bytes]) -> None:
+    """In a worker that can open no file once it is ready, so neither a model nor a module."""
+    pool = Pool(ocr.ready, size=1, waiting=1, seconds=60)
+    pool.start()
+    try:
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        await pool.run(resource.setrlimit, resource.RLIMIT_NOFILE, (0, hard))
+        with pytest.raises(OSError, match="Too many open files"):
+            await pool.run(open, __file__)
+        found = hints.valid_until(await pool.run(ocr.read, pages["back"]))
+        assert found is not None
+        assert found.value == "2039-06-01"
+    finally:
+        await pool.stop()

@@ -8,22 +8,37 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from shared.documents import hints
+from shared.documents import hints, images, ocr
 from shared.documents.pool import DocumentWorkers, Pool
 from shared.kernel.errors import Refused
 from tests.shared.documents.conftest import DOCUMENT, Papers
 
+ENDLESS = range(10**15)  # to add up: one call into C that does not come back to the interpreter
+HALF_A_SECOND_OF_CPU = "import time\nend = time.process_time() + 0.5\nwhile time.process_time() < end: pass"
+
+
+@asynccontextmanager
+async def running(pool: Pool) -> AsyncIterator[Pool]:
+    pool.start()
+    try:
+        yield pool
+    finally:
+        await pool.stop()
+
 
 @pytest.fixture(scope="module")
 async def pool() -> AsyncIterator[Pool]:
-    pool = Pool(gc.enable, size=1, waiting=1, seconds=60)
-    pool.start()
-    yield pool
-    await pool.stop()
+    """Where a test says `patience`, it is so large that only CPU time counts, however laden the machine that tests."""
+    async with running(Pool(gc.enable, size=1, waiting=1, seconds=60, patience=1000)) as pool:
+        yield pool
 
 
 async def test_a_job_runs_in_another_process_and_the_event_loop_goes_on(pool: Pool) -> None:
@@ -83,20 +98,102 @@ async def test_a_caller_that_goes_away_frees_no_worker_before_the_work_is_done(p
     await asyncio.gather(*jobs, return_exceptions=True)
 
 
-async def test_a_job_over_its_time_is_ended_and_the_next_one_runs() -> None:
-    pool = Pool(gc.enable, size=1, waiting=4, seconds=60)
-    pool.start()
-    try:
-        before = await pool.run(os.getpid)
+async def test_a_job_over_its_own_cpu_time_is_ended_inside_c_code_too_and_the_next_one_runs(pool: Pool) -> None:
+    before = await pool.run(os.getpid)
+    pool.seconds = 0.3
+    with pytest.raises(Refused, match=r"documents\.too_slow"):
+        await pool.run(sum, ENDLESS)
+    pool.seconds = 60
+    assert await pool.run(os.getpid) != before
+
+
+@pytest.mark.parametrize("module", [images, ocr])
+async def test_nothing_that_a_worker_loads_takes_the_limit_away(
+    module: ModuleType, papers: Papers, pages: dict[str, bytes]
+) -> None:
+    work = (ocr.read, pages["back"]) if module is ocr else (images.prepare, papers.back, DOCUMENT)
+    async with running(Pool(module.ready, size=1, waiting=1, seconds=60, patience=1000)) as pool:
+        await pool.run(*work)
         pool.seconds = 0.3
-        begun = time.monotonic()
         with pytest.raises(Refused, match=r"documents\.too_slow"):
-            await pool.run(time.sleep, 60)
-        assert time.monotonic() - begun < 30
+            await pool.run(sum, ENDLESS)
+
+
+async def test_a_limit_holds_though_the_service_was_started_with_its_signal_ignored() -> None:
+    before = signal.signal(signal.SIGPROF, signal.SIG_IGN)  # as a shell's `trap "" PROF` does; children inherit it
+    try:
+        async with running(Pool(gc.enable, size=1, waiting=1, seconds=0.3, patience=100)) as pool:
+            with pytest.raises(Refused, match=r"documents\.too_slow"):
+                await pool.run(sum, ENDLESS)
+    finally:
+        signal.signal(signal.SIGPROF, before)
+
+
+async def test_a_job_that_only_waits_for_its_turn_on_a_busy_machine_is_answered() -> None:
+    async with running(Pool(gc.enable, size=1, waiting=1, seconds=0.3, patience=1000)) as pool:
+        worker = await pool.run(os.getpid)
+        await pool.run(time.sleep, 1.5)
+        assert await pool.run(os.getpid) == worker
+
+
+async def test_each_job_has_the_whole_limit_and_none_of_it_runs_on_between_jobs() -> None:
+    async with running(Pool(gc.enable, size=1, waiting=1, seconds=1, patience=1000)) as pool:
+        worker = await pool.run(os.getpid)
+        for _ in range(4):
+            await pool.run(exec, HALF_A_SECOND_OF_CPU)
+        assert await pool.run(os.getpid) == worker
+
+
+async def test_a_job_that_hangs_is_ended_and_the_photograph_is_not_blamed() -> None:
+    async with running(Pool(gc.enable, size=1, waiting=1, seconds=60)) as pool:
+        before = await pool.run(os.getpid)
+        pool.seconds = 0.1
+        with pytest.raises(Refused, match=r"documents\.worker_ended"):
+            await pool.run(time.sleep, 600)
         pool.seconds = 60
         assert await pool.run(os.getpid) != before
-    finally:
-        await pool.stop()
+
+
+@pytest.mark.parametrize("ready", [partial(time.sleep, 3), partial(sum, range(10**8))], ids=["waits", "computes"])
+async def test_the_start_of_a_worker_costs_no_job_its_time(ready: Callable[[], None]) -> None:
+    async with running(Pool(ready, size=1, waiting=1, seconds=0.2, patience=10)) as pool:
+        first = await pool.run(os.getpid)
+        assert await pool.run(os.getpid) == first
+
+
+async def test_a_worker_that_cannot_start_is_not_started_again_for_every_job(tmp_path: Path) -> None:
+    starts = tmp_path / "starts"
+    ready: Callable[[], object] = partial(subprocess.run, ["sh", "-c", 'echo >>"$0"; exit 1', str(starts)], check=True)
+    async with running(Pool(ready, size=1, waiting=1, seconds=60, pause=600)) as pool:
+        for _ in range(5):
+            with pytest.raises(Refused, match=r"documents\.worker_ended"):
+                await pool.run(os.getpid)
+    assert starts.read_text() == "\n"
+
+
+async def test_a_worker_that_hangs_at_its_start_is_given_up_and_after_a_pause_another_one_may_start(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "short of something").touch()
+    ready: Callable[[], object] = partial(
+        subprocess.run, ["sh", "-c", 'while test -e "$0/short of something"; do sleep 0.1; done', tmp_path]
+    )
+    async with running(Pool(ready, size=1, waiting=1, seconds=60, start_seconds=1, pause=0)) as pool:
+        with pytest.raises(Refused, match=r"documents\.worker_ended"):
+            await pool.run(os.getpid)
+        (tmp_path / "short of something").unlink()
+        pool.start_seconds = 60
+        assert await pool.run(os.getpid)
+
+
+async def test_stopping_does_not_wait_for_a_worker_that_is_still_starting() -> None:
+    pool = Pool(partial(time.sleep, 600), size=1, waiting=1, seconds=60)
+    pool.start()
+    job = asyncio.create_task(pool.run(os.getpid))
+    await asyncio.sleep(0.1)
+    await pool.stop()
+    with pytest.raises(Refused, match=r"documents\.worker_ended"):
+        await job
 
 
 async def test_stopping_ends_the_workers_and_refuses_what_was_in_hand() -> None:
