@@ -16,7 +16,7 @@ import asyncpg
 import typer
 from rich.console import Console
 
-from ops.reach import Database, reached
+from ops.reach import WITHOUT, Database, reached
 from ops.stack.screen import wide_console
 from ops.telling import as_json, told
 from shared import events
@@ -29,9 +29,7 @@ from shared.runtime.trail import Deciders, Trail, UnknownCase, rebuild_trail
 
 app = typer.Typer(help="Read the events as an auditor.", no_args_is_help=True)
 
-Url = Annotated[
-    str | None, typer.Option("--url", help="The database as the role auditor; without it, this checkout's stack.")
-]
+Url = Annotated[str | None, typer.Option("--url", help=f"The database as the role auditor; {WITHOUT}")]
 
 
 def _instant(text: str) -> datetime:

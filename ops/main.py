@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from bench.main import bench
-from ops import audit, checks, first_admin, parked, replay, schemes
+from ops import checks, operate
 from ops.demo import story
 from ops.demo.api import Unexpected
 from ops.stack.places import CHECKOUT, Unserviceable, place_of
@@ -36,11 +36,7 @@ app = typer.Typer(
 )
 
 
-app.add_typer(audit.app, name="audit")
-app.add_typer(parked.app, name="parked")
-app.add_typer(replay.app, name="replay")
-app.add_typer(schemes.app, name="schemes")
-app.add_typer(first_admin.app, name="admin")
+app.add_typer(operate.app)  # without a name: its commands are ours
 app.command()(bench)
 app.command()(soak)
 

@@ -22,12 +22,12 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from ops.reach import Database, reached
+from ops.reach import WITHOUT, Database, on_a_server, reached
 from ops.replay import definition_of
 from ops.stack.places import Unserviceable
 from ops.stack.screen import wide_console
 from ops.telling import HIDDEN
-from ops.words import OPERATOR
+from ops.words import OPERATOR, called
 from shared import events
 from shared.kernel.errors import COMMON, Refused
 from shared.kernel.messages import Meta, personal_fields
@@ -49,13 +49,8 @@ ServiceName = Annotated[str, typer.Argument(metavar="SERVICE", help="Who is stuc
 Source = Annotated[str, typer.Argument(help="Whose stream it is.")]
 Stream = Annotated[str, typer.Argument(help="The stream, as `list` shows it.")]
 Machine = Annotated[bool, typer.Option("--json", help="For machines.")]
-AuditorUrl = Annotated[
-    str | None, typer.Option("--url", help="The database as the role auditor; without it, this checkout's stack.")
-]
-ServiceUrl = Annotated[
-    str | None,
-    typer.Option("--url", help="The database as the service's own role; without it, this checkout's stack."),
-]
+AuditorUrl = Annotated[str | None, typer.Option("--url", help=f"The database as the role auditor; {WITHOUT}")]
+ServiceUrl = Annotated[str | None, typer.Option("--url", help=f"The database as the service's own role; {WITHOUT}")]
 
 
 @dataclass(frozen=True)
@@ -122,8 +117,9 @@ def show(
             shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             console.print(f"  {key:<12} {shown}", soft_wrap=True, markup=False)
     place = f"{service} {source} {stream}"
-    console.print(f"Try it again:      ./zikao parked retry {place}", soft_wrap=True, markup=False)
-    console.print(f"Go on without it:  ./zikao parked resolve {place} {parked.version} --reason CODE", soft_wrap=True)
+    console.print(f"Try it again:      {called()} parked retry {place}", soft_wrap=True, markup=False)
+    resolve_it = f"{called()} parked resolve {place} {parked.version} --reason CODE"
+    console.print(f"Go on without it:  {resolve_it}", soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -153,7 +149,9 @@ def resolve(
         str | None,
         typer.Option(help=f"In your own words, at most {LONGEST_NOTE} characters; sealed for the person it is about."),
     ] = None,
-    by: Annotated[str | None, typer.Option(help="Who says so; without it, the user of this machine.")] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Who says so; without it, the user of this machine (in a container nobody is).")
+    ] = None,
     even_early: Annotated[
         bool, typer.Option("--even-early", help="Also if it only waits for another fact, which may yet come.")
     ] = False,
@@ -179,7 +177,7 @@ def _follower(service: str) -> str:
 
 def _operator(by: str | None) -> str:
     try:
-        name = getpass.getuser() if by is None else by
+        name = by if by is not None else "" if on_a_server() else getpass.getuser()
     except (ImportError, KeyError, OSError):  # a user without a name
         name = ""
     if not _NAME.fullmatch(name):

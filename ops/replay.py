@@ -14,7 +14,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as Grid
 
-from ops.reach import Database, reached
+from ops.reach import WITHOUT, Database, reached
 from ops.stack.environment import existing_services
 from ops.stack.places import Unserviceable
 from shared.runtime.keyring import Keyring
@@ -25,10 +25,7 @@ T = TypeVar("T")
 
 app = typer.Typer(help="Build read models again from the events alone.", no_args_is_help=True)
 
-Url = Annotated[
-    str | None,
-    typer.Option("--url", help="The database as the service's own role; without it, this checkout's stack."),
-]
+Url = Annotated[str | None, typer.Option("--url", help=f"The database as the service's own role; {WITHOUT}")]
 
 
 @app.callback()

@@ -121,7 +121,10 @@ def publish(ref: str, shelf: Shelf = BOOKS) -> None:
     lines = ["# The digest of every published part: what people are judged by never changes. `./zikao schemes publish`"]
     for each, parts in sorted(seals.items()):
         lines += [f"{each}:", *(f"  {part}: {digest}" for part, digest in sorted(parts.items()))]
-    (shelf / PUBLISHED).write_text("\n".join(lines) + "\n", "utf-8")
+    try:
+        (shelf / PUBLISHED).write_text("\n".join(lines) + "\n", "utf-8")
+    except OSError as error:  # in an image the books are fixed
+        _refuse_with([f"{shelf / PUBLISHED} cannot be written ({error.strerror}): publish in a checkout."])
     typer.echo(f"{ref}: {len(seals[ref])} parts are published")
 
 

@@ -18,7 +18,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from ops.words import Words, brief, kind_of
+from ops.words import Words, brief, called, kind_of
 from shared.events.exemption import (
     ApplicationHandedOff,
     ApplicationReturned,
@@ -87,7 +87,7 @@ def told(trail: Trail, console: Console) -> None:
     for whole, who in _people(trail, words).items():
         console.print(Text(f"{brief(whole)} = {whole}  {who}", "dim"), soft_wrap=True)
     console.print(
-        Text(f"完整记录（编号、原始内容、散列）：./zikao audit trail {trail.case} --json", "dim"), soft_wrap=True
+        Text(f"完整记录（编号、原始内容、散列）：{called()} audit trail {trail.case} --json", "dim"), soft_wrap=True
     )
 
 

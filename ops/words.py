@@ -6,6 +6,7 @@ is gone, a code of a provider), the code stands for itself, so that a trail can 
 
 from __future__ import annotations
 
+import os
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -136,6 +137,11 @@ class Words:
                 elif isinstance(fact.event, RoleRevoked):
                     held.pop((fact.event.role, fact.event.organisation), None)
         return list(held)
+
+
+def called() -> str:
+    """How these commands are called where we are: the compose file tells its container."""
+    return os.environ.get("ZIKAO_CALLED") or "./zikao"
 
 
 def brief(name: str) -> str:

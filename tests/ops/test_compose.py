@@ -10,13 +10,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import pytest
 import yaml
-from dockerfile_parse import DockerfileParser
 from pydantic_settings import BaseSettings
 
 from ops.deploy import SMS_ACCOUNTS, as_environment_file, new_secrets
@@ -31,39 +30,17 @@ from services.notification.settings import SmsSettings
 from shared import events
 from shared.runtime.database import AUDITOR, DATABASE, as_role, with_database
 from shared.runtime.settings import Settings
+from tests.ops.compose import ASKED, COMPOSE, IMAGE, TEXT, command_line, copied, filled, instructions, service, told
 
-TEXT = (CHECKOUT / "docker-compose.yml").read_text()
-COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
-OURS = ("prepare", *events.SERVICES, SANDBOX)
-ASKED = re.compile(r"\$\{(?P<name>\w+)(?P<how>:\?|:-)?(?P<rest>[^}]*)\}")
+OPS = "ops"
+ONE_SHOTS = ("prepare", OPS)
+OURS = (*ONE_SHOTS, *events.SERVICES, SANDBOX)
 OWN_SETTINGS: dict[str, list[type[BaseSettings]]] = {
     "identity": [Settings, IdentitySettings],
     "exemption": [Settings],
     "notification": [Settings, SmsSettings],
     SANDBOX: [SandboxSettings],
 }
-IMAGE = DockerfileParser(str(CHECKOUT / "deploy" / "Dockerfile"), cache_content=True)
-
-
-def service(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = COMPOSE["services"][name]
-    return found
-
-
-def filled(value: str, variables: dict[str, str]) -> str:
-    """As compose fills a value in."""
-
-    def one(match: re.Match[str]) -> str:
-        return variables[match["name"]] if match["how"] != ":-" else variables.get(match["name"], match["rest"])
-
-    return ASKED.sub(one, value)
-
-
-def told(name: str) -> dict[str, str]:
-    """What the process of `name` finds in its environment, when the environment file was made as it says."""
-    sms = {name: "http://sandbox:8000" if name.endswith("URL") else "an-account" for name in SMS_ACCOUNTS}
-    variables = new_secrets() | sms
-    return {key: filled(value, variables) for key, value in service(name)["environment"].items() if value is not None}
 
 
 def validated(file: Path) -> subprocess.CompletedProcess[str]:
@@ -128,6 +105,28 @@ def test_the_one_shot_makes_a_role_for_every_service_and_the_auditor_before_any_
     assert service("prepare")["depends_on"]["postgres"] == {"condition": "service_healthy"}
 
 
+def test_the_operators_container_has_every_role_that_its_commands_act_as_and_nothing_that_they_do_not_need() -> None:
+    """Not the owner's password, nor the broker's, nor what signs tokens, nor the accounts of SMS providers."""
+    environment = service(OPS)["environment"]
+    urls = json.loads(environment["ZIKAO_ROLE_URLS"])
+    assert urls == {
+        role: f"postgresql://{role}:${{ZIKAO_ROLE_{role.upper()}}}@postgres:5432/zikao"
+        for role in (*events.SERVICES, AUDITOR)
+    }
+    secrets = {match["name"] for value in environment.values() for match in ASKED.finditer(value)}
+    roles = {f"ZIKAO_ROLE_{role.upper()}" for role in urls}
+    assert secrets == {*roles, "ZIKAO_KEK", "ZIKAO_BOOTSTRAP_SECRET"}
+    assert environment["ZIKAO_IDENTITY_URL"] == json.loads(told("identity")["ZIKAO_PEERS"])["identity"]
+
+
+def test_the_operators_container_is_run_when_asked_for_and_starts_no_service_and_only_once() -> None:
+    assert service(OPS)["profiles"] == [OPS]
+    assert service(OPS)["restart"] == "no"
+    assert service(OPS)["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    assert "ports" not in service(OPS)
+    assert "volumes" not in service(OPS)
+
+
 def test_the_broker_makes_the_user_that_the_services_sign_in_as() -> None:
     definitions = json.loads(filled(COMPOSE["configs"]["rabbitmq-definitions"]["content"], new_secrets()))
     (user,), (vhost,), (permission,) = (definitions[part] for part in ("users", "vhosts", "permissions"))
@@ -155,7 +154,7 @@ def test_a_missing_secret_stops_compose_with_its_name_and_no_secret_has_a_defaul
 def test_no_secret_stands_in_a_file() -> None:
     for name in COMPOSE["services"]:
         for key, value in service(name)["environment"].items() if "environment" in service(name) else ():
-            if re.search("SECRET|PASSWORD|KEK|TOKEN|KEY_ID", key):
+            if re.search("SECRET|PASSWORD|KEK|TOKEN|KEY_ID|ROLE_URLS", key):
                 assert value.startswith(("${", "{")), key
                 assert "${" in value, key
     assert ".env\n" in (CHECKOUT / ".gitignore").read_text()
@@ -172,12 +171,14 @@ def test_fresh_secrets_are_fresh_and_can_be_read_back_from_their_file() -> None:
 @pytest.mark.servers
 async def test_the_one_shot_prepares_a_database_as_the_file_tells_it_and_changes_nothing_again() -> None:
     with temporary_place() as place, Infrastructure(place) as infra:
-        environment = {**told("prepare"), "ZIKAO_POSTGRES_ADMIN_URL": infra.postgres_admin_url}
+        environment = {
+            **told("prepare"),
+            "ZIKAO_POSTGRES_ADMIN_URL": infra.postgres_admin_url,
+            "PYTHONPATH": str(CHECKOUT),
+        }
+        run = partial(subprocess.run, env=environment, capture_output=True, text=True, check=False)
         for _ in range(2):
-            command = [sys.executable, "-m", *service("prepare")["command"]]
-            said = await asyncio.to_thread(
-                subprocess.run, command, env=environment, cwd=CHECKOUT, capture_output=True, text=True, check=False
-            )
+            said = await asyncio.to_thread(run, command_line("prepare"))
             assert (said.returncode, said.stdout) == (0, "The database is ready.\n"), said.stderr
         server = with_database(infra.postgres_admin_url, DATABASE)
         passwords = json.loads(environment["ZIKAO_ROLE_PASSWORDS"])
@@ -225,7 +226,7 @@ def test_nothing_runs_as_root_or_can_become_it(name: str) -> None:
         assert "user" not in service(name), "the image says it"
 
 
-@pytest.mark.parametrize("name", sorted({*COMPOSE["services"]} - {"prepare"}))
+@pytest.mark.parametrize("name", sorted({*COMPOSE["services"]} - {*ONE_SHOTS}))
 def test_whether_it_works_is_asked(name: str) -> None:
     assert service(name)["healthcheck"]["test"][0] == "CMD"
     if name in OURS:
@@ -242,14 +243,10 @@ def test_ports_are_open_on_loopback_only() -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_the_command_of_a_container_is_a_module_that_is_in_the_image(name: str) -> None:
-    module, *_ = service(name)["command"]
+    _, *options, module = command_line(name)[: command_line(name).index("-m") + 2]
+    assert options == ["-P", "-m"]
     assert importlib.util.find_spec(module) is not None
-    copied = {words.split()[0] for words in instructions("COPY")}
-    assert module.partition(".")[0] in copied
-
-
-def instructions(name: str) -> list[str]:
-    return [each["value"] for each in IMAGE.structure if each["instruction"] == name]
+    assert module.partition(".")[0] in copied()
 
 
 def test_the_image_is_made_of_a_named_python_and_the_hashed_lock_and_runs_as_nobody_special() -> None:
@@ -265,6 +262,5 @@ def test_only_what_the_image_is_made_of_is_sent_to_the_engine() -> None:
     lines = (CHECKOUT / "deploy" / "Dockerfile.dockerignore").read_text().splitlines()
     kept = {line.removeprefix("!") for line in lines if line.startswith("!")}
     assert lines[1] == "*"
-    copied = {words.split()[0] for words in instructions("COPY")}
-    assert kept == copied
+    assert kept == {*copied()}
     assert all((CHECKOUT / each).exists() for each in kept)
