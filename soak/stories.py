@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from ops.demo.story import TEACHING_POINT
-from soak.client import Client, Refusal
+from soak.client import Client
 from soak.people import Applicant, People, Person
 
 _ROUNDS = (15, 40)
@@ -79,22 +79,15 @@ class Applying(Story):
         self._id, self._at = begun["id"], f"/v1/applications/{begun['id']}"
 
     async def _photographed(self, random: Random, application: str, slot: str, picture: bytes) -> str:
-        """A machine that is busy may say that the check took too long: then the candidate tries again."""
-        while True:
-            try:
-                kept = await self._candidate(
-                    random,
-                    "POST",
-                    "/v1/uploads",
-                    data={"application": application, "slot": slot},
-                    files={"file": (f"{slot}.jpg", picture, "image/jpeg")},
-                    timeout=_CHECKED_WITHIN,
-                )
-            except Refusal as refusal:
-                if refusal.code != "documents.too_slow":
-                    raise
-            else:
-                return str(kept["id"])
+        kept = await self._candidate(
+            random,
+            "POST",
+            "/v1/uploads",
+            data={"application": application, "slot": slot},
+            files={"file": (f"{slot}.jpg", picture, "image/jpeg")},
+            timeout=_CHECKED_WITHIN,
+        )
+        return str(kept["id"])
 
     async def _hand_in(self, random: Random) -> None:
         form = {**self._applicant.form, "certificate_number": f"{self._applicant.certificate}-{self._begun}"}

@@ -3,6 +3,7 @@
 The check and the reading run in worker processes; what is heavy or may fail happens before the command.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from hashlib import sha256
@@ -89,7 +90,7 @@ async def _checked(
         return ReceivePhotograph(
             application=application, slot=said.slot, accepted=False, results=results, hints=noticed
         )
-    reading = await _reading(prepared.picture, said, documents)
+    found = await reading(prepared.picture, said, documents)
     original = await service.blobs.put(person, data, _TYPES.get(report.format, "application/octet-stream"))
     picture = await service.blobs.put(person, prepared.picture, "image/jpeg")
     return ReceivePhotograph(
@@ -104,7 +105,7 @@ async def _checked(
         picture=picture.id,
         picture_digest=picture.digest,
         cropped=prepared.cropped,
-        reading=reading,
+        reading=found,
     )
 
 
@@ -113,13 +114,15 @@ def _result(result: RuleResult) -> dict[str, Any]:
     return {**asdict(result), "zh": zh, "en": en}
 
 
-async def _reading(picture: bytes, said: PhotoSlot, documents: DocumentWorkers) -> dict[str, Any]:
-    """By kind of field, what stands on the paper. Only a hint: when the reader is busy the upload goes on without."""
+async def reading(picture: bytes, said: PhotoSlot, documents: DocumentWorkers, within: float = 60) -> dict[str, Any]:
+    """By kind of field, what stands on the paper. Only a hint: when the reader is busy, or takes longer than `within`
+    seconds, the upload goes on without."""
     if not said.reads:
         return {}
     try:
-        read = await documents.read(picture)
-    except Refused:
+        async with asyncio.timeout(within):
+            read = await documents.read(picture)
+    except (Refused, TimeoutError):
         return dict.fromkeys(said.reads)
     found = {kind: _READERS[kind](read) for kind in said.reads}
     return {kind: asdict(each) if each else None for kind, each in found.items()}
