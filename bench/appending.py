@@ -19,8 +19,9 @@ from bench.service import RECORDING, UPLOAD, RefusePhotograph
 from bench.workplace import Workplace
 from shared.events.exemption import PhotographRefused
 from shared.kernel.messages import Meta, Receipt, stream_name
-from shared.runtime.event_store import Connection, Tx, Work
+from shared.runtime.event_store import Work
 from shared.runtime.records import GENESIS, record_all
+from shared.runtime.rows import Connection, SqlTx
 from shared.runtime.service import Service
 
 MANY = 100
@@ -35,7 +36,7 @@ async def append(
     command = material.command()
     meta = meta or material.meta()
     work = Work(
-        Tx(connection, service.keyring),
+        SqlTx(connection, service.keyring),
         service.name,
         service.keyring,
         service.projector,

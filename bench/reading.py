@@ -18,7 +18,8 @@ from bench.service import RECORDING, UPLOAD, Refusals
 from bench.workplace import Store, Workplace
 from shared.events.exemption import PhotographRefused
 from shared.runtime import replay
-from shared.runtime.event_store import Connection, Tx, Work
+from shared.runtime.event_store import Work
+from shared.runtime.rows import Connection, SqlTx
 from shared.runtime.service import Service
 
 STREAM_EVENTS = 20
@@ -158,7 +159,7 @@ async def _load_ours(service: Service, names: list[str]) -> Reading:
     """To the state that a command is decided on."""
     meta, whole = material.meta(), Refusals(STREAM_EVENTS, STREAM_EVENTS * len(material.event().results))
     async with service.pool.acquire() as connection:
-        tx = Tx(connection, service.keyring)
+        tx = SqlTx(connection, service.keyring)
         began = time.perf_counter()
         for name in names:
             work = Work(tx, service.name, service.keyring, service.projector, meta, b"", None)

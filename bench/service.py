@@ -22,7 +22,8 @@ from shared.events.notification import CaseLearned
 from shared.kernel.decider import Decider
 from shared.kernel.messages import Command, Fact, Receipt
 from shared.runtime.access import CandidateDep, CommandMeta, ServiceDep
-from shared.runtime.event_store import Tx, View, Work
+from shared.runtime.event_store import View, Work
+from shared.runtime.rows import Tx
 from shared.runtime.service import Reaction, ServiceDefinition
 
 READ_MODELS = """
@@ -99,22 +100,17 @@ async def save_draft(work: Work, command: SaveDraft) -> Receipt:
 
 
 async def project_refusal(tx: Tx, fact: Fact[PhotographRefused]) -> None:
-    await tx.connection.execute(
-        "insert into bench_photographs as b values ($1, 1, $2) "
-        "on conflict (upload) do update set refused = b.refused + 1, rules = b.rules + excluded.rules",
-        fact.subject,
-        len(fact.event.results),
-    )
+    await tx.add("bench_photographs", {"upload": fact.subject}, refused=1, rules=len(fact.event.results))
 
 
 async def project_draft(tx: Tx, fact: Fact[DraftSaved]) -> None:
-    await tx.connection.execute(
-        "insert into bench_drafts values ($1, $2, $3, $4) "
-        "on conflict (application) do update set version = excluded.version, changed_at = excluded.changed_at",
-        fact.subject,
-        fact.meta.person,
-        fact.version,
-        fact.meta.at,
+    await tx.put(
+        "bench_drafts",
+        ("application",),
+        application=fact.subject,
+        person=fact.meta.person,
+        version=fact.version,
+        changed_at=fact.meta.at,
     )
 
 

@@ -28,8 +28,9 @@ from bench.workplace import FOLLOWER, SOURCE, Store, Workplace
 from shared.kernel.messages import stream_name
 from shared.kernel.time import utc_now
 from shared.runtime.database import AUDITOR
-from shared.runtime.event_store import Tx, Work
+from shared.runtime.event_store import Work
 from shared.runtime.node import Node, open_pool
+from shared.runtime.rows import SqlTx
 from shared.runtime.sequencer import Sequencer
 from shared.runtime.service import Service
 from shared.runtime.trail import Deciders, rebuild_trail
@@ -131,7 +132,7 @@ async def loading(past: Past) -> AsyncIterator[Worker]:
 
         async def load() -> int:
             async with service.pool.acquire() as connection:
-                tx = Tx(connection, service.keyring)
+                tx = SqlTx(connection, service.keyring)
                 work = Work(tx, service.name, service.keyring, service.projector, meta, b"", None)
                 _, version = await work.load(UPLOAD, past.any_case().upload)
                 return version

@@ -23,10 +23,10 @@ from shared.events.notification import MessageRequested, ResendRequested, Sendin
 from shared.kernel.messages import command_id
 from shared.runtime.audit import Audited, verify
 from shared.runtime.database import DATABASE, with_database
-from shared.runtime.event_store import Connection
 from shared.runtime.keyring import Keyring
 from shared.runtime.records import COLUMNS, Record, fact_of
 from shared.runtime.replay import compare
+from shared.runtime.rows import Connection
 from soak.checker import Effect, Evidence, Key, Message, Receipt, Request, Store, Stored
 from soak.journal import Answered, Asked, Unknown, read
 

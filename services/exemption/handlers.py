@@ -49,7 +49,8 @@ from services.exemption.views.organisations import find_named, find_upwards
 from services.exemption.views.uploads import count_received
 from shared.kernel.errors import Refused
 from shared.kernel.messages import Command, Receipt
-from shared.runtime.event_store import Connection, Work
+from shared.runtime.event_store import Work
+from shared.runtime.rows import Connection
 from shared.schemes.book import Head
 from shared.schemes.catalog import Catalog
 from shared.schemes.forms import certificate_key

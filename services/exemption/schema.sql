@@ -20,10 +20,11 @@ create table applications (
 create index applications_of_person on applications (person, started_at desc, id);
 create index applications_of_cycle on applications (cycle, state);
 
--- 待办: every desk an application has lain on, per submission.
+-- 待办: every desk an application has lain on.
 create table desks (
     application   text        not null,
-    submission    int         not null,
+    person        text        not null,
+    opened_in     int         not null, -- version of the event that opened it
     stage         text        not null,
     role          text        not null,
     organisation  text        not null,
@@ -32,9 +33,10 @@ create table desks (
     outcome       text        not null default 'open', -- open, passed, returned, erased
     decided_at    timestamptz,
     version       int         not null,
-    primary key (application, submission, stage)
+    primary key (application, opened_in)
 );
 create index desks_waiting on desks (role, organisation, opened_at, application) where outcome = 'open';
+create index desks_of_person on desks (person) where outcome = 'open';
 create index desks_done on desks (role, organisation, decided_at, application) where outcome <> 'open';
 
 -- Certificate numbers by keyed hash: counted and flagged, never claimed.

@@ -22,7 +22,7 @@ from captcha.image import ImageCaptcha
 from services.identity.domain.counting import Allowed, Counter, Wait, refunded, spend
 from services.identity.domain.scheme import CaptchaRule, Limit
 from shared.kernel.errors import Refused
-from shared.runtime.event_store import Connection
+from shared.runtime.rows import Connection
 from shared.runtime.service import Service
 
 _FORGOTTEN_AFTER = timedelta(days=2)

@@ -29,7 +29,8 @@ from shared.events.identity import (
     StaffAdded,
 )
 from shared.kernel.messages import ERASED, Fact
-from shared.runtime.event_store import Connection, Tx, View
+from shared.runtime.event_store import View
+from shared.runtime.rows import Connection, Tx
 
 ABANDON_REGISTRATION, DESTROY_KEY = "abandon_registration", "destroy_key"
 STAFF_LOGIN = "staff_login"
@@ -41,14 +42,14 @@ async def _insert_person(tx: Tx, fact: Fact[RegistrationStarted | StaffAdded]) -
     kind = "staff" if isinstance(fact.event, StaffAdded) else "candidate"
     organisation = fact.event.organisation if isinstance(fact.event, StaffAdded) else None
     state = "invited" if kind == "staff" else "registering"
-    await tx.connection.execute(
-        "insert into people (person, kind, state, organisation, since, version) values ($1, $2, $3, $4, $5, $6)",
-        fact.subject,
-        kind,
-        state,
-        organisation,
-        fact.meta.at,
-        fact.version,
+    await tx.insert(
+        "people",
+        person=fact.subject,
+        kind=kind,
+        state=state,
+        organisation=organisation,
+        since=fact.meta.at,
+        version=fact.version,
     )
 
 
@@ -62,12 +63,7 @@ _STATE_AFTER = {
 
 
 async def _move_person(tx: Tx, fact: Fact) -> None:  # type: ignore[type-arg]
-    await tx.connection.execute(
-        "update people set state = $2, version = $3 where person = $1",
-        fact.subject,
-        _STATE_AFTER[type(fact.event)],
-        fact.version,
-    )
+    await tx.change("people", {"person": fact.subject}, state=_STATE_AFTER[type(fact.event)], version=fact.version)
 
 
 async def _schedule_abandonment(tx: Tx, fact: Fact[RegistrationStarted]) -> None:
@@ -101,12 +97,7 @@ async def _name(tx: Tx, fact: Fact, kind: str, value: str) -> None:  # type: ign
     if not value or value == ERASED:
         return
     await tx.claim(kind, value, fact.stream)
-    await tx.connection.execute(
-        "insert into login_names (kind, digest, person) values ($1, $2, $3)",
-        kind,
-        tx.hashed(kind, value),
-        fact.subject,
-    )
+    await tx.insert("login_names", kind=kind, digest=tx.hashed(kind, value), person=fact.subject)
 
 
 async def _name_account(tx: Tx, fact: Fact[AccountRegistered]) -> None:
@@ -120,13 +111,13 @@ async def _name_staff(tx: Tx, fact: Fact[StaffAdded]) -> None:
 
 async def _rename_mobile(tx: Tx, fact: Fact[MobileReplaced]) -> None:
     await tx.release("mobile", fact.event.previous, fact.stream)
-    await tx.connection.execute("delete from login_names where kind = 'mobile' and person = $1", fact.subject)
+    await tx.remove("login_names", kind="mobile", person=fact.subject)
     await _name(tx, fact, "mobile", fact.event.mobile)
 
 
 async def _unname(tx: Tx, fact: Fact[PersonErased]) -> None:
     await tx.release_all(fact.stream)
-    await tx.connection.execute("delete from login_names where person = $1", fact.subject)
+    await tx.remove("login_names", person=fact.subject)
 
 
 async def _claim_first(tx: Tx, fact: Fact[FirstAdministratorMade]) -> None:
@@ -145,24 +136,19 @@ async def find_named(connection: Connection, kind: str, digest: bytes) -> str | 
 
 
 async def _open_session(tx: Tx, fact: Fact[SignedIn]) -> None:
-    await tx.connection.execute(
-        "insert into sessions (session, person, kind, started_at, expires_at) values ($1, $2, $3, $4, $5)",
-        fact.event.session,
-        fact.subject,
-        "staff" if fact.stream.startswith("staff-") else "candidate",
-        fact.meta.at,
-        fact.event.expires_at,
+    await tx.insert(
+        "sessions",
+        session=fact.event.session,
+        person=fact.subject,
+        kind="staff" if fact.stream.startswith("staff-") else "candidate",
+        started_at=fact.meta.at,
+        expires_at=fact.event.expires_at,
     )
 
 
 async def _end_session(tx: Tx, fact: Fact[SessionEnded]) -> None:
-    await tx.connection.execute(
-        "update sessions set ended_at = $3, reason = $4 where session = $1 and person = $2 and ended_at is null",
-        fact.event.session,
-        fact.subject,
-        fact.meta.at,
-        fact.event.reason,
-    )
+    open_one = {"session": fact.event.session, "person": fact.subject, "ended_at": None}
+    await tx.change("sessions", open_one, ended_at=fact.meta.at, reason=fact.event.reason)
 
 
 _WHY_ALL_END = {PasswordChosen: "password_chosen", ActivationRenewed: "activation_renewed", PersonErased: "erased"}
@@ -170,39 +156,30 @@ _WHY_ALL_END = {PasswordChosen: "password_chosen", ActivationRenewed: "activatio
 
 async def _end_sessions(tx: Tx, fact: Fact) -> None:  # type: ignore[type-arg]
     """Whoever was signed in with what has just been replaced is signed out."""
-    await tx.connection.execute(
-        "update sessions set ended_at = $2, reason = $3 where person = $1 and ended_at is null",
-        fact.subject,
-        fact.meta.at,
-        _WHY_ALL_END[type(fact.event)],
-    )
+    open_ones = {"person": fact.subject, "ended_at": None}
+    await tx.change("sessions", open_ones, ended_at=fact.meta.at, reason=_WHY_ALL_END[type(fact.event)])
 
 
 # --- roles
 
 
 async def _grant(tx: Tx, fact: Fact[RoleGranted]) -> None:
-    await tx.connection.execute(
-        "insert into roles (person, role, organisation, granted_by, granted_at) values ($1, $2, $3, $4, $5)",
-        fact.subject,
-        fact.event.role,
-        fact.event.organisation,
-        fact.meta.actor,
-        fact.meta.at,
+    await tx.insert(
+        "roles",
+        person=fact.subject,
+        role=fact.event.role,
+        organisation=fact.event.organisation,
+        granted_by=fact.meta.actor,
+        granted_at=fact.meta.at,
     )
 
 
 async def _revoke(tx: Tx, fact: Fact[RoleRevoked]) -> None:
-    await tx.connection.execute(
-        "delete from roles where person = $1 and role = $2 and organisation = $3",
-        fact.subject,
-        fact.event.role,
-        fact.event.organisation,
-    )
+    await tx.remove("roles", person=fact.subject, role=fact.event.role, organisation=fact.event.organisation)
 
 
 async def _revoke_all(tx: Tx, fact: Fact[PersonErased]) -> None:
-    await tx.connection.execute("delete from roles where person = $1", fact.subject)
+    await tx.remove("roles", person=fact.subject)
 
 
 async def find_roles(connection: Connection, person: str) -> list[tuple[str, str]]:
@@ -249,32 +226,30 @@ async def find_staff(connection: Connection, organisations: Collection[str], aft
 
 async def _add_organisation(tx: Tx, fact: Fact[OrganisationAdded]) -> None:
     event = fact.event
-    await tx.connection.execute(
-        "insert into organisations (organisation, title, level, parent, phones, open, version) "
-        "values ($1, $2, $3, $4, $5, true, $6)",
-        event.organisation,
-        event.title,
-        event.level,
-        event.parent,
-        list(event.phones),
-        fact.version,
+    await tx.insert(
+        "organisations",
+        organisation=event.organisation,
+        title=event.title,
+        level=event.level,
+        parent=event.parent,
+        phones=list(event.phones),
+        open=True,
+        version=fact.version,
     )
 
 
 async def _rename_organisation(tx: Tx, fact: Fact[OrganisationRenamed]) -> None:
-    await tx.connection.execute(
-        "update organisations set title = $2, phones = $3, version = $4 where organisation = $1",
-        fact.subject,
-        fact.event.title,
-        list(fact.event.phones),
-        fact.version,
+    await tx.change(
+        "organisations",
+        {"organisation": fact.subject},
+        title=fact.event.title,
+        phones=list(fact.event.phones),
+        version=fact.version,
     )
 
 
 async def _close_organisation(tx: Tx, fact: Fact[OrganisationClosed]) -> None:
-    await tx.connection.execute(
-        "update organisations set open = false, version = $2 where organisation = $1", fact.subject, fact.version
-    )
+    await tx.change("organisations", {"organisation": fact.subject}, open=False, version=fact.version)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ from shared.events.notification import (
     SendingGivenUp,
 )
 from shared.kernel.messages import Fact
-from shared.runtime.event_store import Connection, Tx, View
+from shared.runtime.event_store import View
+from shared.runtime.rows import Connection, Tx
 
 SEND = "send"
 RECEIPT = "receipt"
@@ -35,19 +36,18 @@ RECEIPT = "receipt"
 async def _requested(tx: Tx, fact: Fact[MessageRequested]) -> None:
     event = fact.event
     by_sms = "sms" in event.channels
-    await tx.connection.execute(
-        "insert into messages "
-        "(id, person, case_id, moment, title, in_inbox, sms_state, requested_at, changed_at, version) "
-        "values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)",
-        fact.subject,
-        event.person,
-        event.case,
-        event.moment,
-        event.title,
-        "inbox" in event.channels,
-        "waiting" if by_sms else "none",
-        fact.meta.at,
-        fact.version,
+    await tx.insert(
+        "messages",
+        id=fact.subject,
+        person=event.person,
+        case_id=event.case,
+        moment=event.moment,
+        title=event.title,
+        in_inbox="inbox" in event.channels,
+        sms_state="waiting" if by_sms else "none",
+        requested_at=fact.meta.at,
+        changed_at=fact.meta.at,
+        version=fact.version,
     )
     if by_sms:
         await tx.schedule(SEND, fact.stream, event.due_at)
@@ -55,14 +55,14 @@ async def _requested(tx: Tx, fact: Fact[MessageRequested]) -> None:
 
 async def _attempted(tx: Tx, fact: Fact[SendingAttempted]) -> None:
     event = fact.event
-    await _moved(tx, fact, "sending", provider=event.provider)
-    await tx.connection.execute("update messages set attempts = $2 where id = $1", fact.subject, event.attempt)
-    await tx.connection.execute(
-        "insert into attempts (message, attempt, provider, tried_at, outcome) values ($1, $2, $3, $4, 'open')",
-        fact.subject,
-        event.attempt,
-        event.provider,
-        event.tried_at,
+    await _moved(tx, fact, "sending", provider=event.provider, attempts=event.attempt)
+    await tx.insert(
+        "attempts",
+        message=fact.subject,
+        attempt=event.attempt,
+        provider=event.provider,
+        tried_at=event.tried_at,
+        outcome="open",
     )
     await tx.schedule(SEND, fact.stream, event.ask_at)
 
@@ -102,11 +102,8 @@ async def _given_up(tx: Tx, fact: Fact[SendingGivenUp]) -> None:
     event = fact.event
     await _moved(tx, fact, "given_up", code=event.reason)
     if event.reason == "number_refused":  # tells of the number, nothing of the provider
-        await tx.connection.execute(
-            "update attempts set outcome = 'number_refused' where message = $1 and attempt = "
-            "(select attempts from messages where id = $1)",
-            fact.subject,
-        )
+        last = await tx.value("messages", "attempts", id=fact.subject)
+        await tx.change("attempts", {"message": fact.subject, "attempt": last}, outcome="number_refused")
     await tx.unschedule(SEND, fact.stream)
 
 
@@ -125,45 +122,34 @@ async def _undelivered(tx: Tx, fact: Fact[MessageUndelivered]) -> None:
 
 
 async def _resent(tx: Tx, fact: Fact[ResendRequested]) -> None:
-    await _moved(tx, fact, "waiting")
-    await tx.connection.execute("update messages set resends = $2 where id = $1", fact.subject, fact.event.resend)
+    await _moved(tx, fact, "waiting", resends=fact.event.resend)
     await tx.unschedule(RECEIPT, fact.stream)
     await tx.schedule(SEND, fact.stream, fact.event.due_at)
 
 
 async def _read(tx: Tx, fact: Fact[MessageRead]) -> None:
-    await tx.connection.execute(
-        "update messages set read_at = $2, version = $3 where id = $1", fact.subject, fact.meta.at, fact.version
-    )
+    await tx.change("messages", {"id": fact.subject}, read_at=fact.meta.at, version=fact.version)
 
 
-async def _moved(tx: Tx, fact: Fact[Any], state: str, *, provider: str | None = None, code: str = "") -> None:
-    await tx.connection.execute(
-        "update messages set "
-        "sms_state = $2, provider = coalesce($3, provider), code = $4, changed_at = $5, version = $6 "
-        "where id = $1",
-        fact.subject,
-        state,
-        provider,
-        code,
-        fact.meta.at,
-        fact.version,
+async def _moved(tx: Tx, fact: Fact[Any], state: str, *, code: str = "", **changed: Any) -> None:
+    """The row follows its stream; `changed` are further columns."""
+    await tx.change(
+        "messages",
+        {"id": fact.subject},
+        sms_state=state,
+        code=code,
+        changed_at=fact.meta.at,
+        version=fact.version,
+        **changed,
     )
 
 
 async def _ended(
     tx: Tx, fact: Fact[Any], attempt: int, outcome: str, *, code: str = "", took_ms: int | None = None
 ) -> None:
-    await tx.connection.execute(
-        "update attempts set outcome = $3, code = $4, took_ms = coalesce($5, took_ms), ended_at = $6"
-        " where message = $1 and attempt = $2",
-        fact.subject,
-        attempt,
-        outcome,
-        code,
-        took_ms,
-        fact.meta.at,
-    )
+    measured = {} if took_ms is None else {"took_ms": took_ms}
+    which = {"message": fact.subject, "attempt": attempt}
+    await tx.change("attempts", which, outcome=outcome, code=code, ended_at=fact.meta.at, **measured)
 
 
 MESSAGES = View(
@@ -187,11 +173,9 @@ MESSAGES = View(
 
 
 async def _reviewers(tx: Tx, fact: Fact[CaseReviewersLearned]) -> None:
-    await tx.connection.execute("delete from case_reviewers where case_id = $1", fact.event.case)
-    await tx.connection.executemany(
-        "insert into case_reviewers (case_id, organisation, version) values ($1, $2, $3)",
-        [(fact.event.case, organisation, fact.version) for organisation in fact.event.organisations],
-    )
+    await tx.remove("case_reviewers", case_id=fact.event.case)
+    for organisation in fact.event.organisations:
+        await tx.insert("case_reviewers", case_id=fact.event.case, organisation=organisation, version=fact.version)
 
 
 REVIEWERS = View("reviewers of cases", ("case_reviewers",), {CaseReviewersLearned: _reviewers})

@@ -10,8 +10,8 @@ from typing import Literal
 
 import asyncpg
 
-from shared.runtime.event_store import Connection
 from shared.runtime.records import COLUMNS, GENESIS, Record, chained
+from shared.runtime.rows import Connection
 
 Kind = Literal[
     "content_changed",

@@ -15,8 +15,9 @@ import msgspec
 
 from shared.kernel.decider import Decider
 from shared.kernel.messages import Command, Fact, Meta, Receipt, stream_name
-from shared.runtime.event_store import Conflict, Connection, Loaded, Projector, Recorded, Tx, Work
+from shared.runtime.event_store import Conflict, Loaded, Projector, Recorded, Work
 from shared.runtime.records import COLUMNS, GENESIS, Record, event_of
+from shared.runtime.rows import Connection, SqlTx, Tx
 from shared.runtime.service import Service
 
 _LOAD_ALL = (
@@ -39,7 +40,7 @@ class Batch:
         self.records: list[Record] = []
         self.facts: list[Fact[Any]] = []
         self.noted = _Noted(self.facts)
-        self.closed = Tx(cast(Connection, _NoConnection()), service.keyring)
+        self.closed = SqlTx(cast(Connection, _NoConnection()), service.keyring)
         self._service = service
         self._connection = connection
         self._direct = False
@@ -97,7 +98,7 @@ class Batch:
         """
         if self.commands:
             await self._append()
-        await self._service.projector.project(Tx(self._connection, self._service.keyring), self.facts)
+        await self._service.projector.project(SqlTx(self._connection, self._service.keyring), self.facts)
 
     async def _append(self) -> None:
         heads = [(name, known, self.loaded[name].version, self.loaded[name].hash) for name, known in self.heads.items()]

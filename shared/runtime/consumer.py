@@ -22,12 +22,13 @@ from shared.kernel.errors import NotYet, Refused
 from shared.kernel.messages import Command, Fact, Meta, Receipt, command_id
 from shared.runtime.batch import Batch
 from shared.runtime.ending import raise_if_cancelled
-from shared.runtime.event_store import OUTAGE, Connection, Recorded
+from shared.runtime.event_store import OUTAGE, Recorded
 from shared.runtime.feed import Envelope, Feed
 from shared.runtime.inbox import Inbox, Key, Place, Settled
 from shared.runtime.parking import EARLY, MISSING, NOT_YET, let_go, park
 from shared.runtime.points import reached
 from shared.runtime.records import fact_of
+from shared.runtime.rows import Connection
 from shared.runtime.service import AGAIN, Reaction, Service
 from shared.runtime.telemetry import current_traceparent, span_from
 

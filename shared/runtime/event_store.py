@@ -1,11 +1,10 @@
 """The event store: load a stream, append to it, and the transaction in which both happen.
 
-`Work` is what a handler gets; `Tx` is the part of it that projections may use. Law 3 of the house: one write path.
+`Work` is what a handler gets; its `tx` is what projections use (`rows.py`). Law 3 of the house: one write path.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid5
 
@@ -14,14 +13,13 @@ import msgspec
 
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refused
-from shared.kernel.messages import ERASED, Command, Event, Fact, Meta, Receipt, stream_name
+from shared.kernel.messages import Command, Event, Fact, Meta, Receipt, stream_name
 from shared.runtime.keyring import Keyring
 from shared.runtime.records import GENESIS, SELECT, Record, event_of, fact_of, record_all
+from shared.runtime.rows import Connection, SqlTx, Tx
 
 if TYPE_CHECKING:
     from shared.runtime.access import Caller
-
-Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
 C = TypeVar("C", bound=Command)
 S = TypeVar("S")
@@ -58,7 +56,7 @@ PostgreSQL calls it an internal error when a file cannot grow for a reason it ha
 asyncpg is in an inner state that it did not expect when a connection breaks off between two statements."""
 
 
-Project = Callable[["Tx", Fact[Any]], Awaitable[None]]
+Project = Callable[[Tx, Fact[Any]], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -88,57 +86,10 @@ class Projector:
     def tables(self) -> tuple[str, ...]:
         return (*(table for view in self.views for table in view.tables), *KEPT_BY_THE_RUNTIME)
 
-    async def project(self, tx: "Tx", facts: Iterable[Fact[Any]]) -> None:
+    async def project(self, tx: Tx, facts: Iterable[Fact[Any]]) -> None:
         for fact in facts:
             for project in self._by_type.get(type(fact.event), ()):
                 await project(tx, fact)
-
-
-class Tx:
-    """One open transaction; `connection` looks first in the service's own schema."""
-
-    def __init__(self, connection: Connection, keyring: Keyring) -> None:
-        self.connection = connection
-        self._keyring = keyring
-
-    def hashed(self, kind: str, value: str) -> bytes:
-        return self._keyring.hashed(kind, value)
-
-    async def claim(self, kind: str, value: str, stream: str) -> None:
-        """Hold `value` for `stream`, or refuse with `claim.taken`. An erased value claims nothing."""
-        if value == ERASED:
-            return
-        key = self.hashed(kind, value)
-        await self.connection.execute(
-            "insert into claims (kind, key, stream) values ($1, $2, $3) on conflict do nothing", kind, key, stream
-        )
-        holder = await self.connection.fetchval("select stream from claims where kind = $1 and key = $2", kind, key)
-        if holder != stream:
-            raise Refused("claim.taken", kind=kind)
-
-    async def release(self, kind: str, value: str, stream: str) -> None:
-        await self.connection.execute(
-            "delete from claims where kind = $1 and key = $2 and stream = $3", kind, self.hashed(kind, value), stream
-        )
-
-    async def release_all(self, stream: str) -> None:
-        await self.connection.execute("delete from claims where stream = $1", stream)
-
-    async def schedule(self, kind: str, stream: str, due_at: datetime, key: str = "") -> None:
-        """A timer: `kind` is the name of its handler; the same (kind, stream, key) again moves it."""
-        await self.connection.execute(
-            "insert into timers (kind, stream, key, due_at) values ($1, $2, $3, $4) "
-            "on conflict (kind, stream, key) do update set due_at = excluded.due_at, leased_until = '-infinity'",
-            kind,
-            stream,
-            key,
-            due_at,
-        )
-
-    async def unschedule(self, kind: str, stream: str, key: str = "") -> None:
-        await self.connection.execute(
-            "delete from timers where kind = $1 and stream = $2 and key = $3", kind, stream, key
-        )
 
 
 @dataclass(frozen=True)
@@ -155,7 +106,7 @@ class Work:
 
     def __init__(
         self,
-        tx: Tx,
+        tx: SqlTx,
         source: str,
         keyring: Keyring,
         projector: Projector,

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, Self
 
-from shared.runtime.event_store import Connection
 from shared.runtime.feed import Envelope
 from shared.runtime.parking import pass_over
+from shared.runtime.rows import Connection
 
 Key = tuple[str, str]
 """(source, stream)"""

@@ -15,8 +15,9 @@ from shared import events
 from shared.kernel.decider import Decider
 from shared.kernel.messages import Command, Receipt
 from shared.kernel.parking import ResolveParked, Waiting
-from shared.runtime.event_store import Connection, Work
+from shared.runtime.event_store import Work
 from shared.runtime.feed import Envelope
+from shared.runtime.rows import Connection
 
 NOT_YET = (timedelta(seconds=1), timedelta(seconds=60))
 """First and longest pause before a reaction that was too early is tried again."""

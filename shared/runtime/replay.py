@@ -1,7 +1,7 @@
 """Replay: build a service's read models again from its events, beside the live ones. `ops/replay.py` calls it.
 
-`compare` says what differs and changes nothing; `replace` puts the rebuilt rows in the place of the live ones. Both
-build in temporary tables of the same names, which PostgreSQL looks in first, so the projections run as they are.
+`compare` says what differs and changes nothing; `replace` puts the rebuilt rows in the place of the live ones. The
+projections run as they are, on tables in memory (`rows.py`), which are then copied into temporary ones.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -13,9 +13,10 @@ import msgspec
 
 from shared.kernel.errors import Refused
 from shared.kernel.messages import Fact
-from shared.runtime.event_store import OUTAGE, Connection, Projector, Tx
+from shared.runtime.event_store import OUTAGE, Projector
 from shared.runtime.keyring import KeyMissing, Keyring, Unreadable
 from shared.runtime.records import COLUMNS, SELECT, Record, Undecodable, UnknownType, fact_of
+from shared.runtime.rows import Clash, Connection, MemoryTx
 from shared.runtime.service import ServiceDefinition
 
 NOT_COMPARED: Mapping[str, tuple[str, ...]] = {"timers": ("leased_until",)}
@@ -102,18 +103,33 @@ def _tables(definition: ServiceDefinition) -> Sequence[str]:
 
 
 async def _build_aside(connection: Connection, definition: ServiceDefinition, keyring: Keyring) -> int:
-    """Fill temporary tables from all events; how many there were."""
+    """Fill temporary tables from all events; how many there were. In memory first: what is kept there is the read
+    models, not the events."""
+    keys, defaults = {}, {}
     for table in _tables(definition):
-        await connection.execute(
-            f'create temporary table "{table}" (like "{definition.name}"."{table}" including all) on commit drop'
-        )
-    # statements prepared on this connection before now mean the live tables
-    await connection.execute("discard plans")
-    projector, tx, events = Projector(definition.views), Tx(connection, keyring), 0
+        columns = await _columns(connection, definition.name, table)
+        keys[table] = tuple(column["name"] for column in columns if column["primary"])
+        stored = [column for column in columns if not column["computed"]]
+        of_default = ", ".join(f'{column["default"]} as "{column["name"]}"' for column in stored)
+        row = await connection.fetchrow(f"select {of_default}")
+        assert row is not None  # it asks for one row of values
+        defaults[table] = dict(row)
+    projector, tx, events = Projector(definition.views), MemoryTx(keyring, keys, defaults), 0
     async for facts in _history(connection, definition.name, keyring):
         for fact in facts:
             await _project(projector, tx, fact)
         events += len(facts)
+    for name in _tables(definition):
+        await connection.execute(
+            f'create temporary table "{name}" (like "{definition.name}"."{name}" including all) on commit drop'
+        )
+        rows = (tuple(row.values()) for row in tx.tables[name])
+        try:
+            await connection.copy_records_to_table(
+                name, schema_name="pg_temp", columns=list(defaults[name]), records=rows
+            )
+        except asyncpg.PostgresError as error:
+            raise Stopped(f"The rows of {name} do not go together: {error}.") from error
     return events
 
 
@@ -140,10 +156,10 @@ async def _history(connection: Connection, service: str, keyring: Keyring) -> As
         yield facts
 
 
-async def _project(projector: Projector, tx: Tx, fact: Fact[Any]) -> None:
+async def _project(projector: Projector, tx: MemoryTx, fact: Fact[Any]) -> None:
     try:
         await projector.project(tx, [fact])
-    except (Refused, asyncpg.PostgresError) as error:
+    except (Refused, Clash) as error:
         raise Stopped(f"{_place(fact)}, {fact.event.name}, cannot be projected: {error}.") from error
 
 
@@ -176,11 +192,16 @@ async def _compared(connection: Connection, schema: str, table: str) -> Table:
 
 
 async def _columns(connection: Connection, schema: str, table: str) -> list[asyncpg.Record]:
-    """The columns: name, whether it is part of the key, whether the database computes it."""
+    """The columns: name, whether it is part of the key (without one all are), whether the database computes it, and
+    what it holds when nothing is said."""
     return await connection.fetch(
         """
-        select a.attname as name, coalesce(a.attnum = any(i.indkey), true) as in_key, a.attgenerated <> '' as computed
+        select
+            a.attname as name, coalesce(a.attnum = any(i.indkey), true) as in_key,
+            coalesce(a.attnum = any(i.indkey), false) as primary, a.attgenerated <> '' as computed,
+            coalesce(pg_get_expr(d.adbin, d.adrelid), 'null') as default
         from pg_attribute as a left join pg_index as i on i.indrelid = a.attrelid and i.indisprimary
+        left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
         where a.attrelid = format('%I.%I', $1::text, $2::text)::regclass and a.attnum > 0 and not a.attisdropped
         order by a.attnum
         """,

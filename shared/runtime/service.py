@@ -24,21 +24,11 @@ from shared.kernel.time import Clock
 from shared.runtime import feed as log_feed
 from shared.runtime.blobs import Blobs
 from shared.runtime.bus import Publisher
-from shared.runtime.event_store import (
-    Conflict,
-    Connection,
-    Projector,
-    Recorded,
-    Tx,
-    View,
-    Work,
-    decoded,
-    receipt_of,
-    records_of,
-)
+from shared.runtime.event_store import Conflict, Projector, Recorded, View, Work, decoded, receipt_of, records_of
 from shared.runtime.keyring import Keyring
 from shared.runtime.points import reached
 from shared.runtime.records import SELECT, Record
+from shared.runtime.rows import Connection, SqlTx
 from shared.runtime.sequencer import Sequencer
 from shared.runtime.settings import Settings
 from shared.runtime.telemetry import Metrics
@@ -177,7 +167,7 @@ class Service:
         self, connection: Connection, command: Command, meta: Meta, digest: bytes, caller: "Caller | None" = None
     ) -> Receipt:
         """The command's handler in a transaction that is open already (the consumer's batch has one)."""
-        work = Work(Tx(connection, self.keyring), self.name, self.keyring, self.projector, meta, digest, caller)
+        work = Work(SqlTx(connection, self.keyring), self.name, self.keyring, self.projector, meta, digest, caller)
         await self.definition.handlers[type(command)](work, command)
         if work.receipt is None:
             raise TypeError(f"the handler of {type(command).__name__} executed nothing")

@@ -16,9 +16,9 @@ from uuid import UUID
 from shared.kernel.decider import Decider
 from shared.kernel.messages import Event, Fact, personal_fields, stream_name
 from shared.runtime.audit import stores_in
-from shared.runtime.event_store import Connection
 from shared.runtime.keyring import Keyring
 from shared.runtime.records import COLUMNS, Ciphers, Record, fact_of
+from shared.runtime.rows import Connection
 
 Deciders = Mapping[tuple[str, str], Decider[Any, Any, Any, Any]]
 """(service, kind of stream) -> its decider."""

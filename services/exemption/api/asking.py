@@ -19,7 +19,7 @@ from shared.kernel.errors import Refused
 from shared.kernel.messages import Fact, Meta, Receipt, stream_name
 from shared.runtime import telemetry
 from shared.runtime.access import Caller
-from shared.runtime.event_store import Connection
+from shared.runtime.rows import Connection
 from shared.runtime.service import Service
 
 ID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"

@@ -22,7 +22,7 @@ from services.exemption.views.organisations import find_named
 from services.exemption.views.uploads import find_uploads
 from shared.kernel.messages import Fact, stream_name
 from shared.runtime.access import CandidateDep, CommandMeta, IfMatch, PersonDep, ServiceDep
-from shared.runtime.event_store import Connection
+from shared.runtime.rows import Connection
 from shared.runtime.service import Service
 
 router = APIRouter()

@@ -25,7 +25,7 @@ from services.exemption.handlers import organisation_names
 from services.exemption.views.batches import BatchRow, find_batches
 from shared.kernel.messages import stream_name
 from shared.runtime.access import CommandMeta, IfMatch, ServiceDep, StaffDep
-from shared.runtime.event_store import Connection
+from shared.runtime.rows import Connection
 from shared.runtime.service import Service
 from shared.schemes.procedure import Window
 

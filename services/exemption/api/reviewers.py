@@ -30,7 +30,7 @@ from shared.kernel.errors import Refused
 from shared.kernel.messages import Fact, stream_name
 from shared.kernel.time import microseconds, spoken
 from shared.runtime.access import CommandMeta, IfMatch, ServiceDep, StaffDep
-from shared.runtime.event_store import Connection
+from shared.runtime.rows import Connection
 from shared.runtime.service import Service
 
 router = APIRouter()

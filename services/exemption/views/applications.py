@@ -25,36 +25,30 @@ from shared.events.exemption import (
     StagePassed,
 )
 from shared.kernel.messages import ERASED, Fact
-from shared.runtime.event_store import Connection, Tx, View
+from shared.runtime.event_store import View
+from shared.runtime.rows import Connection, Tx
 from shared.schemes.forms import certificate_key
 
 
 async def _started(tx: Tx, fact: Fact[ApplicationStarted]) -> None:
     event = fact.event
-    await tx.connection.execute(
-        "insert into applications (id, person, scheme, cycle, state, title, started_at, changed_at, version) "
-        "values ($1, $2, $3, $4, 'draft', $5, $6, $6, $7)",
-        fact.subject,
-        event.candidate,
-        event.scheme,
-        event.cycle,
-        event.title,
-        fact.meta.at,
-        fact.version,
+    await tx.insert(
+        "applications",
+        id=fact.subject,
+        person=event.candidate,
+        scheme=event.scheme,
+        cycle=event.cycle,
+        state="draft",
+        title=event.title,
+        started_at=fact.meta.at,
+        changed_at=fact.meta.at,
+        version=fact.version,
     )
 
 
 async def _moved(tx: Tx, fact: Fact[Any], **changed: Any) -> None:
     """The row follows its stream; `changed` are columns."""
-    names = ["changed_at", "version", *changed]
-    assignments = ", ".join(f"{name} = ${place}" for place, name in enumerate(names, 2))
-    await tx.connection.execute(
-        f"update applications set {assignments} where id = $1 and version < $3",  # noqa: S608 - names of ours
-        fact.subject,
-        fact.meta.at,
-        fact.version,
-        *changed.values(),
-    )
+    await tx.change("applications", {"id": fact.subject}, changed_at=fact.meta.at, version=fact.version, **changed)
 
 
 async def _saved(tx: Tx, fact: Fact[DraftSaved]) -> None:
@@ -78,42 +72,36 @@ async def _submitted(tx: Tx, fact: Fact[ApplicationSubmitted]) -> None:
         form_version=fact.version,
     )
     if event.certificate_number != ERASED:
-        await tx.connection.execute(
-            "insert into certificate_numbers (application, person, hash, version) values ($1, $2, $3, $4) "
-            "on conflict (application) do update set hash = excluded.hash, version = excluded.version",
-            fact.subject,
-            fact.meta.person,
-            tx.hashed("certificate", certificate_key(event.certificate_number)),
-            fact.version,
+        await tx.put(
+            "certificate_numbers",
+            ("application",),
+            application=fact.subject,
+            person=fact.meta.person,
+            hash=tx.hashed("certificate", certificate_key(event.certificate_number)),
+            version=fact.version,
         )
 
 
 async def _opened(tx: Tx, fact: Fact[StageOpened]) -> None:
     event = fact.event
     await _moved(tx, fact)
-    await tx.connection.execute(
-        "insert into desks (application, submission, stage, role, organisation, opened_at, due_at, version) "
-        "select id, submissions, $2, $3, $4, $5, $6, $7 from applications where id = $1",
-        fact.subject,
-        event.stage,
-        event.role,
-        event.organisation,
-        fact.meta.at,
-        event.due_at,
-        fact.version,
+    await tx.insert(
+        "desks",
+        application=fact.subject,
+        person=fact.meta.person,
+        opened_in=fact.version,
+        stage=event.stage,
+        role=event.role,
+        organisation=event.organisation,
+        opened_at=fact.meta.at,
+        due_at=event.due_at,
+        version=fact.version,
     )
 
 
 async def _decided(tx: Tx, fact: Fact[Any], stage: str, outcome: str) -> None:
-    await tx.connection.execute(
-        "update desks set outcome = $3, decided_at = $4, version = $5 "
-        "where application = $1 and stage = $2 and outcome = 'open'",
-        fact.subject,
-        stage,
-        outcome,
-        fact.meta.at,
-        fact.version,
-    )
+    waiting = {"application": fact.subject, "stage": stage, "outcome": "open"}
+    await tx.change("desks", waiting, outcome=outcome, decided_at=fact.meta.at, version=fact.version)
 
 
 async def _passed(tx: Tx, fact: Fact[StagePassed]) -> None:
@@ -140,13 +128,8 @@ async def _noted(tx: Tx, fact: Fact[Any]) -> None:
 
 async def _forgotten(tx: Tx, fact: Fact[PersonForgotten]) -> None:
     """An erased person is found by nothing, and waits on no desk: there is nothing left to decide about."""
-    await tx.connection.execute("delete from certificate_numbers where person = $1", fact.subject)
-    await tx.connection.execute(
-        "update desks set outcome = 'erased', decided_at = $2 "
-        "where outcome = 'open' and application in (select id from applications where person = $1)",
-        fact.subject,
-        fact.meta.at,
-    )
+    await tx.remove("certificate_numbers", person=fact.subject)
+    await tx.change("desks", {"person": fact.subject, "outcome": "open"}, outcome="erased", decided_at=fact.meta.at)
 
 
 APPLICATIONS = View(

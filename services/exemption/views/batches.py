@@ -7,35 +7,35 @@ from datetime import datetime
 from services.exemption.views.roles import apart, held_at
 from shared.events.exemption import BatchAcknowledged, BatchHandedOff
 from shared.kernel.messages import Fact
-from shared.runtime.event_store import Connection, Tx, View
+from shared.runtime.event_store import View
+from shared.runtime.rows import Connection, Tx
 
 
 async def _handed_off(tx: Tx, fact: Fact[BatchHandedOff]) -> None:
     event = fact.event
-    await tx.connection.execute(
-        "insert into batches (id, scheme, cycle, organisation, sender_role, receiver, receiver_role, applications, "
-        "digest, handed_off_at, version) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        fact.subject,
-        event.scheme,
-        event.cycle,
-        event.organisation,
-        event.sender_role,
-        event.receiver,
-        event.receiver_role,
-        list(event.applications),
-        event.digest,
-        fact.meta.at,
-        fact.version,
+    await tx.insert(
+        "batches",
+        id=fact.subject,
+        scheme=event.scheme,
+        cycle=event.cycle,
+        organisation=event.organisation,
+        sender_role=event.sender_role,
+        receiver=event.receiver,
+        receiver_role=event.receiver_role,
+        applications=list(event.applications),
+        digest=event.digest,
+        handed_off_at=fact.meta.at,
+        version=fact.version,
     )
 
 
 async def _acknowledged(tx: Tx, fact: Fact[BatchAcknowledged]) -> None:
-    await tx.connection.execute(
-        "update batches set reference = $2, acknowledged_at = $3, version = $4 where id = $1 and version < $4",
-        fact.subject,
-        fact.event.reference,
-        fact.meta.at,
-        fact.version,
+    await tx.change(
+        "batches",
+        {"id": fact.subject},
+        reference=fact.event.reference,
+        acknowledged_at=fact.meta.at,
+        version=fact.version,
     )
 
 

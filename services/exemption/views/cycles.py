@@ -7,58 +7,53 @@ from datetime import datetime, time
 
 from shared.events.exemption import CycleClosed, CycleOpened, WindowExtended, WindowSet
 from shared.kernel.messages import Fact
-from shared.runtime.event_store import Connection, Tx, View
+from shared.runtime.event_store import View
+from shared.runtime.rows import Connection, Tx
 from shared.schemes.procedure import Window
 
 
 async def _opened(tx: Tx, fact: Fact[CycleOpened]) -> None:
     event = fact.event
-    await tx.connection.execute(
-        "insert into cycles (id, scheme, organisation, title, opened_at, version) values ($1, $2, $3, $4, $5, $6)",
-        fact.subject,
-        event.scheme,
-        event.organisation,
-        event.title,
-        fact.meta.at,
-        fact.version,
+    await tx.insert(
+        "cycles",
+        id=fact.subject,
+        scheme=event.scheme,
+        organisation=event.organisation,
+        title=event.title,
+        opened_at=fact.meta.at,
+        version=fact.version,
     )
 
 
 async def _window_set(tx: Tx, fact: Fact[WindowSet]) -> None:
     event = fact.event
-    await tx.connection.execute(
-        "insert into cycle_windows (cycle, purpose, from_day, to_day, hours, excluded, close_inclusive, version) "
-        "values ($1, $2, $3, $4, $5, $6, $7, $8)",
-        fact.subject,
-        event.purpose,
-        event.from_day,
-        event.to_day,
-        json.dumps([[start.isoformat(), end.isoformat()] for start, end in event.daily]),
-        list(event.excluded),
-        event.close_inclusive,
-        fact.version,
+    await tx.insert(
+        "cycle_windows",
+        cycle=fact.subject,
+        purpose=event.purpose,
+        from_day=event.from_day,
+        to_day=event.to_day,
+        hours=json.dumps([[start.isoformat(), end.isoformat()] for start, end in event.daily]),
+        excluded=list(event.excluded),
+        close_inclusive=event.close_inclusive,
+        version=fact.version,
     )
     await _follow(tx, fact.subject, fact.version)
 
 
 async def _extended(tx: Tx, fact: Fact[WindowExtended]) -> None:
-    await tx.connection.execute(
-        "update cycle_windows set to_day = $3, version = $4 where cycle = $1 and purpose = $2 and version < $4",
-        fact.subject,
-        fact.event.purpose,
-        fact.event.to_day,
-        fact.version,
-    )
+    which = {"cycle": fact.subject, "purpose": fact.event.purpose}
+    await tx.change("cycle_windows", which, to_day=fact.event.to_day, version=fact.version)
     await _follow(tx, fact.subject, fact.version)
 
 
 async def _closed(tx: Tx, fact: Fact[CycleClosed]) -> None:
-    await tx.connection.execute("update cycles set closed = true where id = $1", fact.subject)
+    await tx.change("cycles", {"id": fact.subject}, closed=True)
     await _follow(tx, fact.subject, fact.version)
 
 
 async def _follow(tx: Tx, cycle: str, version: int) -> None:
-    await tx.connection.execute("update cycles set version = $2 where id = $1 and version < $2", cycle, version)
+    await tx.change("cycles", {"id": cycle}, version=version)
 
 
 CYCLES = View(

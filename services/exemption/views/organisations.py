@@ -5,23 +5,22 @@ import asyncpg
 from services.exemption.domain.followed import Organisation
 from shared.events.exemption import OrganisationFollowed
 from shared.kernel.messages import Fact
-from shared.runtime.event_store import Connection, Tx, View
+from shared.runtime.event_store import View
+from shared.runtime.rows import Connection, Tx
 
 
 async def _followed(tx: Tx, fact: Fact[OrganisationFollowed]) -> None:
     event = fact.event
-    await tx.connection.execute(
-        "insert into organisations (id, title, level, parent, phones, closed, version) "
-        "values ($1, $2, $3, $4, $5, $6, $7) on conflict (id) do update set title = excluded.title, "
-        "level = excluded.level, parent = excluded.parent, phones = excluded.phones, closed = excluded.closed, "
-        "version = excluded.version where organisations.version < excluded.version",
-        fact.subject,
-        event.title,
-        event.level,
-        event.parent,
-        list(event.phones),
-        event.closed,
-        fact.version,
+    await tx.put(
+        "organisations",
+        ("id",),
+        id=fact.subject,
+        title=event.title,
+        level=event.level,
+        parent=event.parent,
+        phones=list(event.phones),
+        closed=event.closed,
+        version=fact.version,
     )
 
 

@@ -7,34 +7,29 @@ from datetime import datetime
 from services.exemption.domain.rules import today
 from shared.events.exemption import PhotographAccepted, PhotographRefused
 from shared.kernel.messages import Fact
-from shared.runtime.event_store import Connection, Tx, View
+from shared.runtime.event_store import View
+from shared.runtime.rows import Connection, Tx
 
 
 async def _received(tx: Tx, fact: Fact[PhotographAccepted] | Fact[PhotographRefused]) -> None:
-    await tx.connection.execute(
-        "insert into photograph_days (person, slot, day, received) values ($1, $2, $3, 1) "
-        "on conflict (person, slot, day) do update set received = photograph_days.received + 1",
-        fact.event.owner,
-        fact.event.slot,
-        today(fact.meta.at),
-    )
+    day = {"person": fact.event.owner, "slot": fact.event.slot, "day": today(fact.meta.at)}
+    await tx.add("photograph_days", day, received=1)
 
 
 async def _accepted(tx: Tx, fact: Fact[PhotographAccepted]) -> None:
     event = fact.event
     await _received(tx, fact)
-    await tx.connection.execute(
-        "insert into uploads (id, application, owner, slot, picture, picture_digest, original, original_type, version) "
-        "values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        fact.subject,
-        event.application,
-        event.owner,
-        event.slot,
-        event.picture,
-        event.picture_digest,
-        event.original,
-        event.original_type,
-        fact.version,
+    await tx.insert(
+        "uploads",
+        id=fact.subject,
+        application=event.application,
+        owner=event.owner,
+        slot=event.slot,
+        picture=event.picture,
+        picture_digest=event.picture_digest,
+        original=event.original,
+        original_type=event.original_type,
+        version=fact.version,
     )
 
 

@@ -12,8 +12,9 @@ from shared.kernel.errors import Refused
 from shared.kernel.messages import Command, Meta, Receipt
 from shared.kernel.time import utc_now
 from shared.runtime.batch import Batch
-from shared.runtime.event_store import Conflict, Connection, Recorded, Work, records_of
+from shared.runtime.event_store import Conflict, Recorded, Work, records_of
 from shared.runtime.records import GENESIS, chained
+from shared.runtime.rows import Connection
 from shared.runtime.service import Service
 from tests.shared.runtime.toy import DEFINITION, TOY, Note, NoteMobile
 

@@ -12,9 +12,10 @@ from shared.events.identity import MobileReplaced
 from shared.kernel.messages import Event, Fact, Meta
 from shared.kernel.time import utc_now
 from shared.runtime.database import with_database
-from shared.runtime.event_store import Connection, Tx, View
+from shared.runtime.event_store import View
 from shared.runtime.keyring import Keyring
 from shared.runtime.replay import Comparison, Stopped, Table, compare, replace
+from shared.runtime.rows import Connection, Tx
 from shared.runtime.service import Service
 from shared.testing.stores import KEK, pool_of, prepared
 from tests.conftest import Databases

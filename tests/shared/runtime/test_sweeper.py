@@ -10,7 +10,7 @@ import pytest
 
 from shared.kernel.errors import Refused
 from shared.runtime.blobs import Blobs
-from shared.runtime.event_store import Connection
+from shared.runtime.rows import Connection
 from shared.runtime.service import Service
 from shared.runtime.sweeper import Sweeper
 from shared.testing.stores import KEK

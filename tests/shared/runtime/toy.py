@@ -15,9 +15,10 @@ from shared.events.identity import MobileReplaced, RegistrationStarted, SmsCodeM
 from shared.kernel.decider import Decider
 from shared.kernel.errors import NotYet, Refused
 from shared.kernel.messages import Command, Event, Fact, Receipt
-from shared.runtime.event_store import Tx, View, Work
+from shared.runtime.event_store import View, Work
 from shared.runtime.keyring import Erased
 from shared.runtime.parking import resolving
+from shared.runtime.rows import Tx
 from shared.runtime.service import Reaction, ServiceDefinition
 
 ToyEvent = SmsCodeMistyped | MobileReplaced | RegistrationStarted
@@ -69,11 +70,7 @@ async def note_mobile(work: Work, command: NoteMobile) -> Receipt:
 
 
 async def project_note(tx: Tx, fact: Fact[Event]) -> None:
-    await tx.connection.execute(
-        "insert into toys values ($1, $2) on conflict (thing) do update set notes = excluded.notes",
-        fact.subject,
-        fact.version,
-    )
+    await tx.put("toys", ("thing",), thing=fact.subject, notes=fact.version)
 
 
 async def project_mobile(tx: Tx, fact: Fact[MobileReplaced]) -> None:

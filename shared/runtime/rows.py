@@ -1,0 +1,285 @@
+"""What projections do to the rows of their tables: carried out by SQL as it happens, or in memory in a rebuild.
+
+A projection speaks to a `Tx` and to nothing else, so that a rebuild of a million events asks the database twice for
+each table and not once for each event.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import asyncpg
+
+from shared.kernel.errors import Refused
+from shared.kernel.messages import ERASED
+from shared.runtime.keyring import Keyring
+
+Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+Columns = tuple[str, ...]
+
+NEVER = datetime.min  # noqa: DTZ901 - asyncpg's word for -infinity
+VERSION = "version"
+"""A row that remembers the version it reflects never goes back to an earlier one."""
+
+
+class Tx(ABC):
+    """What a projection may do. Names of tables and columns are the projections' own, never what somebody sent."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+
+    def hashed(self, kind: str, value: str) -> bytes:
+        return self._keyring.hashed(kind, value)
+
+    @abstractmethod
+    async def insert(self, table: str, /, **columns: Any) -> None:
+        """A new row; what is not named gets the column's default."""
+
+    @abstractmethod
+    async def put(self, table: str, key: Columns, /, **columns: Any) -> None:
+        """The row whose columns `key` are as given: a new one, or what it says of the other columns is replaced."""
+
+    @abstractmethod
+    async def add(self, table: str, key: Mapping[str, Any], /, **amounts: int) -> None:
+        """Count on in the row of `key`, which may be new."""
+
+    @abstractmethod
+    async def change(self, table: str, where: Mapping[str, Any], /, **columns: Any) -> None:
+        """All rows in which the columns are as in `where` (None: null) and that reflect an earlier version."""
+
+    @abstractmethod
+    async def remove(self, table: str, /, **where: Any) -> None:
+        """All rows in which the columns are as given."""
+
+    @abstractmethod
+    async def value(self, table: str, column: str, /, **where: Any) -> Any:
+        """One column of the only such row; None when there is none."""
+
+    @abstractmethod
+    async def _holder(self, kind: str, key: bytes, stream: str) -> str:
+        """Claim for `stream` unless it is claimed; by whom it is now."""
+
+    async def claim(self, kind: str, value: str, stream: str) -> None:
+        """Hold `value` for `stream`, or refuse with `claim.taken`. An erased value claims nothing."""
+        if value != ERASED and await self._holder(kind, self.hashed(kind, value), stream) != stream:
+            raise Refused("claim.taken", kind=kind)
+
+    async def release(self, kind: str, value: str, stream: str) -> None:
+        await self.remove("claims", kind=kind, key=self.hashed(kind, value), stream=stream)
+
+    async def release_all(self, stream: str) -> None:
+        await self.remove("claims", stream=stream)
+
+    async def schedule(self, kind: str, stream: str, due_at: datetime, key: str = "") -> None:
+        """A timer: `kind` is the name of its handler; the same (kind, stream, key) again moves it."""
+        identity = ("kind", "stream", "key")
+        await self.put("timers", identity, kind=kind, stream=stream, key=key, due_at=due_at, leased_until=NEVER)
+
+    async def unschedule(self, kind: str, stream: str, key: str = "") -> None:
+        await self.remove("timers", kind=kind, stream=stream, key=key)
+
+
+class SqlTx(Tx):
+    """One open transaction; `connection` looks first in the service's own schema."""
+
+    def __init__(self, connection: Connection, keyring: Keyring) -> None:
+        super().__init__(keyring)
+        self.connection = connection
+
+    async def insert(self, table: str, /, **columns: Any) -> None:
+        await self.connection.execute(_insert(table, tuple(columns)), *columns.values())
+
+    async def put(self, table: str, key: Columns, /, **columns: Any) -> None:
+        await self.connection.execute(_put(table, key, tuple(columns)), *columns.values())
+
+    async def add(self, table: str, key: Mapping[str, Any], /, **amounts: int) -> None:
+        await self.connection.execute(_add(table, tuple(key), tuple(amounts)), *key.values(), *amounts.values())
+
+    async def change(self, table: str, where: Mapping[str, Any], /, **columns: Any) -> None:
+        named = _named(where)
+        await self.connection.execute(
+            _change(table, tuple(columns), named, tuple(where)),
+            *columns.values(),
+            *(where[name] for name in named),
+        )
+
+    async def remove(self, table: str, /, **where: Any) -> None:
+        named = _named(where)
+        await self.connection.execute(_remove(table, named, tuple(where)), *(where[name] for name in named))
+
+    async def value(self, table: str, column: str, /, **where: Any) -> Any:
+        named = _named(where)
+        found = _value(table, column, named, tuple(where))
+        return await self.connection.fetchval(found, *(where[name] for name in named))
+
+    async def _holder(self, kind: str, key: bytes, stream: str) -> str:
+        holder: str = await self.connection.fetchval(
+            "insert into claims as c (kind, key, stream) values ($1, $2, $3) "
+            "on conflict (kind, key) do update set stream = c.stream returning stream",
+            kind,
+            key,
+            stream,
+        )
+        return holder
+
+
+def _named(where: Mapping[str, Any]) -> Columns:
+    """The columns that are compared with something; the others are null."""
+    return tuple(name for name, value in where.items() if value is not None)
+
+
+def _condition(named: Columns, asked: Columns, first: int = 1) -> str:
+    places = {name: f"= ${place}" for place, name in enumerate(named, first)}
+    return " and ".join(f"{name} {places.get(name, 'is null')}" for name in asked)
+
+
+@cache
+def _insert(table: str, columns: Columns) -> str:
+    places = ", ".join(f"${place}" for place in range(1, len(columns) + 1))
+    return f"insert into {table} as t ({', '.join(columns)}) values ({places})"  # noqa: S608 - names of ours
+
+
+@cache
+def _put(table: str, key: Columns, columns: Columns) -> str:
+    others = [name for name in columns if name not in key]
+    moved = ", ".join(f"{name} = excluded.{name}" for name in others)
+    newer = " where t.version < excluded.version" if VERSION in others else ""
+    done = f"do update set {moved}{newer}" if others else "do nothing"
+    return f"{_insert(table, columns)} on conflict ({', '.join(key)}) {done}"
+
+
+@cache
+def _add(table: str, key: Columns, amounts: Columns) -> str:
+    counted = ", ".join(f"{name} = t.{name} + excluded.{name}" for name in amounts)
+    return f"{_insert(table, key + amounts)} on conflict ({', '.join(key)}) do update set {counted}"
+
+
+@cache
+def _change(table: str, columns: Columns, named: Columns, asked: Columns) -> str:
+    moved = ", ".join(f"{name} = ${place}" for place, name in enumerate(columns, 1))
+    newer = f" and version < ${columns.index(VERSION) + 1}" if VERSION in columns else ""
+    condition = _condition(named, asked, len(columns) + 1)
+    return f"update {table} set {moved} where {condition}{newer}"  # noqa: S608 - names of ours
+
+
+@cache
+def _remove(table: str, named: Columns, asked: Columns) -> str:
+    return f"delete from {table} where {_condition(named, asked)}"  # noqa: S608 - names of ours
+
+
+@cache
+def _value(table: str, column: str, named: Columns, asked: Columns) -> str:
+    return f"select {column} from {table} where {_condition(named, asked)}"  # noqa: S608 - names of ours
+
+
+Row = dict[str, Any]
+
+
+class Clash(Exception):
+    """A second row with the key of another."""
+
+
+class Table:
+    """The rows of one table in memory, found by any columns."""
+
+    def __init__(self, key: Columns) -> None:
+        self._key = key
+        self._rows: dict[int, Row] = {}
+        self._next = 0
+        self._indexes: dict[Columns, dict[tuple[Any, ...], set[int]]] = {key: {}} if key else {}
+
+    def insert(self, row: Row) -> None:
+        if self._key and self._found(self._key, tuple(row[name] for name in self._key)):
+            raise Clash(", ".join(self._key))
+        self._rows[self._next] = row
+        for columns in self._indexes:
+            self._enter(columns, self._next, row)
+        self._next += 1
+
+    def rows(self, where: Mapping[str, Any]) -> list[tuple[int, Row]]:
+        columns = tuple(where)
+        if columns not in self._indexes:
+            self._indexes[columns] = {}
+            for number, row in self._rows.items():
+                self._enter(columns, number, row)
+        return [(number, self._rows[number]) for number in sorted(self._found(columns, tuple(where.values())))]
+
+    def change(self, number: int, changes: Row) -> None:
+        row = self._rows[number]
+        touched = [columns for columns in self._indexes if not changes.keys().isdisjoint(columns)]
+        for columns in touched:
+            self._leave(columns, number, row)
+        row.update(changes)
+        for columns in touched:
+            self._enter(columns, number, row)
+
+    def remove(self, number: int) -> None:
+        row = self._rows.pop(number)
+        for columns in self._indexes:
+            self._leave(columns, number, row)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._rows.values())
+
+    def _found(self, columns: Columns, values: tuple[Any, ...]) -> set[int]:
+        return self._indexes[columns].get(values, set())
+
+    def _enter(self, columns: Columns, number: int, row: Row) -> None:
+        self._indexes[columns].setdefault(tuple(row.get(name) for name in columns), set()).add(number)
+
+    def _leave(self, columns: Columns, number: int, row: Row) -> None:
+        values = tuple(row.get(name) for name in columns)
+        left = self._indexes[columns][values]
+        left.discard(number)
+        if not left:
+            del self._indexes[columns][values]
+
+
+class MemoryTx(Tx):
+    """All tables of a rebuild; `defaults` are all columns of each, with what they hold when nothing is said."""
+
+    def __init__(self, keyring: Keyring, keys: Mapping[str, Columns], defaults: Mapping[str, Row]) -> None:
+        super().__init__(keyring)
+        self.tables = {name: Table(key) for name, key in keys.items()}
+        self._defaults = defaults
+
+    async def insert(self, table: str, /, **columns: Any) -> None:
+        self.tables[table].insert({**self._defaults[table], **columns})
+
+    async def put(self, table: str, key: Columns, /, **columns: Any) -> None:
+        found = self.tables[table].rows({name: columns[name] for name in key})
+        if not found:
+            await self.insert(table, **columns)
+        elif _is_newer(found[0][1], columns):
+            self.tables[table].change(found[0][0], {name: value for name, value in columns.items() if name not in key})
+
+    async def add(self, table: str, key: Mapping[str, Any], /, **amounts: int) -> None:
+        found = self.tables[table].rows(key)
+        if not found:
+            await self.insert(table, **key, **amounts)
+        for number, row in found:
+            self.tables[table].change(number, {name: row[name] + amount for name, amount in amounts.items()})
+
+    async def change(self, table: str, where: Mapping[str, Any], /, **columns: Any) -> None:
+        for number, row in self.tables[table].rows(where):
+            if _is_newer(row, columns):
+                self.tables[table].change(number, columns)
+
+    async def remove(self, table: str, /, **where: Any) -> None:
+        for number, _ in self.tables[table].rows(where):
+            self.tables[table].remove(number)
+
+    async def value(self, table: str, column: str, /, **where: Any) -> Any:
+        return next((row[column] for _, row in self.tables[table].rows(where)), None)
+
+    async def _holder(self, kind: str, key: bytes, stream: str) -> str:
+        found = self.tables["claims"].rows({"kind": kind, "key": key})
+        if not found:
+            await self.insert("claims", kind=kind, key=key, stream=stream)
+        return found[0][1]["stream"] if found else stream
+
+
+def _is_newer(row: Row, columns: Mapping[str, Any]) -> bool:
+    return VERSION not in columns or row[VERSION] < columns[VERSION]
