@@ -36,7 +36,9 @@ INVENTED = "样例"
 PLACE = re.compile(rf"(?:{PROVINCES})(?!时间)|\b(?:{PINYIN})\b(?! time)", re.IGNORECASE)
 
 PURE = ("shared/kernel", "shared/events", *(f"services/{service}/domain" for service in services()))
-PURE_SCHEMES = tuple(ROOT / "shared/schemes" / f"{room}.py" for room in ("book", "forms", "procedure"))
+PURE_SCHEMES = tuple(
+    ROOT / "shared/schemes" / f"{room}.py" for room in ("book", "courses", "forms", "procedure", "reference")
+)
 CLOCK = "shared/kernel/time.py"
 """The one place that asks for the time; the shell hands it on as `Clock`."""
 

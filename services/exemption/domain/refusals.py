@@ -66,6 +66,19 @@ REFUSALS: dict[str, Refusal] = {
     "exemption.certificate_in_another_application": Refusal(
         409, "您已用该证书提交过另一份申请。", "You have another application with this certificate."
     ),
+    # courses and majors
+    "exemption.course_code_malformed": Refusal(422, "课程代码为 5 位数字。", "A course code has 5 digits."),
+    "exemption.no_such_course": Refusal(422, "没有课程代码 {code}，请核对。", "There is no course {code}."),
+    "exemption.course_name_not_canonical": Refusal(
+        422,
+        "请填写课程的规范名称，不得简写：{code} {canonical}。",
+        "Write the official name of the course in full: {code} {canonical}.",
+    ),
+    "exemption.course_code_and_name_disagree": Refusal(
+        422,
+        "课程代码与名称不一致：{code} 是“{canonical}”。",
+        "Code and name do not agree: {code} is {canonical}.",
+    ),
     # photographs
     "exemption.no_such_photograph": Refusal(422, "照片“{slot}”无效，请重新上传。", "Upload photograph {slot} again."),
     "exemption.photo_refused": Refusal(
