@@ -189,6 +189,9 @@ def exemption_rows(  # noqa: C901 - a list
     async def closing() -> Asking:
         return Asking({"cycle": await office.open_cycle()}, {"json": {"reason": "提前结束"}})
 
+    async def one_cycle() -> Asking:
+        return Asking({"cycle": cycle})
+
     async def handing_off() -> Asking:
         application = (await granted()).path["application"]
         return Asking(sent={"json": {"cycle": cycle, "applications": [application]}})
@@ -222,6 +225,7 @@ def exemption_rows(  # noqa: C901 - a list
         "POST /v1/cycles": Row(openers, opening),
         "POST /v1/cycles/{cycle}/extend": Row(openers, extending),
         "POST /v1/cycles/{cycle}/close": Row(openers, closing),
+        "GET /v1/cycles/{cycle}/history": Row(openers, one_cycle),
         "GET /v1/batches": Row(ANY_STAFF),
         "POST /v1/batches": Row(FINAL, handing_off, kept_out="exemption.not_granted"),
         "POST /v1/batches/{batch}/acknowledge": Row(RECEIVERS, handed_off),
