@@ -47,9 +47,11 @@ OPEN = {
         "POST /v1/tokens/service",
     },
     "exemption": {
+        "GET /v1/courses",
         "GET /v1/cycles",
         "GET /v1/cycles/{cycle}",
         "GET /v1/cycles/{cycle}/organisations",
+        "GET /v1/majors",
         "GET /v1/schemes",
         "GET /v1/schemes/{ref:path}",
     },

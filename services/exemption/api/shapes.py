@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from services.exemption.domain.scheme import ExemptionScheme
 from shared.schemes.book import Head
+from shared.schemes.courses import CourseKind, FoundBy
 from shared.schemes.procedure import Phase, Stage
 
 T = TypeVar("T")
@@ -64,7 +65,7 @@ CyclePhase = Literal["announced", "open", "paused", "over", "closed"]
 
 
 class CycleShown(BaseModel):
-    """批次."""
+    """批次: announced as soon as it is there, open while one of its windows is, over after the last of them."""
 
     id: str
     scheme: str
@@ -96,6 +97,30 @@ class Place(BaseModel):
     id: str
     title: str
     phones: Sequence[str]
+
+
+class CourseFound(BaseModel):
+    """SD-32: a course by its official name; `found_by` says why it is here, `matched` in which of its names."""
+
+    code: str
+    name: str
+    aliases: Sequence[str]
+    kind: CourseKind
+    credits: int | None
+    twin: str | None
+    found_by: FoundBy
+    matched: str
+
+
+class MajorShown(BaseModel):
+    """SX-E-22: a major is its level and code. `closing`: 停, for those who are its candidates already (SX-E-23)."""
+
+    level: str
+    heading: str
+    code: str
+    name: str
+    closing: bool
+    shown_as: str | None
 
 
 class StateShown(BaseModel):

@@ -97,6 +97,7 @@ REFUSALS: dict[str, Refusal] = {
         "课程代码与名称不一致：{code} 是“{canonical}”。",
         "Code and name do not agree: {code} is {canonical}.",
     ),
+    "exemption.no_majors_listed": Refusal(404, "没有该地区的专业目录。", "No majors are listed there."),
     # photographs
     "exemption.no_such_photograph": Refusal(422, "照片“{slot}”无效，请重新上传。", "Upload photograph {slot} again."),
     "exemption.photo_refused": Refusal(
