@@ -15,14 +15,18 @@ from rich.table import Table
 from ops.stack.screen import wide_console
 from services.exemption.domain.proofs import faults_of
 from services.exemption.domain.scheme import ExemptionScheme, Rules
-from services.identity.domain.scheme import IdentityScheme
+from services.identity.domain.scheme import IdentityScheme, JurisdictionIdentity
 from services.notification.domain.scheme import NotificationScheme, PlatformNotification
 from shared.schemes.catalog import BOOKS, HEAD, PLATFORM, PUBLISHED, BadBook, Book, Catalog
 from shared.schemes.procedure import Stage
 
 app = typer.Typer(no_args_is_help=True, help="The books of rules.")
 
-MODELS: Mapping[str, type[BaseModel]] = {"exemption": ExemptionScheme, "notification": NotificationScheme}
+MODELS: Mapping[str, type[BaseModel]] = {
+    "exemption": ExemptionScheme,
+    "identity": JurisdictionIdentity,
+    "notification": NotificationScheme,
+}
 PLATFORM_MODELS: Mapping[str, type[BaseModel]] = {
     "identity": IdentityScheme,
     "notification": PlatformNotification,
@@ -86,7 +90,7 @@ def _faults_of_parts(catalog: Catalog) -> list[str]:
     """What the services that read the books could not read."""
     found: list[str] = []
     for book in catalog.books.values():
-        models = MODELS if book.head else PLATFORM_MODELS
+        models = PLATFORM_MODELS if book.ref == PLATFORM else MODELS
         for part in set(book.parts()) - {HEAD}:
             if part not in models:
                 found.append(f"{book.files[part]}: no service reads {part}.yaml")

@@ -28,6 +28,7 @@ RECORDS = {
     ("identity", "account"): "账号",
     ("identity", "staff"): "工作人员",
     ("identity", "organisation"): "机构",
+    ("identity", "verification"): "身份认证",
     ("exemption", "application"): "免考申请",
     ("exemption", "viewing"): "查阅记录",
     ("exemption", "upload"): "证件照片",

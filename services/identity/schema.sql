@@ -52,6 +52,31 @@ create table organisations (
 );
 create index organisations_by_parent on organisations (parent);
 
+-- 身份认证: who is being verified and where it waits; the photographs that are kept for it.
+
+create table verifications (
+    person text primary key,
+    book text not null,
+    state text not null check (state in ('collecting', 'waiting', 'failed', 'verified')),
+    binding boolean not null,
+    organisation text not null,
+    attempt integer,
+    role text,
+    submitted_at timestamptz,
+    due_at timestamptz,
+    version integer not null
+);
+create index verifications_waiting on verifications (organisation, role, due_at) where state = 'waiting';
+comment on column verifications.binding is 'The account was made to be verified, and serves nothing else before.';
+
+create table verification_photographs (
+    picture text primary key,
+    original text not null unique,
+    person text not null,
+    version integer not null
+);
+create index verification_photographs_by_person on verification_photographs (person);
+
 -- Operational rows, no facts and not rebuilt: they are worth something for minutes or hours only.
 
 create table captchas (

@@ -1,11 +1,12 @@
 """Facts of identity (身份核验): candidate accounts, staff accounts, organisations. Recorded by services/identity.
 
 Streams: `account-<person>` (账号, from the first step of registration on), `staff-<person>` (工作人员 and their 角色),
-`organisation-<code>` (机构). Followed by exemption (organisations) and notification (mobiles, codes to send).
+`organisation-<code>` (机构), `verification-<person>` (身份认证). Followed by exemption (organisations) and notification
+(mobiles, codes to send).
 """
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from shared.kernel.messages import Event, Personal
 
@@ -205,6 +206,109 @@ class OrganisationClosed(Event):
     name: ClassVar[str] = "identity.organisation_closed.v1"
 
 
+# --- 身份认证 verification of the person
+
+
+class VerificationStarted(Event):
+    """开始身份认证: on a route of a jurisdiction's book; `organisation` is the office where it will be decided.
+
+    `binding`: the account was made on this route, so until it is verified it serves nothing else.
+    """
+
+    name: ClassVar[str] = "identity.verification_started.v1"
+    book: str
+    route: str
+    slots: tuple[str, ...]  # the photographs that are asked for
+    organisation: str
+    binding: bool
+    clause: str
+
+
+class PhotographAccepted(Event):
+    """上传认证照片：合格: every rule passed; the original and the re-encoded picture are kept, sealed."""
+
+    name: ClassVar[str] = "identity.photograph_accepted.v1"
+    slot: str
+    original: str  # blob ids
+    original_type: str
+    original_digest: str
+    picture: str
+    picture_digest: str
+    results: tuple[dict[str, Any], ...]  # every rule with what was measured and its limit
+    hints: tuple[dict[str, Any], ...]
+    clause: str
+
+
+class PhotographRefused(Event):
+    """上传认证照片：不合格: at least one rule failed; nothing of the file was kept."""
+
+    name: ClassVar[str] = "identity.photograph_refused.v1"
+    slot: str
+    results: tuple[dict[str, Any], ...]
+    clause: str
+
+
+class ManualVerificationOpened(Event):
+    """转人工认证: so many photographs were refused that from here on no automatic rule but size and format holds."""
+
+    name: ClassVar[str] = "identity.manual_verification_opened.v1"
+    refused: int
+    slots: tuple[str, ...]  # the photographs that are asked for instead
+    clause: str
+
+
+class PhotographsSubmitted(Event):
+    """提交认证照片（第{attempt}次）: they wait for a person of `organisation` in `role`, and cannot be exchanged."""
+
+    name: ClassVar[str] = "identity.photographs_submitted.v1"
+    attempt: int
+    photographs: dict[str, str]  # slot -> digest of the picture that the decision will be about
+    pairs: tuple[str, ...]  # each two of them that must show one person; none was compared by a machine
+    role: str
+    organisation: str
+    due_at: datetime
+    clause: str
+
+
+class PhotographViewed(Event):
+    """查阅认证照片: somebody who decides looked at one photograph of the `attempt`-th submission."""
+
+    name: ClassVar[str] = "identity.photograph_viewed.v1"
+    attempt: int
+    slot: str
+    viewer: str
+
+
+class VerificationFailed(Event):
+    """身份认证未通过（第{attempt}次）: the photographs do not show who the account says; another try is open."""
+
+    name: ClassVar[str] = "identity.verification_failed.v1"
+    attempt: int
+    reason_code: str
+    note: Personal[str]
+    pairs: dict[str, bool]  # of the pairs that were judged: whether they show one person
+    decided_by: str
+    clause: str
+
+
+class PersonVerified(Event):
+    """身份认证通过: in `jurisdiction` this account is who it says, by `level`: photographs or in_person.
+
+    In person a clerk saw `documents` and says in `evidence` what was seen.
+    """
+
+    name: ClassVar[str] = "identity.person_verified.v1"
+    jurisdiction: str
+    book: str
+    level: str
+    organisation: str
+    verified_by: str
+    pairs: dict[str, bool]
+    documents: tuple[str, ...]
+    evidence: Personal[str]
+    clause: str
+
+
 AccountEvent = (
     RegistrationStarted
     | SmsCodeIssued
@@ -235,3 +339,13 @@ StaffEvent = (
     | KeyDestroyed
 )
 OrganisationEvent = OrganisationAdded | OrganisationRenamed | OrganisationClosed
+VerificationEvent = (
+    VerificationStarted
+    | PhotographAccepted
+    | PhotographRefused
+    | ManualVerificationOpened
+    | PhotographsSubmitted
+    | PhotographViewed
+    | VerificationFailed
+    | PersonVerified
+)

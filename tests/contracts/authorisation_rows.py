@@ -14,6 +14,7 @@ from services.notification.domain.commands import LearnContact, RequestMessage
 from shared.kernel.messages import Command, Meta
 from shared.testing.pictures import plain
 from tests.contracts.authorising import CANDIDATES, SERVICES, STAFF, Asking, Desk, Row, at
+from tests.contracts.verification_rows import verification_rows
 from tests.services.exemption import office as exemptions
 from tests.services.identity import people
 
@@ -106,6 +107,7 @@ def identity_rows(  # noqa: C901 - a list
 
     return {
         "GET /v1/me": Row(frozenset({"owner", "candidate"})),
+        **verification_rows(office, desk),
         "POST /v1/me/password": Row(frozenset({"owner", "candidate"}), own_password),
         "POST /v1/me/mobile-codes": Row(CANDIDATES, new_mobile),
         "POST /v1/me/mobile": Row(frozenset({"owner"}), mobile_code, kept_out="identity.sms_code_expired"),

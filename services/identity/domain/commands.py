@@ -1,6 +1,7 @@
 """What people may ask of identity. Built by `api/` (values parsed, passwords hashed), carried out by `handlers.py`."""
 
 from datetime import datetime
+from typing import Any
 
 from shared.kernel.messages import Command
 
@@ -31,10 +32,15 @@ class ChoosePassword(Command):
 
 
 class RegisterAccount(Command):
+    """With a `book`, the account is made on one of its routes, and its holder is to be verified there."""
+
     person: str
     name: str
     id_number: str
     ticket_number: str
+    book: str = ""
+    route: str = ""
+    organisation: str = ""
 
 
 class SendResetCode(Command):
@@ -198,3 +204,78 @@ class CloseOrganisation(Command):
 
 
 OrganisationCommand = AddOrganisation | RenameOrganisation | CloseOrganisation
+
+# --- 身份认证 verification of a person
+
+
+class StartVerification(Command):
+    """`binding`: the account is made on this route, and serves nothing else before it is verified."""
+
+    person: str
+    book: str
+    route: str
+    organisation: str
+    binding: bool = False
+
+
+class ReceivePersonPhotograph(Command):
+    """A photograph that has been checked: every rule with its measured value, and what was kept of it."""
+
+    person: str
+    slot: str
+    accepted: bool
+    results: tuple[dict[str, Any], ...]
+    hints: tuple[dict[str, Any], ...] = ()
+    original: str = ""
+    original_type: str = ""
+    original_digest: str = ""
+    picture: str = ""
+    picture_digest: str = ""
+
+
+class SubmitPhotographs(Command):
+    person: str
+
+
+class ViewPhotograph(Command):
+    """Somebody who decides looks at a photograph; that they did is a fact."""
+
+    person: str
+    slot: str
+
+
+class PassVerification(Command):
+    """`pairs`: of every two photographs, whether they show one person. `attempt`: which submission was looked at."""
+
+    person: str
+    attempt: int
+    pairs: dict[str, bool]
+
+
+class FailVerification(Command):
+    person: str
+    attempt: int
+    reason_code: str
+    note: str
+    pairs: dict[str, bool]
+
+
+class VerifyInPerson(Command):
+    """The clerk has seen the person: on which `documents`, and in their own words."""
+
+    person: str
+    book: str
+    organisation: str
+    documents: tuple[str, ...]
+    evidence: str
+
+
+VerificationCommand = (
+    StartVerification
+    | ReceivePersonPhotograph
+    | SubmitPhotographs
+    | ViewPhotograph
+    | PassVerification
+    | FailVerification
+    | VerifyInPerson
+)

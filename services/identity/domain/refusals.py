@@ -131,4 +131,53 @@ REFUSALS: dict[str, Refusal] = {
     "identity.level_does_not_fit": Refusal(
         422, "“{level}”不能设在“{parent}”之下。", "A {level} cannot stand under {parent}."
     ),
+    # verification by photographs
+    "identity.no_verification_there": Refusal(404, "该地区不办理在线身份认证。", "Nobody is verified there."),
+    "identity.no_such_route": Refusal(
+        422, "没有这种注册方式，可选：{routes}。", "There is no such route; there are {routes}."
+    ),
+    "identity.only_in_person": Refusal(
+        409, "须携带证件到现场确认，不在线认证。", "People are verified in person there, not by photographs."
+    ),
+    "identity.ticket_number_missing": Refusal(
+        422, "在籍考生须填写准考证号。", "Enrolled candidates give their admission ticket number."
+    ),
+    "identity.does_not_decide_here": Refusal(
+        422, "机构“{organisation}”不办理此项身份认证，请另选。", "{organisation} does not decide this; choose another."
+    ),
+    "identity.verification_not_started": Refusal(409, "尚未开始身份认证。", "The verification has not been started."),
+    "identity.verification_waiting": Refusal(
+        409, "认证照片已提交，等待工作人员核对，期间不能更换。", "It is handed in and waits; nothing can be exchanged."
+    ),
+    "identity.already_verified": Refusal(409, "身份已认证。", "The person has been verified."),
+    "identity.not_verified_yet": Refusal(
+        409, "身份认证通过后才能设置密码。", "The password is set once the person has been verified."
+    ),
+    "identity.no_such_photograph": Refusal(
+        422, "没有这张照片，应上传：{slots}。", "There is no such photograph; asked for are {slots}."
+    ),
+    "identity.photo_refused": Refusal(
+        422, "照片不符合要求，共 {count} 项，详见实测值。", "The photograph fails {count} rules; see what was measured."
+    ),
+    "identity.photographs_missing": Refusal(422, "请先上传：{photographs}。", "Still missing: {photographs}."),
+    "identity.nothing_new_to_verify": Refusal(
+        409, "上次认证未通过，请先重新上传照片。", "The last try failed; upload a new photograph first."
+    ),
+    "identity.not_waiting": Refusal(409, "该考生没有待核对的照片。", "Nothing of this person waits for a decision."),
+    "identity.submitted_again": Refusal(
+        409, "考生已第 {attempt} 次提交，请重新查看照片。", "There is a newer submission, number {attempt}; look again."
+    ),
+    "identity.no_such_pair": Refusal(
+        422, "有 {count} 组照片不在其中，应为：{pairs}。", "{count} pairs are not among {pairs}."
+    ),
+    "identity.pairs_unanswered": Refusal(
+        422, "请逐组判断是否为同一人，还缺：{pairs}。", "Say of each pair whether it shows one person: {pairs}."
+    ),
+    "identity.pairs_differ": Refusal(
+        409, "有照片不是同一人（{pairs}），不能通过。", "Some pairs do not show one person ({pairs}): it cannot pass."
+    ),
+    "identity.no_such_reason": Refusal(422, "没有这种原因，可选：{reasons}。", "There is no such reason: {reasons}."),
+    "identity.no_such_document": Refusal(
+        422, "请注明查验了哪些证件，可选：{documents}。", "Say which papers were seen, of {documents}."
+    ),
 }
