@@ -31,6 +31,7 @@ OPEN = {
         "GET /v1/registrations/{registration}",
         "GET /v1/verification-routes",
         "POST /v1/captchas",
+        "POST /v1/chsi/answers",
         "POST /v1/first-administrator",
         "POST /v1/password-resets",
         "POST /v1/password-resets/complete",

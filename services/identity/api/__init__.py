@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from services.identity.api import (
     account,
     directory,
+    education,
     organisations,
     registration,
     sessions,
@@ -14,6 +15,16 @@ from services.identity.api import (
 )
 
 router = APIRouter()
-parts = (registration, sessions, account, staff, organisations, directory, verification, verification_desk)
+parts = (
+    registration,
+    sessions,
+    account,
+    staff,
+    organisations,
+    directory,
+    education,
+    verification,
+    verification_desk,
+)
 for part in parts:
     router.include_router(part.router)

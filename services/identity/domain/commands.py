@@ -1,8 +1,9 @@
 """What people may ask of identity. Built by `api/` (values parsed, passwords hashed), carried out by `handlers.py`."""
 
-from datetime import datetime
+from datetime import date, datetime, time
 from typing import Any
 
+from shared.kernel.answers import Absent, Accepted, Declined, InDoubt
 from shared.kernel.messages import Command
 
 # --- 账号 a candidate's account
@@ -204,6 +205,102 @@ class CloseOrganisation(Command):
 
 
 OrganisationCommand = AddOrganisation | RenameOrganisation | CloseOrganisation
+
+# --- 前置学历 a record of prior education
+
+
+class StartPriorEducation(Command):
+    """`commitment`: the version of the letter that was ticked, None where it was not."""
+
+    cycle: str
+    commitment: int | None
+
+
+class SavePriorEducation(Command):
+    record: str
+    form: dict[str, Any]
+    expected: int | None = None
+
+
+class SubmitPriorEducation(Command):
+    record: str
+    expected: int | None = None
+
+
+class TakeBackPriorEducation(Command):
+    record: str
+
+
+class BeginCheck(Command):
+    """The time has come to ask CHSI; `due_at` is the instant the timer was set for, so a stale timer does nothing."""
+
+    record: str
+    due_at: datetime
+
+
+class RecordCall(Command):
+    """What came of a call about `request`, the first one or (`asked`) a question about it. Accepted: no answer yet."""
+
+    record: str
+    request: str
+    result: Accepted | Declined | InDoubt | Absent
+    asked: bool = False
+
+
+class RecordChsiAnswer(Command):
+    """What CHSI has on record, by its callback or when asked; `record` is None where only the request is known."""
+
+    request: str
+    answer: dict[str, Any]
+    record: str | None = None
+
+
+EducationCommand = (
+    StartPriorEducation
+    | SavePriorEducation
+    | SubmitPriorEducation
+    | TakeBackPriorEducation
+    | BeginCheck
+    | RecordCall
+    | RecordChsiAnswer
+)
+
+# --- 批次 what exemption says about its cycles
+
+
+class FollowCycle(Command):
+    cycle: str
+    scheme: str
+    title: str
+
+
+class FollowWindow(Command):
+    cycle: str
+    purpose: str
+    from_day: date
+    to_day: date
+    daily: tuple[tuple[time, time], ...]
+    excluded: tuple[date, ...]
+    close_inclusive: bool
+
+
+class FollowDaysExcluded(Command):
+    cycle: str
+    purpose: str
+    days: tuple[date, ...]
+
+
+class FollowExtension(Command):
+    cycle: str
+    purpose: str
+    to_day: date
+
+
+class FollowCycleClosing(Command):
+    cycle: str
+
+
+CycleCommand = FollowCycle | FollowWindow | FollowDaysExcluded | FollowExtension | FollowCycleClosing
 
 # --- 身份认证 verification of a person
 

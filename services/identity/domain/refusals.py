@@ -1,6 +1,6 @@
 """What each refusal of identity means to a caller. Every code raised in this service stands here or in `COMMON`."""
 
-from shared.kernel.errors import Refusal
+from shared.kernel.errors import COMMON, Refusal, Refused
 
 REFUSALS: dict[str, Refusal] = {
     # registration
@@ -180,4 +180,56 @@ REFUSALS: dict[str, Refusal] = {
     "identity.no_such_document": Refusal(
         422, "请注明查验了哪些证件，可选：{documents}。", "Say which papers were seen, of {documents}."
     ),
+    # prior education
+    "identity.no_prior_education": Refusal(
+        404, "本批次不办理前置学历。", "This cycle takes no records of prior education."
+    ),
+    "identity.no_such_cycle": Refusal(404, "没有该批次，或尚未公布。", "There is no such cycle, or not yet."),
+    "identity.window_closed": Refusal(
+        409, "“{window}”已于 {ended} 截止，逾期不予受理。", "“{window}” closed at {ended}; it is too late."
+    ),
+    "identity.window_not_open_yet": Refusal(
+        409, "“{window}”现在不在开放时间内，下次开放时间为 {opens}。", "“{window}” is not open; it opens at {opens}."
+    ),
+    "identity.commitment_missing": Refusal(
+        422, "请阅读申请承诺书并勾选“我已阅读，并同意所有条款”。", "Read the letter and tick that you agree."
+    ),
+    "identity.commitment_outdated": Refusal(
+        409, "申请承诺书已更新（第 {version} 版），请重新阅读。", "The letter is now version {version}; read it again."
+    ),
+    "identity.education_already_started": Refusal(409, "该记录已存在。", "This record exists already."),
+    "identity.education_submitted": Refusal(
+        409, "已提交，学信网反馈之前不能修改。", "It was handed in; it can be edited once CHSI has answered."
+    ),
+    "identity.education_in_effect": Refusal(409, "前置学历已生效，不能修改。", "It is in effect and no longer edited."),
+    "identity.education_cannot_be_taken_back": Refusal(
+        409, "只有学信网长时间未反馈时才能撤回。", "It can be taken back only after CHSI has not answered for long."
+    ),
+    "identity.unknown_field": Refusal(422, "没有这些项目：{fields}。", "There are no such fields: {fields}."),
+    "identity.form_wrong": Refusal(
+        422, "有 {count} 处需要修改，详见各项说明。", "{count} things must be put right; see each of them."
+    ),
+    "identity.field_missing": Refusal(422, "请填写“{label}”。", "“{label}” is missing."),
+    "identity.not_on_the_list": Refusal(422, "请从系统选项中选择。", "Choose one of the options."),
+    "identity.not_a_date": Refusal(422, "请填写有效日期，例如 2017-06-30。", "Not a date; an example: 2017-06-30."),
+    "identity.date_in_the_future": Refusal(422, "日期不能晚于今天。", "The date lies in the future."),
+    "identity.does_not_fit_the_pattern": Refusal(
+        422, "格式不正确，例如：{example}。", "The format is wrong; an example: {example}."
+    ),
+    "identity.holder_is_somebody_else": Refusal(
+        422,
+        "与本人账号的姓名不一致（第 {positions} 个字），请逐字核对；如曾更名，请先办理学籍学历信息更正。",
+        "Not the name of your account (characters {positions}); if you were renamed, have the diploma corrected.",
+    ),
+    # CHSI calling us
+    "identity.no_such_check": Refusal(404, "没有该核验请求。", "Nothing was asked under this number."),
+    "identity.chsi_signature_wrong": Refusal(403, "签名不正确。", "The signature is wrong."),
+    "identity.chsi_call_expired": Refusal(403, "请求时间已过期。", "The signature is of another time."),
+    "identity.chsi_answer_unreadable": Refusal(422, "反馈内容无法识别。", "This is no answer that we can read."),
 }
+
+
+def said(refused: Refused) -> tuple[str, str]:
+    """A refusal in Chinese and English, to stand beside a field."""
+    refusal = {**COMMON, **REFUSALS}[refused.code]
+    return refusal.zh.format(**refused.facts), refusal.en.format(**refused.facts)

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from services.identity.domain.education_rules import PriorEducation
 from services.identity.domain.routes import VerificationRules
 
 Seconds = Annotated[int, Field(gt=0, le=400 * 86_400)]
@@ -152,6 +153,7 @@ class JurisdictionIdentity(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     verification: VerificationRules | None = Field(default=None, description="By which photographs, and who decides.")
+    prior_education: PriorEducation | None = Field(default=None, description="前置学历.")
 
 
 @dataclass(frozen=True)
