@@ -20,13 +20,16 @@ from shared import events
 from shared.runtime.database import AUDITOR, prepare
 from shared.runtime.migrate import MigrationChanged
 
-SMS_ACCOUNTS = (
+OUTSIDE_ACCOUNTS = (
     *("ZIKAO_SMS_ALIYUN_URL", "ZIKAO_SMS_ALIYUN_KEY_ID", "ZIKAO_SMS_ALIYUN_SECRET"),
     *("ZIKAO_SMS_TENCENT_URL", "ZIKAO_SMS_TENCENT_SECRET_ID", "ZIKAO_SMS_TENCENT_SECRET_KEY"),
-    "ZIKAO_SMS_TENCENT_APP_ID",
+    *("ZIKAO_SMS_TENCENT_APP_ID", "ZIKAO_CHSI_URL", "ZIKAO_CHSI_SECRET"),
 )
-"""What only the providers can give; the compose file asks for it too."""
-YOURS_TO_FILL_IN = "# Your SMS accounts. For a trial both URLs are http://sandbox:8000, and the rest any words.\n"
+"""What only SMS providers and CHSI (学信网) can give; the compose file asks for it too."""
+YOURS_TO_FILL_IN = (
+    "# Your accounts for SMS and at CHSI. For a trial the URLs are http://sandbox:8000 (CHSI: with /chsi behind),\n"
+    "# and the rest any words.\n"
+)
 PLAIN = re.compile(r"[A-Za-z0-9_-]{20,}")
 """A password that stands in a URL as it is."""
 
@@ -60,7 +63,7 @@ app = typer.Typer(help="For a server with Docker; see docker-compose.yml.", no_a
 @app.command()
 def secrets() -> None:
     """Print an environment file with fresh secrets. Keep it: without the KEK nothing personal can be read again."""
-    accounts = "".join(f"{name}=\n" for name in SMS_ACCOUNTS)
+    accounts = "".join(f"{name}=\n" for name in OUTSIDE_ACCOUNTS)
     typer.echo(as_environment_file(new_secrets()) + YOURS_TO_FILL_IN + accounts, nl=False)
 
 

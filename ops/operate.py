@@ -1,4 +1,4 @@
-"""What operators ask of a Zikao that is there: the audit, what waits, read models, books, the first administrator.
+"""What operators ask of a Zikao that is there: audit, cycles, what waits, read models, books, administrator.
 
 `./zikao` has these among its commands. On a server with Docker the container `ops` of `docker-compose.yml` runs this
 module, so it imports nothing that the image has not: neither the servers of a stack of one's own nor the benches.
@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from ops import audit, first_admin, parked, replay, schemes
+from ops import audit, cycles, first_admin, parked, replay, schemes
 from ops.stack.places import Unserviceable
 from ops.stack.screen import Screen
 from ops.words import called
@@ -20,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(audit.app, name="audit")
+app.add_typer(cycles.app, name="cycles")
 app.add_typer(parked.app, name="parked")
 app.add_typer(replay.app, name="replay")
 app.add_typer(schemes.app, name="schemes")

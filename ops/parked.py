@@ -6,14 +6,11 @@ goes on within a second; one that is down does so when it is started.
 
 from __future__ import annotations
 
-import asyncio
-import getpass
 import json
-import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 from uuid import uuid4
 
 import asyncpg
@@ -22,14 +19,15 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from ops.reach import WITHOUT, Database, on_a_server, reached
+from ops.acting import By, asked, operator
+from ops.reach import WITHOUT, reached
 from ops.replay import definition_of
 from ops.stack.places import Unserviceable
 from ops.stack.screen import wide_console
 from ops.telling import HIDDEN
-from ops.words import OPERATOR, called
+from ops.words import called
 from shared import events
-from shared.kernel.errors import COMMON, Refused
+from shared.kernel.errors import Refused
 from shared.kernel.messages import Meta, personal_fields
 from shared.kernel.parking import LONGEST_NOTE, REASONS, ResolveParked
 from shared.kernel.time import SHANGHAI, utc_now
@@ -38,9 +36,7 @@ from shared.runtime.database import AUDITOR
 from shared.runtime.parking import EARLY, POISON, try_again
 from shared.runtime.service import Service
 
-T = TypeVar("T")
 GOING_ON = "going_on"
-_NAME = re.compile(r"[\w.@-]{1,60}")
 _NEXT = {POISON: "waits for a person", GOING_ON: "goes on"}
 
 app = typer.Typer(help="Streams of other services that wait, and what to do about them.", no_args_is_help=True)
@@ -84,7 +80,7 @@ def list_parked(
 ) -> None:
     """Show every stream that waits. Fails if one of them waits for a person."""
     with reached(AUDITOR, url) as database:
-        found = _asked(database, lambda pool: _parked_in(pool, service))
+        found = asked(database, lambda pool: _parked_in(pool, service))
     if machine:
         typer.echo(json.dumps([_as_json(each) for each in found], ensure_ascii=False, indent=2))
     else:
@@ -106,7 +102,7 @@ def show(
         raise Refused("parking.not_parked")
 
     with reached(AUDITOR, url) as database:
-        parked, event = _asked(database, read)
+        parked, event = asked(database, read)
     if machine:
         typer.echo(json.dumps({**_as_json(parked), "event": event}, ensure_ascii=False, indent=2))
         return
@@ -132,7 +128,7 @@ def retry(service: ServiceName, source: Source, stream: Stream, url: ServiceUrl 
                 raise Refused("parking.not_parked")
 
     with reached(_follower(service), url) as database:
-        _asked(database, again, service)
+        asked(database, again, service)
     typer.echo(f"{service} tries {source} {stream} again: at once where it runs, else when it is started.")
 
 
@@ -149,9 +145,7 @@ def resolve(
         str | None,
         typer.Option(help=f"In your own words, at most {LONGEST_NOTE} characters; sealed for the person it is about."),
     ] = None,
-    by: Annotated[
-        str | None, typer.Option(help="Who says so; without it, the user of this machine (in a container nobody is).")
-    ] = None,
+    by: By = None,
     even_early: Annotated[
         bool, typer.Option("--even-early", help="Also if it only waits for another fact, which may yet come.")
     ] = False,
@@ -159,13 +153,13 @@ def resolve(
 ) -> None:
     """Go on without that one fact, for good: recorded as an event with who said so and why."""
     definition = definition_of(_follower(service))
-    meta = Meta(command_id=uuid4(), actor=_operator(by), at=utc_now())
+    meta = Meta(command_id=uuid4(), actor=operator(by), at=utc_now())
     command = ResolveParked(
         source=source, stream=stream, version=version, reason=reason, note=note, even_early=even_early
     )
     with reached(service, url) as database:
         kek = database.needed_kek
-        _asked(database, lambda pool: Service(definition, pool, kek, utc_now, None).handle(command, meta), service)
+        asked(database, lambda pool: Service(definition, pool, kek, utc_now, None).handle(command, meta), service)
     typer.echo(f"{service} goes on without version {version} of {source} {stream}: {meta.actor}, {reason}.")
 
 
@@ -173,31 +167,6 @@ def _follower(service: str) -> str:
     if service not in events.FOLLOWS:
         raise Unserviceable(f"'{service}' follows nobody; {', '.join(events.FOLLOWS)} do.")
     return service
-
-
-def _operator(by: str | None) -> str:
-    try:
-        name = by if by is not None else "" if on_a_server() else getpass.getuser()
-    except (ImportError, KeyError, OSError):  # a user without a name
-        name = ""
-    if not _NAME.fullmatch(name):
-        raise typer.BadParameter("Say by --by who you are: letters, digits, and . _ - @")
-    return OPERATOR + name
-
-
-def _asked(database: Database, work: Callable[[asyncpg.Pool], Awaitable[T]], schema: str = "public") -> T:
-    """What `work` answers; a refusal is a sentence and a failure."""
-
-    async def run() -> T:
-        settings = {"search_path": schema}
-        async with asyncpg.create_pool(database.url, min_size=1, max_size=2, server_settings=settings) as pool:
-            return await work(pool)
-
-    try:
-        return asyncio.run(run())
-    except Refused as refused:
-        typer.echo(f"{COMMON[refused.code].en.format(**refused.facts)} [{refused.code}]", err=True)
-        raise typer.Exit(1) from None
 
 
 async def _parked_in(pool: asyncpg.Pool, only: str | None) -> list[Parked]:
@@ -245,7 +214,7 @@ async def _event_of(pool: asyncpg.Pool, parked: Parked) -> dict[str, Any]:
         parked.version,
     )
     if row is None:
-        raise Unserviceable(f"{parked.source} has no version {parked.version} of {parked.stream} in this database.")
+        return {"body": f"{parked.source} has no version {parked.version} of it in this database"}
     kind, body = events.EVENTS.get(row["type"]), json.loads(row["body"])
     plain = set(kind.__struct_fields__) - set(personal_fields(kind)) if kind else set()
     told = {key: value if value is None or isinstance(value, int) else str(value) for key, value in row.items()}

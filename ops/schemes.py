@@ -15,19 +15,22 @@ from rich.table import Table
 from ops.stack.screen import wide_console
 from services.exemption.domain.proofs import faults_of
 from services.exemption.domain.scheme import ExemptionScheme, Rules
-from services.identity.domain.scheme import IdentityScheme
+from services.identity.domain.scheme import IdentityScheme, JurisdictionIdentity
 from services.notification.domain.scheme import NotificationScheme, PlatformNotification
-from shared.schemes.catalog import BOOKS, HEAD, PUBLISHED, BadBook, Book, Catalog
+from shared.schemes.catalog import BOOKS, HEAD, PLATFORM, PUBLISHED, BadBook, Book, Catalog
 from shared.schemes.procedure import Stage
 
 app = typer.Typer(no_args_is_help=True, help="The books of rules.")
 
-MODELS: Mapping[str, type[BaseModel]] = {"exemption": ExemptionScheme, "notification": NotificationScheme}
+MODELS: Mapping[str, type[BaseModel]] = {
+    "exemption": ExemptionScheme,
+    "identity": JurisdictionIdentity,
+    "notification": NotificationScheme,
+}
 PLATFORM_MODELS: Mapping[str, type[BaseModel]] = {
     "identity": IdentityScheme,
     "notification": PlatformNotification,
 }
-PLATFORM = "platform"
 
 Shelf = Annotated[Path, typer.Option(help="The folder of the books.")]
 
@@ -42,6 +45,8 @@ def faults(catalog: Catalog) -> list[str]:
         for book in catalog.with_part("exemption"):
             rules = book.part("exemption", ExemptionScheme)
             found += [*_roles_nobody_holds(catalog, book, rules), *faults_of(Rules(book.ref, rules))]
+            found += _courses_nobody_knows(catalog, book, rules)
+        found += _organisations_out_of_place(catalog)
     return found
 
 
@@ -59,11 +64,33 @@ def _roles_nobody_holds(catalog: Catalog, book: Book, rules: ExemptionScheme) ->
                 yield f"{book.files[HEAD]}: {role} is a role that identity's book does not give at a {at}"
 
 
+def _courses_nobody_knows(catalog: Catalog, book: Book, rules: ExemptionScheme) -> Iterator[str]:
+    """Courses that a book exempts from, but the catalogue does not have; a shelf without a catalogue has no say."""
+    known = catalog.reference.courses
+    for each in rules.certificates if known.courses else ():
+        for code in each.courses:
+            if known.get(code) is None:
+                yield f"{book.files['exemption']}: certificates: {each.id}: no such course: {code}"
+
+
+def _organisations_out_of_place(catalog: Catalog) -> Iterator[str]:
+    """Whether identity would take the organisations as they are listed, each below its parent."""
+    if PLATFORM not in catalog.books:
+        return
+    levels = catalog.get(PLATFORM).part("identity", IdentityScheme).levels
+    for place, listed in sorted(catalog.reference.organisations.items()):
+        for each in listed.organisations:
+            parent = listed.get(each.parent)
+            if each.level not in levels or (parent.level if parent else None) not in levels[each.level].under:
+                below = f"below a {parent.level}" if parent else "below nobody"
+                yield f"{place}/organisations.yaml: {each.id}: identity's book knows no {each.level} {below}"
+
+
 def _faults_of_parts(catalog: Catalog) -> list[str]:
     """What the services that read the books could not read."""
     found: list[str] = []
     for book in catalog.books.values():
-        models = MODELS if book.head else PLATFORM_MODELS
+        models = PLATFORM_MODELS if book.ref == PLATFORM else MODELS
         for part in set(book.parts()) - {HEAD}:
             if part not in models:
                 found.append(f"{book.files[part]}: no service reads {part}.yaml")
@@ -106,6 +133,9 @@ def list_books(shelf: Shelf = BOOKS) -> None:
             f"{sealed} of {len(book.parts())} parts",
         )
     wide_console().print(table)
+    reference = catalog.reference
+    told = f"{len(reference.sheets)} files of reference data, {reference.assumptions()} assumptions in them"
+    typer.echo(f"Beside the books: {told}.")
 
 
 @app.command()

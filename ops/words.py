@@ -28,6 +28,10 @@ RECORDS = {
     ("identity", "account"): "账号",
     ("identity", "staff"): "工作人员",
     ("identity", "organisation"): "机构",
+    ("identity", "verification"): "身份认证",
+    ("identity", "education"): "前置学历",
+    ("identity", "cycle"): "批次",
+    ("identity", "parking"): "滞留处理",
     ("exemption", "application"): "免考申请",
     ("exemption", "viewing"): "查阅记录",
     ("exemption", "upload"): "证件照片",
@@ -59,7 +63,7 @@ _CODES: Mapping[str, Mapping[str, str]] = {
         "refresh_token_reused": "凭证被重复使用",
         "timeout": "服务商未及时答复",
         "unreadable": "服务商答复无法识别",
-        "no_answer": "服务商无法说明是否发出",
+        "no_answer": "对方无法说明结果",
         "no_receipt": "未收到回执",
         "number_refused": "号码无效",
         "no_number": "没有号码",
@@ -71,6 +75,7 @@ _CODES: Mapping[str, Mapping[str, str]] = {
         "cannot_be_read": "记录无法读取",
         "recorded_by_mistake": "来源记录有误",
     },
+    "standing": {"decides": "据以认定", "late": "迟到", "contradicts": "前后矛盾"},
     "source": SERVICES,
 }
 """Field -> code -> word, for the codes that are written in Python and in no book."""

@@ -1,6 +1,6 @@
 """The outside world on one loopback port: `python -m sandbox.main`. Started by the launcher and by tests.
 
-Keys are those that the notification service signs with, from the same environment.
+Keys are those that notification and identity sign with, from the same environment.
 """
 
 from datetime import UTC, datetime
@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from sandbox import chsi
 from sandbox.control import control
 from sandbox.network import Conditions, Network
 from sandbox.signatures import Acs3, Tc3
@@ -30,6 +31,9 @@ class Settings(BaseSettings):
     sms_tencent_secret_id: str = "sandbox-tencent"  # noqa: S105 - a name
     sms_tencent_secret_key: SecretStr
     sms_tencent_app_id: str = "1400000001"
+    chsi_key_id: str = "zikao"
+    chsi_secret: SecretStr | None = Field(default=None, description="Without it there is no CHSI here.")
+    chsi_callback_url: str | None = Field(default=None, description="Where CHSI tells what it found.")
 
 
 def create_app(settings: Settings, clock: Clock) -> FastAPI:
@@ -49,6 +53,11 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
     app = FastAPI(title="Zikao sandbox: the outside world, for tests", docs_url=None, redoc_url=None)
     app.include_router(gateways.router)
     app.include_router(control(network, clock))
+    if settings.chsi_secret:
+        register, signer = chsi.Register(), chsi.Signer(settings.chsi_key_id, settings.chsi_secret.get_secret_value())
+        stand_in = chsi.Chsi(register, signer, settings.chsi_callback_url, clock)
+        app.include_router(stand_in.router)
+        app.include_router(chsi.control(register, stand_in))
 
     @app.get("/readyz")
     def ready() -> dict[str, str]:

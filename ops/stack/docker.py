@@ -13,7 +13,7 @@ import subprocess
 from functools import cached_property
 from pathlib import Path
 
-from ops.deploy import SMS_ACCOUNTS, as_environment_file, new_secrets
+from ops.deploy import OUTSIDE_ACCOUNTS, as_environment_file, new_secrets
 from ops.stack.places import CHECKOUT, Place, Unserviceable
 from ops.stack.ports import LOOPBACK, Ports
 
@@ -103,7 +103,7 @@ class Compose:
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("ZIKAO_")},
             **{name: value.strip("'") for name, value in kept.items()},
-            **dict.fromkeys(SMS_ACCOUNTS, "none"),  # of services that are not started, but nothing may be missing
+            **dict.fromkeys(OUTSIDE_ACCOUNTS, "none"),  # of services that are not started, but nothing may be missing
             "ZIKAO_POSTGRES_PORT": str(self._ports.of("postgres")),
             "ZIKAO_AMQP_PORT": str(self._ports.of("rabbitmq")),
         }

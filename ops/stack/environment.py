@@ -65,6 +65,11 @@ class Secrets:
         """What an SMS provider gave us to sign with."""
         return self._of(f"sms {provider}", secrets.token_urlsafe)
 
+    @property
+    def of_chsi(self) -> str:
+        """What CHSI (学信网) gave us to sign with."""
+        return self._of("chsi", secrets.token_urlsafe)
+
     def _of(self, name: str, generate: Callable[[], str]) -> str:
         if name not in self._kept:
             self._kept[name] = generate()
@@ -128,6 +133,13 @@ def environment_for(name: str, around: Surroundings) -> dict[str, str]:
             "ZIKAO_SMS_TENCENT_SECRET_KEY": around.secrets.of_sms("tencent"),
             "ZIKAO_SMS_TENCENT_APP_ID": "1400000001",
         }
+    if name in (SANDBOX, "identity"):  # and of the account at CHSI
+        told |= {
+            "ZIKAO_CHSI_URL": around.base_url(SANDBOX) + "/chsi",
+            "ZIKAO_CHSI_SECRET": around.secrets.of_chsi,
+        }
+    if name == SANDBOX and "identity" in around.ports:
+        told["ZIKAO_CHSI_CALLBACK_URL"] = around.base_url("identity") + "/v1/chsi/answers"
     if name == "identity":
         told |= {
             "ZIKAO_TOKEN_KEYS": around.secrets.token_keys,

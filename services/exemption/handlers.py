@@ -17,6 +17,7 @@ from services.exemption.domain.commands import (
     AcknowledgeRecord,
     CloseCycle,
     DiscardDraft,
+    EndWindow,
     ExportBatch,
     ExtendWindow,
     FollowAccount,
@@ -45,12 +46,14 @@ from services.exemption.domain.scheme import ExemptionScheme, Rules
 from services.exemption.domain.upload import UPLOAD, Accepted, UploadContext
 from services.exemption.domain.viewing import VIEWING, ViewingContext
 from services.exemption.views.applications import find_others_with_number, find_own_other, find_ready
+from services.exemption.views.cycles import WINDOW_OVER
 from services.exemption.views.organisations import find_named, find_upwards
 from services.exemption.views.uploads import count_received
 from shared.kernel.errors import Refused
-from shared.kernel.messages import Command, Receipt
+from shared.kernel.messages import Command, Meta, Receipt, command_id
 from shared.runtime.event_store import Work
 from shared.runtime.rows import Connection
+from shared.runtime.service import Service, Timer, TimerHandler
 from shared.schemes.book import Head
 from shared.schemes.catalog import Catalog
 from shared.schemes.forms import certificate_key
@@ -116,6 +119,7 @@ class Handlers:
             OpenCycle: self.open_cycle,
             ExtendWindow: self.change_cycle,
             CloseCycle: self.change_cycle,
+            EndWindow: self.end_window,
             FollowOrganisation: self.follow_organisation,
             FollowRenaming: self.follow_organisation,
             FollowClosing: self.follow_organisation,
@@ -273,6 +277,11 @@ class Handlers:
         context = await self._cycle_context(work, cycle.organisation, self._books.rules(cycle.scheme))
         return await work.execute(CYCLE, command.cycle, command, context, expected=command.expected)
 
+    async def end_window(self, work: Work, command: EndWindow) -> Receipt:
+        cycle = await self._cycle(work, command.cycle)
+        context = await self._cycle_context(work, cycle.organisation, self._books.rules(cycle.scheme))
+        return await work.execute(CYCLE, command.cycle, command, context)
+
     async def _cycle_context(self, work: Work, organisation: str, rules: Rules) -> CycleContext:
         above = await find_upwards(work.tx.connection, organisation)
         return CycleContext(work.meta.at, work.meta.actor, roles_of(work), rules, above)
@@ -327,3 +336,20 @@ class Handlers:
             person=state.candidate,
             expected=expected,
         )
+
+
+# --- timers
+
+
+async def window_over(service: Service, timer: Timer) -> None:
+    """A window has closed for the last time."""
+    command = EndWindow(cycle=timer.stream.split("-", 1)[1], purpose=timer.key, due_at=timer.due_at)
+    meta = Meta(
+        command_id=command_id("timer", timer.kind, timer.stream, timer.key, timer.due_at.isoformat()),
+        actor="timer",
+        at=service.clock(),
+    )
+    await service.handle(command, meta)
+
+
+TIMERS: Mapping[str, TimerHandler] = {WINDOW_OVER: window_over}

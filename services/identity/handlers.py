@@ -17,6 +17,7 @@ from services.identity.domain.commands import (
     AddOrganisation,
     AddStaff,
     AskMobileReplacement,
+    ChoosePassword,
     ConfirmSecondFactor,
     ErasePerson,
     GrantRole,
@@ -39,7 +40,9 @@ from services.identity.domain.commands import (
 from services.identity.domain.organisation import ORGANISATION, OrganisationContext
 from services.identity.domain.rules import EVERYWHERE, Roles
 from services.identity.domain.scheme import IdentityScheme
+from services.identity.domain.sms_code import IssuedCode
 from services.identity.domain.staff import STAFF, StaffContext
+from services.identity.verifying import Verifying, one_at_a_time
 from shared.kernel.errors import Refused
 from shared.kernel.messages import Command, Meta, Receipt, command_id
 from shared.runtime.event_store import Work
@@ -54,7 +57,7 @@ _TAKEN = {
 }
 
 
-def handlers(scheme: IdentityScheme) -> Mapping[type[Command], Handler]:
+def handlers(scheme: IdentityScheme, verifying: Verifying) -> Mapping[type[Command], Handler]:
     """Each command's handler, with the book at hand."""
 
     async def on_account(work: Work, command: account.Command) -> Receipt:
@@ -66,12 +69,19 @@ def handlers(scheme: IdentityScheme) -> Mapping[type[Command], Handler]:
             roles=_roles(work),
             code_digest=_code_digest(work, command),
             new_session=work.new_id("session"),
+            password_later=isinstance(command, RegisterAccount) and verifying.password_later(command),
+            verified=isinstance(command, ChoosePassword) and await verifying.is_verified(work, command.person),
         )
         # an erased person has no key, and nothing more to seal
         person = None if isinstance(state, account.Erased) else command.person
+        if isinstance(command, ErasePerson):
+            await one_at_a_time(work, command.person)
         await _take_turns(work, _numbers_asked(command, state))
         with _Taken():
-            return await work.execute(ACCOUNT, command.person, command, context, person=person)
+            receipt = await work.execute(ACCOUNT, command.person, command, context, person=person)
+        if isinstance(command, RegisterAccount) and command.book:
+            await verifying.start(work, command)
+        return receipt
 
     async def on_staff(work: Work, command: staff.Command) -> Receipt:
         state, _ = await work.load(STAFF, command.person)
@@ -113,6 +123,7 @@ def handlers(scheme: IdentityScheme) -> Mapping[type[Command], Handler]:
         **dict.fromkeys(get_args(StaffCommand), on_staff),
         **dict.fromkeys(get_args(PersonCommand), on_person),
         **dict.fromkeys(get_args(OrganisationCommand), on_organisation),
+        **verifying.by_command(),
     }
 
 
@@ -137,10 +148,10 @@ async def _take_turns(work: Work, numbers: Iterable[tuple[str, str]]) -> None:
 def _numbers_asked(command: account.Command, state: account.Account) -> Iterable[tuple[str, str]]:
     """The numbers that the command will claim or release."""
     match command, state:
-        case RegisterAccount(), account.GivingIdentity():
+        case RegisterAccount(), account.ChoosingPassword() | account.GivingIdentity():
             yield from (("mobile", state.mobile), ("id_number", command.id_number))
             yield ("ticket_number", command.ticket_number)
-        case ReplaceMobile(), account.Registered(code=account.IssuedCode() as code):
+        case ReplaceMobile(), account.Registered(code=IssuedCode() as code):
             yield from (("mobile", state.mobile), ("mobile", code.mobile))
         case ReplaceMobileInPerson(), account.Registered():
             yield from (("mobile", state.mobile), ("mobile", command.mobile))

@@ -52,6 +52,59 @@ create table organisations (
 );
 create index organisations_by_parent on organisations (parent);
 
+-- 身份认证: who is being verified and where it waits; the photographs that are kept for it.
+
+create table verifications (
+    person text primary key,
+    book text not null,
+    state text not null check (state in ('collecting', 'waiting', 'failed', 'verified')),
+    binding boolean not null,
+    organisation text not null,
+    attempt integer,
+    role text,
+    submitted_at timestamptz,
+    due_at timestamptz,
+    version integer not null
+);
+create index verifications_waiting on verifications (organisation, role, due_at) where state = 'waiting';
+comment on column verifications.binding is 'The account was made to be verified, and serves nothing else before.';
+
+create table verification_photographs (
+    picture text primary key,
+    original text not null unique,
+    person text not null,
+    version integer not null
+);
+create index verification_photographs_by_person on verification_photographs (person);
+
+-- 前置学历: records of prior education, and under which numbers CHSI was asked about them.
+
+create table education_records (
+    id text primary key,
+    person text not null,
+    cycle text not null,
+    scheme text not null,
+    state text not null check (
+        state in ('draft', 'submitted', 'checking', 'unresolved', 'effective', 'not_effective')
+    ),
+    reason text,
+    flagged boolean not null default false,
+    submissions integer not null default 0,
+    started_at timestamptz not null,
+    changed_at timestamptz not null,
+    version integer not null
+);
+create index education_records_by_person on education_records (person, id);
+create index education_records_flagged on education_records (changed_at) where flagged;
+comment on column education_records.flagged is 'CHSI contradicted itself: for a clerk to look at.';
+
+create table education_checks (
+    request text primary key,
+    record text not null,
+    attempt integer not null,
+    tried_at timestamptz not null
+);
+
 -- Operational rows, no facts and not rebuilt: they are worth something for minutes or hours only.
 
 create table captchas (

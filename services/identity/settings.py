@@ -1,10 +1,10 @@
-"""What identity alone reads from its environment (ZIKAO_*): its signing keys, secrets, and the cost of a password."""
+"""What identity alone reads from its environment (ZIKAO_*): signing keys, secrets, the cost of a password, CHSI."""
 
 import json
 from typing import Annotated, Any
 
 from joserfc.jwk import KeySet, OKPKey
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -47,3 +47,13 @@ class IdentitySettings(BaseSettings):
     @property
     def signing_keys(self) -> KeySet:
         return KeySet.import_key_set(json.loads(self.token_keys.get_secret_value()))
+
+
+class ChsiSettings(BaseSettings):
+    """学信网. Without an account nothing is asked, and records of prior education wait until there is one."""
+
+    model_config = SettingsConfigDict(env_prefix="ZIKAO_CHSI_", frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    url: HttpUrl | None = Field(default=None, description="Below which CHSI takes queries.")
+    key_id: str = Field(default="zikao", description="The name of our account.")
+    secret: SecretStr | None = Field(default=None, description="What both sides sign with.")

@@ -14,18 +14,24 @@ from services.identity.settings import IdentitySettings
 from shared.kernel.errors import Refused
 from shared.runtime.access import ALGORITHM, ISSUER, public_keys
 
-PASSWORD, PASSWORD_AND_CODE = "password", "password+one_time_code"
+PASSWORD, PASSWORD_AND_CODE, REGISTRATION = "password", "password+one_time_code", "registration"
 """How somebody signed in: the claim `acr`."""
+OWN = "identity"
 
 
 @dataclass(frozen=True)
 class Bearer:
-    """Whom a token speaks for; `roles` are read anew for each token, so a revoked one ends with the token."""
+    """Whom a token speaks for; `roles` are read anew for each token, so a revoked one ends with the token.
+
+    `bound`: the account serves nothing but being verified yet, so no other service takes the token (SX-E-08).
+    """
 
     person: str
     kind: str
     session: str
     roles: Iterable[tuple[str, str]]
+    bound: bool = False
+    by: str = PASSWORD
 
 
 class Tokens:
@@ -42,10 +48,10 @@ class Tokens:
         claims = {
             "sub": bearer.person,
             "kind": bearer.kind,
-            "aud": list(self._audiences),
+            "aud": [OWN] if bearer.bound else list(self._audiences),
             "roles": sorted([role, organisation] for role, organisation in bearer.roles),
             "sid": bearer.session,
-            "acr": PASSWORD_AND_CODE if bearer.kind == "staff" else PASSWORD,
+            "acr": PASSWORD_AND_CODE if bearer.kind == "staff" else bearer.by,
         }
         return self._signed(claims, at, seconds)
 

@@ -4,7 +4,6 @@
 not sent) or InDoubt (perhaps sent). Numbers and texts travel in bodies only, never in a URL, a header or a log.
 """
 
-import asyncio
 import json
 import secrets
 from collections.abc import Mapping
@@ -15,10 +14,12 @@ from urllib.parse import urlencode
 
 import httpx
 
-from services.notification.domain.answers import Absent, Accepted, Answer, Declined, Finding, InDoubt, Receipt
+from services.notification.domain.answers import Answer, Finding, Receipt
 from services.notification.settings import SmsSettings
 from services.notification.signing import acs3_headers, tc3_headers
+from shared.kernel.answers import Absent, Accepted, Declined, InDoubt
 from shared.kernel.time import SHANGHAI, Clock
+from shared.runtime.outside import called, json_object
 
 
 @dataclass(frozen=True)
@@ -59,39 +60,6 @@ class SmsGateway(Protocol):
         ...
 
 
-_NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-"""The request cannot have reached the provider."""
-
-
-async def _posted(
-    client: httpx.AsyncClient, url: str, body: bytes, headers: Mapping[str, str], within: timedelta
-) -> httpx.Response | Declined | InDoubt:
-    try:
-        async with asyncio.timeout(within.total_seconds()):
-            response = await client.post(url, content=body, headers=headers, timeout=_timeout(within))
-    except _NEVER_LEFT as error:
-        return Declined(f"unreachable.{type(error).__name__}")
-    except (TimeoutError, httpx.TimeoutException):
-        return InDoubt("timeout")
-    except httpx.TransportError as error:
-        return InDoubt(type(error).__name__)
-    return InDoubt(f"http_{response.status_code}") if response.status_code >= 500 else response
-
-
-def _timeout(within: timedelta) -> httpx.Timeout:
-    """Less for connecting: a call that never left may be tried elsewhere at once."""
-    seconds = within.total_seconds()
-    return httpx.Timeout(seconds, connect=seconds / 2, pool=seconds / 2)
-
-
-def _json(response: httpx.Response) -> Mapping[str, Any] | None:
-    try:
-        body = response.json()
-    except ValueError:
-        return None
-    return body if isinstance(body, dict) else None
-
-
 @dataclass(frozen=True)
 class AliyunSms:
     """阿里云短信: SendSms, QuerySendDetails."""
@@ -117,7 +85,7 @@ class AliyunSms:
         response = await self._post("SendSms", form, within)
         if not isinstance(response, httpx.Response):
             return response
-        body = _json(response)
+        body = json_object(response)
         if body is None or "Code" not in body:
             return InDoubt("unreadable")
         if body["Code"] != "OK":
@@ -152,7 +120,7 @@ class AliyunSms:
             return InDoubt(response.code)
         if isinstance(response, InDoubt):
             return response
-        body = _json(response)
+        body = json_object(response)
         if body is None or body.get("Code") != "OK":
             return InDoubt(str((body or {}).get("Code", "unreadable")))
         return list((body.get("SmsSendDetailDTOs") or {}).get("SmsSendDetailDTO") or ())
@@ -172,7 +140,7 @@ class AliyunSms:
             nonce=secrets.token_hex(16),
             content_type="application/x-www-form-urlencoded",
         )
-        return await _posted(self.client, self.url, body, headers, within)
+        return await called(self.client, "POST", self.url, body, headers, within)
 
 
 def _aliyun_receipt(detail: Mapping[str, Any]) -> Receipt:
@@ -271,10 +239,10 @@ class TencentSms:
             body=body,
             at=self.clock(),
         )
-        response = await _posted(self.client, self.url, body, headers, within)
+        response = await called(self.client, "POST", self.url, body, headers, within)
         if not isinstance(response, httpx.Response):
             return response
-        told = (_json(response) or {}).get("Response")
+        told = (json_object(response) or {}).get("Response")
         if not isinstance(told, dict):
             return InDoubt("unreadable")
         if error := told.get("Error"):

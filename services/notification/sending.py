@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from opentelemetry.trace import SpanKind
 
-from services.notification.domain.answers import Accepted, Finding, InDoubt, Receipt
+from services.notification.domain.answers import Finding, Receipt
 from services.notification.domain.commands import BeginAttempt, RecordAnswer, RecordReceipt
 from services.notification.domain.message import MESSAGE, Requested, Taken, Waiting
 from services.notification.domain.message import Sending as Trying
@@ -20,6 +20,7 @@ from services.notification.domain.scheme import Sending as Policy
 from services.notification.domain.texts import parameters
 from services.notification.gateways import Attempt, Sms, SmsGateway
 from shared.events.notification import SendingAttempted
+from shared.kernel.answers import Accepted, InDoubt
 from shared.kernel.messages import ERASED, Command, Fact, Meta
 from shared.runtime.points import reached
 from shared.runtime.service import Service, Timer

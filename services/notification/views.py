@@ -102,8 +102,9 @@ async def _given_up(tx: Tx, fact: Fact[SendingGivenUp]) -> None:
     event = fact.event
     await _moved(tx, fact, "given_up", code=event.reason)
     if event.reason == "number_refused":  # tells of the number, nothing of the provider
-        last = await tx.value("messages", "attempts", id=fact.subject)
-        await tx.change("attempts", {"message": fact.subject, "attempt": last}, outcome="number_refused")
+        (message,) = await tx.find("messages", id=fact.subject)
+        last = {"message": fact.subject, "attempt": message["attempts"]}
+        await tx.change("attempts", last, outcome="number_refused")
     await tx.unschedule(SEND, fact.stream)
 
 

@@ -46,13 +46,22 @@ _PAUSE = 10
 
 
 class DocumentWorkers:
-    """The two pools of a service: pictures on `image_workers` processes, OCR on one (its models need 400 MB)."""
+    """The two pools of a service: pictures on `image_workers` processes, OCR on one (its models need 400 MB).
+
+    With `reads=False` there is no OCR: what asks for it is a bug.
+    """
 
     def __init__(
-        self, *, image_workers: int = 1, waiting: int = 16, image_seconds: float = 15, ocr_seconds: float = 45
+        self,
+        *,
+        image_workers: int = 1,
+        waiting: int = 16,
+        image_seconds: float = 15,
+        ocr_seconds: float = 45,
+        reads: bool = True,
     ):
         self._images = Pool(_ready_for_images, size=image_workers, waiting=waiting, seconds=image_seconds)
-        self._ocr = Pool(ocr.ready, size=1, waiting=waiting, seconds=ocr_seconds)
+        self._ocr = Pool(ocr.ready, size=1, waiting=waiting, seconds=ocr_seconds) if reads else None
 
     async def __aenter__(self) -> Self:
         self.start()
@@ -62,11 +71,14 @@ class DocumentWorkers:
         await self.stop()
 
     def start(self) -> None:
-        self._images.start()
-        self._ocr.start()
+        for pool in self._pools():
+            pool.start()
 
     async def stop(self) -> None:
-        await asyncio.gather(self._images.stop(), self._ocr.stop())
+        await asyncio.gather(*(pool.stop() for pool in self._pools()))
+
+    def _pools(self) -> list["Pool"]:
+        return [pool for pool in (self._images, self._ocr) if pool is not None]
 
     async def prepare(self, data: bytes, rules: PhotoRules) -> PreparedPhoto:
         """`images.prepare` in a worker."""
@@ -74,6 +86,7 @@ class DocumentWorkers:
 
     async def read(self, picture: bytes) -> Reading:
         """`ocr.read` in the OCR worker: a hint, never a decision. `picture` is one that `prepare` made."""
+        assert self._ocr is not None
         return await self._ocr.run(ocr.read, picture)
 
 

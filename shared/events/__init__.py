@@ -15,6 +15,7 @@ from shared.kernel.messages import Event
 SERVICES = ("identity", "exemption", "notification")
 
 FOLLOWS: Mapping[str, tuple[str, ...]] = {
+    "identity": ("exemption",),
     "exemption": ("identity",),
     "notification": ("identity", "exemption"),
 }

@@ -5,7 +5,7 @@
 """
 
 from datetime import date, datetime, time
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from shared.kernel.messages import Event, Personal
 
@@ -248,6 +248,19 @@ class WindowExtended(Event):
     extended_by: str
 
 
+class DaysExcluded(Event):
+    """公布{purpose}不办理的日期: days of a window that lists leave out, as the calendar had them then.
+
+    `WindowSet` has them among its own too; here stands by which lists, and what an extension adds.
+    """
+
+    name: ClassVar[str] = "exemption.days_excluded.v1"
+    purpose: str
+    lists: tuple[Literal["holidays", "weekends"], ...]  # an extension obeys them again
+    days: tuple[date, ...]
+    clause: str
+
+
 class CycleClosed(Event):
     """结束批次: ended by hand; what was handed in is still reviewed."""
 
@@ -256,7 +269,18 @@ class CycleClosed(Event):
     closed_by: str
 
 
-CycleEvent = CycleOpened | WindowSet | WindowExtended | CycleClosed
+class CycleWindowEnded(Event):
+    """{purpose}办理时间结束: a window is over for good, by its own dates or with its cycle.
+
+    Once; where `WindowExtended` opens it again afterwards, once more at its new end.
+    """
+
+    name: ClassVar[str] = "exemption.cycle_window_ended.v1"
+    purpose: str
+    ended_at: datetime
+
+
+CycleEvent = CycleOpened | WindowSet | DaysExcluded | WindowExtended | CycleClosed | CycleWindowEnded
 
 # --- batch-<id>: a hand-off to the examinations authority ---------------------------------------------------------
 

@@ -1,11 +1,13 @@
-"""Facts of identity (身份核验): candidate accounts, staff accounts, organisations. Recorded by services/identity.
+"""Facts of identity (身份核验): accounts, staff, organisations, prior education. Recorded by services/identity.
 
 Streams: `account-<person>` (账号, from the first step of registration on), `staff-<person>` (工作人员 and their 角色),
-`organisation-<code>` (机构). Followed by exemption (organisations) and notification (mobiles, codes to send).
+`organisation-<code>` (机构), `verification-<person>` (身份认证), `education-<id>` (前置学历), `cycle-<id>` and
+`parking-<source>-<stream>` (learnt from exemption).
+Followed by exemption (organisations, prior education) and notification (mobiles, codes to send).
 """
 
-from datetime import datetime
-from typing import ClassVar
+from datetime import date, datetime, time
+from typing import Any, ClassVar, Literal
 
 from shared.kernel.messages import Event, Personal
 
@@ -205,6 +207,286 @@ class OrganisationClosed(Event):
     name: ClassVar[str] = "identity.organisation_closed.v1"
 
 
+# --- education-<id>: one record of prior education (前置学历)
+
+
+class PriorEducationStarted(Event):
+    """开始填写前置学历: after the letter (申请承诺书) in this version was agreed to; `scheme` judges it for ever."""
+
+    name: ClassVar[str] = "identity.prior_education_started.v1"
+    candidate: str
+    cycle: str
+    scheme: str
+    commitment: int
+    agreed_at: datetime
+    clause: str
+
+
+class EducationDraftSaved(Event):
+    """保存前置学历: the whole form as typed so far, right or wrong."""
+
+    name: ClassVar[str] = "identity.education_draft_saved.v1"
+    form: Personal[dict[str, str]]
+
+
+class PriorEducationSubmitted(Event):
+    """提交前置学历（第{submission}次）: in canonical form; nobody edits it until CHSI (学信网) has answered."""
+
+    name: ClassVar[str] = "identity.prior_education_submitted.v1"
+    submission: int
+    form: Personal[dict[str, str]]
+    check_at: datetime
+    clause: str
+
+
+class EducationCheckAttempted(Event):
+    """向学信网发起核验（第{attempt}次）: to be asked under `request`; with no result by `ask_at` we look."""
+
+    name: ClassVar[str] = "identity.education_check_attempted.v1"
+    attempt: int
+    request: str
+    tried_at: datetime
+    ask_at: datetime
+
+
+class EducationCheckAccepted(Event):
+    """学信网已受理: CHSI has the query and answers later; we look for the answer at `ask_at` ourselves."""
+
+    name: ClassVar[str] = "identity.education_check_accepted.v1"
+    request: str
+    ask_at: datetime
+
+
+class EducationCheckDoubted(Event):
+    """学信网是否受理待查: the call broke off (`reason`) or nothing is known of it; asked again at `ask_at`."""
+
+    name: ClassVar[str] = "identity.education_check_doubted.v1"
+    request: str
+    reason: str
+    asked: int
+    absent: int
+    ask_at: datetime
+
+
+class EducationCheckFailed(Event):
+    """学信网未受理（{code}）: certainly not taken; tried anew at `next_try_at`, None when tries are used up."""
+
+    name: ClassVar[str] = "identity.education_check_failed.v1"
+    request: str
+    code: str
+    next_try_at: datetime | None
+
+
+class EducationAnswerAwaited(Event):
+    """等待学信网反馈: asked for the answer for the `looked`th time; there is none yet."""
+
+    name: ClassVar[str] = "identity.education_answer_awaited.v1"
+    request: str
+    looked: int
+    ask_at: datetime
+
+
+class EducationCheckUnresolved(Event):
+    """学信网核验无结果（{reason}）: no longer asked; an answer that comes all the same still counts."""
+
+    name: ClassVar[str] = "identity.education_check_unresolved.v1"
+    reason: str
+
+
+class EducationAnswered(Event):
+    """学信网反馈（{standing}）: what CHSI said under `request`.
+
+    `standing`: it decides, came late, or contradicts an earlier one and is left to a clerk.
+    """
+
+    name: ClassVar[str] = "identity.education_answered.v1"
+    request: str
+    standing: Literal["decides", "late", "contradicts"]
+    answer: Personal[dict[str, Any]]
+
+
+class PriorEducationConfirmed(Event):
+    """前置学历生效: CHSI has the diploma as it was typed; the guard of what needs a prior education."""
+
+    name: ClassVar[str] = "identity.prior_education_confirmed.v1"
+    candidate: str
+    cycle: str
+    scheme: str
+    level: str  # of GB/T 4658
+    category: str
+    certificate_number: Personal[str]
+    school: Personal[str]
+    major: Personal[str]
+    graduated_on: Personal[str]
+    clause: str
+
+
+class PriorEducationNotConfirmed(Event):
+    """前置学历未生效（{reason}）: to be corrected; `differences` has field by field what CHSI has instead."""
+
+    name: ClassVar[str] = "identity.prior_education_not_confirmed.v1"
+    reason: str
+    differences: Personal[dict[str, Any]]
+    clause: str
+
+
+class PriorEducationTakenBack(Event):
+    """撤回前置学历: by the candidate, after CHSI did not answer; a draft again."""
+
+    name: ClassVar[str] = "identity.prior_education_taken_back.v1"
+
+
+# --- cycle-<id>: what this service learnt from exemption; parking-<source>-<stream>: what was passed over of it
+
+
+class CycleFollowed(Event):
+    """获知批次: exemption opened a cycle."""
+
+    name: ClassVar[str] = "identity.cycle_followed.v1"
+    scheme: str
+    title: str
+
+
+class WindowFollowed(Event):
+    """获知办理时间（{purpose}）: a window of the cycle as it is now."""
+
+    name: ClassVar[str] = "identity.window_followed.v1"
+    purpose: str
+    from_day: date
+    to_day: date
+    daily: tuple[tuple[time, time], ...]
+    excluded: tuple[date, ...]
+    close_inclusive: bool
+
+
+class CycleClosingFollowed(Event):
+    """获知批次结束: exemption closed the cycle by hand."""
+
+    name: ClassVar[str] = "identity.cycle_closing_followed.v1"
+
+
+class ParkedFactResolved(Event):
+    """跳过{source}的滞留记录: a fact of another service could not be handled here; somebody said to go on without."""
+
+    name: ClassVar[str] = "identity.parked_fact_resolved.v1"
+    source: str
+    stream: str
+    version: int
+    type: str
+    fault: str
+    reason: str
+
+
+class ResolutionExplained(Event):
+    """说明跳过的缘由: what the person said about it; only where there is somebody whose key can seal it."""
+
+    name: ClassVar[str] = "identity.resolution_explained.v1"
+    note: Personal[str]
+
+
+# --- 身份认证 verification of the person
+
+
+class VerificationStarted(Event):
+    """开始身份认证: on a route of a jurisdiction's book; `organisation` is the office where it will be decided.
+
+    `binding`: the account was made on this route, so until it is verified it serves nothing else.
+    """
+
+    name: ClassVar[str] = "identity.verification_started.v1"
+    book: str
+    route: str
+    slots: tuple[str, ...]  # the photographs that are asked for
+    organisation: str
+    binding: bool
+    clause: str
+
+
+class PhotographAccepted(Event):
+    """上传认证照片：合格: every rule passed; the original and the re-encoded picture are kept, sealed."""
+
+    name: ClassVar[str] = "identity.photograph_accepted.v1"
+    slot: str
+    original: str  # blob ids
+    original_type: str
+    original_digest: str
+    picture: str
+    picture_digest: str
+    results: tuple[dict[str, Any], ...]  # every rule with what was measured and its limit
+    hints: tuple[dict[str, Any], ...]
+    clause: str
+
+
+class PhotographRefused(Event):
+    """上传认证照片：不合格: at least one rule failed; nothing of the file was kept."""
+
+    name: ClassVar[str] = "identity.photograph_refused.v1"
+    slot: str
+    results: tuple[dict[str, Any], ...]
+    clause: str
+
+
+class ManualVerificationOpened(Event):
+    """转人工认证: so many photographs were refused that from here on no automatic rule but size and format holds."""
+
+    name: ClassVar[str] = "identity.manual_verification_opened.v1"
+    refused: int
+    slots: tuple[str, ...]  # the photographs that are asked for instead
+    clause: str
+
+
+class PhotographsSubmitted(Event):
+    """提交认证照片（第{attempt}次）: they wait for a person of `organisation` in `role`, and cannot be exchanged."""
+
+    name: ClassVar[str] = "identity.photographs_submitted.v1"
+    attempt: int
+    photographs: dict[str, str]  # slot -> digest of the picture that the decision will be about
+    pairs: tuple[str, ...]  # each two of them that must show one person; none was compared by a machine
+    role: str
+    organisation: str
+    due_at: datetime
+    clause: str
+
+
+class PhotographViewed(Event):
+    """查阅认证照片: somebody who decides looked at one photograph of the `attempt`-th submission."""
+
+    name: ClassVar[str] = "identity.photograph_viewed.v1"
+    attempt: int
+    slot: str
+    viewer: str
+
+
+class VerificationFailed(Event):
+    """身份认证未通过（第{attempt}次）: the photographs do not show who the account says; another try is open."""
+
+    name: ClassVar[str] = "identity.verification_failed.v1"
+    attempt: int
+    reason_code: str
+    note: Personal[str]
+    pairs: dict[str, bool]  # of the pairs that were judged: whether they show one person
+    decided_by: str
+    clause: str
+
+
+class PersonVerified(Event):
+    """身份认证通过: in `jurisdiction` this account is who it says, by `level`: photographs or in_person.
+
+    In person a clerk saw `documents` and says in `evidence` what was seen.
+    """
+
+    name: ClassVar[str] = "identity.person_verified.v1"
+    jurisdiction: str
+    book: str
+    level: str
+    organisation: str
+    verified_by: str
+    pairs: dict[str, bool]
+    documents: tuple[str, ...]
+    evidence: Personal[str]
+    clause: str
+
+
 AccountEvent = (
     RegistrationStarted
     | SmsCodeIssued
@@ -235,3 +517,30 @@ StaffEvent = (
     | KeyDestroyed
 )
 OrganisationEvent = OrganisationAdded | OrganisationRenamed | OrganisationClosed
+EducationEvent = (
+    PriorEducationStarted
+    | EducationDraftSaved
+    | PriorEducationSubmitted
+    | EducationCheckAttempted
+    | EducationCheckAccepted
+    | EducationCheckDoubted
+    | EducationCheckFailed
+    | EducationAnswerAwaited
+    | EducationCheckUnresolved
+    | EducationAnswered
+    | PriorEducationConfirmed
+    | PriorEducationNotConfirmed
+    | PriorEducationTakenBack
+)
+CycleEvent = CycleFollowed | WindowFollowed | CycleClosingFollowed
+ParkingEvent = ParkedFactResolved | ResolutionExplained
+VerificationEvent = (
+    VerificationStarted
+    | PhotographAccepted
+    | PhotographRefused
+    | ManualVerificationOpened
+    | PhotographsSubmitted
+    | PhotographViewed
+    | VerificationFailed
+    | PersonVerified
+)

@@ -25,7 +25,7 @@ from shared.runtime.ending import raise_if_cancelled
 from shared.runtime.event_store import OUTAGE, Recorded
 from shared.runtime.feed import Envelope, Feed
 from shared.runtime.inbox import Inbox, Key, Place, Settled
-from shared.runtime.parking import EARLY, MISSING, NOT_YET, let_go, park
+from shared.runtime.parking import EARLY, MISSING, NOT_YET, let_go, park, pass_over
 from shared.runtime.points import reached
 from shared.runtime.records import fact_of
 from shared.runtime.rows import Connection
@@ -229,7 +229,8 @@ class Consumer:
                 place = await self._alone(envelope, unpark=parked)
                 if place == "hole":
                     detail = f"the source has no version {last + 1}, but {envelope.version}"
-                    await self._park(msgspec.structs.replace(envelope, version=last + 1), MISSING, detail)
+                    gone = msgspec.structs.replace(envelope, version=last + 1, type=f"{source}.{MISSING}")
+                    await self._park(gone, MISSING, detail, latest=envelope.version)
                 if place in ("hole", "parked"):
                     return
                 last = envelope.version
@@ -336,13 +337,14 @@ class Consumer:
             self._service.clock(),
         )
 
-    async def _park(self, envelope: Envelope, reason: str, detail: str) -> Place:
+    async def _park(self, envelope: Envelope, reason: str, detail: str, latest: int = 0) -> Place:
         """Unless another replica has handled it since: what it failed at has passed."""
         async with self._service.pool.acquire() as connection, connection.transaction():
             inbox = await Inbox.open(connection, [envelope])
             place = inbox.take(envelope)
             if place != "duplicate":
                 await park(connection, envelope, reason, detail, self._service.clock())
+                await pass_over(connection, {(envelope.source, envelope.stream): latest})
                 place = "parked"
         self._note(inbox)
         return place

@@ -9,6 +9,8 @@ from shared.runtime.rows import Connection
 
 Key = tuple[str, str]
 """(source, stream)"""
+_MOST_RUNS = 1000
+"""What is forgotten beyond them is only read again from the feed."""
 Place = Literal["next", "duplicate", "hole", "parked"]
 """Where an event stands to what was handled of its stream."""
 
@@ -88,7 +90,7 @@ class Settled:
                 runs[-1] = (runs[-1][0], max(last, runs[-1][1]))
             else:
                 runs.append((first, last))
-        self._runs = runs
+        self._runs = runs[:_MOST_RUNS]
 
     def joined_to(self, position: int) -> int:
         """How far the log is handled if it is up to `position`; forgets what lies below."""

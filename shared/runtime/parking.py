@@ -121,7 +121,8 @@ def resolving(decider: AnyDecider) -> Mapping[type[Command], Callable[[Work, Any
         if row is not None:
             waiting = Waiting(row["version"], row["type"], row["reason"], row["reason"] == EARLY, row["person"])
             case, person = row["case_id"], row["person"] if command.note is not None else None
-            work.meta = replace(work.meta, causation=row["event_id"])
+            # of what the source has lost we know nothing: the row names the event after it
+            work.meta = replace(work.meta, causation=None if row["reason"] == MISSING else row["event_id"])
         receipt = await work.execute(decider, "-".join(key), command, waiting, case=case, person=person)
         await connection.execute(
             "update inbox set version = $3 where source = $1 and stream = $2", *key, command.version

@@ -5,7 +5,7 @@ each table and not once for each event.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -54,8 +54,8 @@ class Tx(ABC):
         """All rows in which the columns are as given."""
 
     @abstractmethod
-    async def value(self, table: str, column: str, /, **where: Any) -> Any:
-        """One column of the only such row; None when there is none."""
+    async def find(self, table: str, /, **where: Any) -> Sequence[Mapping[str, Any]]:
+        """All rows in which the columns are as given, of the projection's own tables."""
 
     @abstractmethod
     async def _holder(self, kind: str, key: bytes, stream: str) -> str:
@@ -109,10 +109,10 @@ class SqlTx(Tx):
         named = _named(where)
         await self.connection.execute(_remove(table, named, tuple(where)), *(where[name] for name in named))
 
-    async def value(self, table: str, column: str, /, **where: Any) -> Any:
+    async def find(self, table: str, /, **where: Any) -> Sequence[Mapping[str, Any]]:
         named = _named(where)
-        found = _value(table, column, named, tuple(where))
-        return await self.connection.fetchval(found, *(where[name] for name in named))
+        rows = await self.connection.fetch(_find(table, named, tuple(where)), *(where[name] for name in named))
+        return [dict(row) for row in rows]
 
     async def _holder(self, kind: str, key: bytes, stream: str) -> str:
         holder: str = await self.connection.fetchval(
@@ -170,8 +170,8 @@ def _remove(table: str, named: Columns, asked: Columns) -> str:
 
 
 @cache
-def _value(table: str, column: str, named: Columns, asked: Columns) -> str:
-    return f"select {column} from {table} where {_condition(named, asked)}"  # noqa: S608 - names of ours
+def _find(table: str, named: Columns, asked: Columns) -> str:
+    return f"select * from {table} where {_condition(named, asked)}"  # noqa: S608 - names of ours
 
 
 Row = dict[str, Any]
@@ -271,8 +271,8 @@ class MemoryTx(Tx):
         for number, _ in self.tables[table].rows(where):
             self.tables[table].remove(number)
 
-    async def value(self, table: str, column: str, /, **where: Any) -> Any:
-        return next((row[column] for _, row in self.tables[table].rows(where)), None)
+    async def find(self, table: str, /, **where: Any) -> Sequence[Mapping[str, Any]]:
+        return [dict(row) for _, row in self.tables[table].rows(where)]
 
     async def _holder(self, kind: str, key: bytes, stream: str) -> str:
         found = self.tables["claims"].rows({"kind": kind, "key": key})

@@ -3,6 +3,7 @@
 A book is a folder with `scheme.yaml` and one file for each service that obeys it; its name is
 `<jurisdiction>/<name>@<version>`, the jurisdiction being the first folder. A further version lives in a folder below.
 A folder without `scheme.yaml` (`platform`) holds house rules of no jurisdiction and is named by the folder alone.
+Reference data (courses, organisations, majors ...) stands in the same folders and is no part of a book.
 """
 
 import hashlib
@@ -15,14 +16,20 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from shared.schemes.book import Head
+from shared.schemes.courses import Courses
 from shared.schemes.procedure import ASSUMPTION
+from shared.schemes.reference import AREAS, CertificateTypes, CodeLists, Fault, Listing, Majors, Organisations
 from shared.schemes.yaml_reading import BadYaml, Sheet, read_sheet
 
 BOOKS = Path(__file__).parent / "books"
 PUBLISHED = "published.yaml"
 HEAD = "scheme"
+PLATFORM = "platform"
+REFERENCE = frozenset({"courses", "certificates", "code_lists", "organisations", "majors"})
+"""The files that are no part of a book."""
 
 M = TypeVar("M", bound=BaseModel)
+L = TypeVar("L", bound=Listing)
 
 
 class BadBook(Exception):
@@ -56,28 +63,41 @@ class Book:
         return known
 
     def digest(self, part: str) -> str:
-        """Of what a file says, not how: comments and line breaks may be improved after publishing."""
-        said = json.dumps(self.sheets[part].data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        return f"sha256:{hashlib.sha256(said.encode()).hexdigest()}"
+        return _digest(self.sheets[part])
 
     def assumptions(self) -> int:
-        """How many clauses the sources leave open."""
-        return sum(ASSUMPTION in source for sheet in self.sheets.values() for source in _sources(sheet.data))
+        return _assumptions(self.sheets)
 
     def clause(self, part: str, *path: str) -> str:
         return f"{self.ref} {part}.{'.'.join(path)}"
 
 
 @dataclass(frozen=True)
+class Reference:
+    """What is so, whatever a book says: for the whole country, and for each jurisdiction by the name of its folder."""
+
+    courses: Courses
+    certificates: CertificateTypes
+    code_lists: CodeLists
+    organisations: Mapping[str, Organisations]
+    majors: Mapping[str, Majors]
+    sheets: Mapping[str, Sheet]  # file -> what it says
+
+    def assumptions(self) -> int:
+        return _assumptions(self.sheets)
+
+
+@dataclass(frozen=True)
 class Catalog:
-    """All books of one shelf."""
+    """All books of one shelf, and the reference data beside them."""
 
     books: Mapping[str, Book]
     published: Mapping[str, Mapping[str, str]]  # ref -> part -> digest
+    reference: Reference
 
     @classmethod
     def load(cls, folder: Path = BOOKS) -> "Catalog":
-        """Reads every book below `folder`; raises BadBook with every fault found."""
+        """Reads every book and all reference data below `folder`; raises BadBook with every fault found."""
         faults: list[str] = []
         books: dict[str, Book] = {}
         for place in _folders(folder):
@@ -89,9 +109,10 @@ class Catalog:
             if book.ref in books:
                 faults.append(f"{place.relative_to(folder)}: {book.ref} is already the name of another book")
             books[book.ref] = book
+        reference = _References(folder, faults).read()
         if faults:
             raise BadBook(faults)
-        return cls(books, _read_published(folder))
+        return cls(books, _read_published(folder), reference)
 
     def get(self, ref: str) -> Book:
         if ref not in self.books:
@@ -109,6 +130,7 @@ class Catalog:
     def digest(self) -> str:
         """Of everything on the shelf."""
         whole = [(ref, part, book.digest(part)) for ref, book in sorted(self.books.items()) for part in book.parts()]
+        whole += [(file, "", _digest(sheet)) for file, sheet in sorted(self.reference.sheets.items())]
         return f"sha256:{hashlib.sha256(json.dumps(whole).encode()).hexdigest()}"
 
     def broken_seals(self) -> list[str]:
@@ -128,13 +150,15 @@ class Catalog:
 
 
 def _folders(folder: Path) -> Iterator[Path]:
-    return iter(sorted({file.parent for file in folder.rglob("*.yaml") if file.parent != folder}))
+    """Those with a part of a book in them."""
+    parts = (file for file in folder.rglob("*.yaml") if file.stem not in REFERENCE)
+    return iter(sorted({file.parent for file in parts if file.parent != folder}))
 
 
 def _read_book(place: Path, shelf: Path) -> Book:
     sheets: dict[str, Sheet] = {}
     files: dict[str, str] = {}
-    for file in sorted(place.glob("*.yaml")):
+    for file in sorted(file for file in place.glob("*.yaml") if file.stem not in REFERENCE):
         files[file.stem] = file.relative_to(shelf).as_posix()
         sheets[file.stem] = _read_file(file, files[file.stem])
     jurisdiction = place.relative_to(shelf).parts[0]
@@ -142,6 +166,60 @@ def _read_book(place: Path, shelf: Path) -> Book:
         return Book(place.relative_to(shelf).as_posix(), sheets, files, None)
     head = _validated(sheets[HEAD], files[HEAD], Head)
     return Book(f"{jurisdiction}/{head.name}@{head.version}", sheets, files, head)
+
+
+class _References:
+    """Reads the reference data of a shelf; what is wrong with it is added to `faults`."""
+
+    def __init__(self, shelf: Path, faults: list[str]) -> None:
+        self._shelf = shelf
+        self._faults = faults
+        self._sheets: dict[str, Sheet] = {}
+
+    def read(self) -> Reference:
+        code_lists = self._of_the_country("code_lists", CodeLists, CodeLists(lists={}))
+        organisations = self._of_jurisdictions("organisations", Organisations)
+        if areas := code_lists.get(AREAS):
+            for place, each in organisations.items():
+                self._blame(f"{place}/organisations.yaml", each.strange_areas(areas.entries))
+        return Reference(
+            courses=self._of_the_country("courses", Courses, Courses(courses=())),
+            certificates=self._of_the_country("certificates", CertificateTypes, CertificateTypes(certificates=())),
+            code_lists=code_lists,
+            organisations=organisations,
+            majors=self._of_jurisdictions("majors", Majors),
+            sheets=self._sheets,
+        )
+
+    def _of_the_country(self, part: str, model: type[L], none: L) -> L:
+        found = self._listed(part, model)
+        for place in sorted(found.keys() - {PLATFORM}):
+            self._faults.append(f"{place}/{part}.yaml:1: is for the whole country, so it stands in {PLATFORM}")
+        return found.get(PLATFORM, none)
+
+    def _of_jurisdictions(self, part: str, model: type[L]) -> dict[str, L]:
+        found = self._listed(part, model)
+        for place in sorted(place for place in found if "/" in place):
+            own = place.split("/")[0]
+            self._faults.append(f"{place}/{part}.yaml:1: has no versions, so it stands in {own} itself")
+        return found
+
+    def _listed(self, part: str, model: type[L]) -> dict[str, L]:
+        """Folder -> what its file says."""
+        found: dict[str, L] = {}
+        for file in sorted(self._shelf.rglob(f"{part}.yaml")):
+            name = file.relative_to(self._shelf).as_posix()
+            try:
+                sheet = self._sheets[name] = _read_file(file, name)
+                listing = found[file.parent.relative_to(self._shelf).as_posix()] = _validated(sheet, name, model)
+            except BadBook as bad:
+                self._faults += bad.faults
+            else:
+                self._blame(name, listing.faults())
+        return found
+
+    def _blame(self, file: str, faults: Iterator[Fault]) -> None:
+        self._faults += [_sentence(self._sheets[file], file, path, law) for path, law in faults]
 
 
 def _read_file(file: Path, name: str) -> Sheet:
@@ -155,13 +233,28 @@ def _validated(sheet: Sheet, file: str, model: type[M]) -> M:
     try:
         return model.model_validate(sheet.data)
     except ValidationError as error:
-        faults = []
-        for fault in error.errors(include_url=False, include_context=False, include_input=False):
-            named = ".".join(str(step) for step in fault["loc"]) or "(whole file)"
-            source = _source_near(sheet.data, fault["loc"])
-            law = fault["msg"].removeprefix("Value error, ") + (f" [{source}]" if source else "")
-            faults.append(f"{file}:{sheet.line(fault['loc'])}: {named}: {law}")
-        raise BadBook(faults) from None
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        raise BadBook(
+            [_sentence(sheet, file, each["loc"], each["msg"].removeprefix("Value error, ")) for each in found]
+        ) from None
+
+
+def _sentence(sheet: Sheet, file: str, path: tuple[str | int, ...], law: str) -> str:
+    """A fault by file, line, field and law, with the source of the clause it is about."""
+    named = ".".join(str(step) for step in path) or "(whole file)"
+    source = _source_near(sheet.data, path)
+    return f"{file}:{sheet.line(path)}: {named}: {law}" + (f" [{source}]" if source else "")
+
+
+def _digest(sheet: Sheet) -> str:
+    """Of what a file says, not how: comments and line breaks may be improved after publishing."""
+    said = json.dumps(sheet.data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(said.encode()).hexdigest()}"
+
+
+def _assumptions(sheets: Mapping[str, Sheet]) -> int:
+    """How many clauses the sources leave open."""
+    return sum(ASSUMPTION in source for sheet in sheets.values() for source in _sources(sheet.data))
 
 
 def _source_near(data: Any, path: tuple[str | int, ...]) -> str | None:

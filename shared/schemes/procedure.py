@@ -7,10 +7,9 @@ YAML stays data: whatever can happen is named here, in Python, with tests.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from shared.kernel.time import SHANGHAI
 
@@ -45,18 +44,28 @@ class Sentence(Sourced):
 
 # --- windows -----------------------------------------------------------------------------------------------------
 
+Hours = tuple[tuple[time, time], ...]
+"""Daily hours, in order; one that does not end later than it starts ends on the next day, at 00:00 with the day."""
+Skip = Literal["holidays", "weekends"]
+"""Lists of days on which nothing is open: `shared/schemes/workdays.py` knows their days."""
+Phase = Literal["not_yet", "open", "paused", "closed"]
+"""Of a window: announced, open, between its hours or days, over for good."""
+_DAY = timedelta(days=1)
+_MIDNIGHT = time(0)
+
 
 @dataclass(frozen=True)
 class Window:
     """When something may be done: whole days or daily hours, Asia/Shanghai.
 
     An interval holds its first instant and not its last (09:00-12:00 ends at 11:59:59.999), unless `close_inclusive`
-    says that the closing second still counts. An end of 00:00 means the end of that day.
+    says that the closing second still counts. Hours belong to the day on which they begin: 22:00-02:00 of the last day
+    end on the day after it, and a day left out loses what begins on it, not what the night before brought.
     """
 
     from_day: date
     to_day: date  # inclusive, as notices print it
-    daily: tuple[tuple[time, time], ...] = ()
+    daily: Hours = ()
     excluded: tuple[date, ...] = ()
     close_inclusive: bool = False
 
@@ -69,46 +78,113 @@ class Window:
             wrong.append("longer_than_two_years")
         if self.to_day.year == date.max.year:
             wrong.append("no_day_after_it")  # the calendar of Python ends there, and a closing is on the day after
-        ends = [(start, end) for start, end in self.daily if not _is_midnight(end)]
-        if any(end <= start for start, end in ends):
-            wrong.append("hours_end_before_they_start")
-        if any(_is_midnight(first[1]) or later[0] < first[1] for first, later in pairwise(self.daily)):
-            wrong.append("hours_overlap")
+        wrong += faults_of_hours(self.daily)
         if not wrong and next(self.intervals(), None) is None:
             wrong.append("never_open")
         return wrong
 
     def intervals(self) -> Iterator[tuple[datetime, datetime]]:
-        """Every opening with its closing instant, in order."""
+        """Every opening with its closing instant, in order. What touches is one: whole days do not close at night."""
+        before: tuple[datetime, datetime] | None = None
+        for start, end in self._of_each_day():
+            if before is None:
+                before = start, end
+            elif start <= before[1]:
+                before = before[0], end
+            else:
+                yield before
+                before = start, end
+        if before is not None:
+            yield before
+
+    def _of_each_day(self) -> Iterator[tuple[datetime, datetime]]:
+        left_out = frozenset(self.excluded)
         day = self.from_day
         while day <= self.to_day:
-            if day not in self.excluded:
-                for start, end in self.daily or ((time(0), time(0)),):
-                    last_day = day + timedelta(days=1) if _is_midnight(end) else day
-                    yield datetime.combine(day, start, SHANGHAI), datetime.combine(last_day, end, SHANGHAI)
-            day += timedelta(days=1)
+            if day not in left_out:
+                for start, end in self.daily or ((_MIDNIGHT, _MIDNIGHT),):
+                    ends_on = day if end > start else day + _DAY
+                    yield datetime.combine(day, start, SHANGHAI), datetime.combine(ends_on, end, SHANGHAI)
+            day += _DAY
 
     def holds(self, now: datetime) -> bool:
         return self.closing(now) is not None
 
     def closing(self, now: datetime) -> datetime | None:
         """When the interval that holds `now` ends; None when it is closed."""
-        grace = timedelta(seconds=1) if self.close_inclusive else timedelta()
-        for start, end in self.intervals():
-            if start <= now < end + grace:
-                return end
-        return None
+        return next((end for start, end in self.intervals() if start <= now < end + self._grace), None)
 
     def next_opening(self, now: datetime) -> datetime | None:
         """The next time it opens after `now`; None when it never will again."""
         return next((start for start, _ in self.intervals() if start > now), None)
 
     def last_closing(self) -> datetime | None:
+        """The last instant that notices print; None when it never opens."""
         return max((end for _, end in self.intervals()), default=None)
 
+    def over_at(self) -> datetime | None:
+        """From when on it never holds again; None when it never does."""
+        last = self.last_closing()
+        return None if last is None else last + self._grace
 
-def _is_midnight(end: time) -> bool:
-    return end == time(0)
+    def phase(self, now: datetime) -> Phase:
+        if self.holds(now):
+            return "open"
+        if self.next_opening(now) is None:
+            return "closed"
+        first = next(start for start, _ in self.intervals())
+        return "not_yet" if now < first else "paused"
+
+    @property
+    def ends_overnight(self) -> bool:
+        """Whether some of its hours end on the next day, and not just with their own."""
+        return any(end <= start and end != _MIDNIGHT for start, end in self.daily)
+
+    @property
+    def _grace(self) -> timedelta:
+        return timedelta(seconds=1) if self.close_inclusive else timedelta()
+
+
+def faults_of_hours(daily: Hours) -> list[str]:
+    """What is wrong with daily hours; empty when they make sense."""
+    if any(each.tzinfo for hours in daily for each in hours):
+        return ["hours_of_another_zone"]  # they are Shanghai's
+    if any(start == end != _MIDNIGHT for start, end in daily):
+        return ["hours_end_as_they_start"]
+    starts = [_since_midnight(start) for start, _ in daily]
+    ends = [_since_midnight(end) + (timedelta() if end > start else _DAY) for start, end in daily]
+    following = [*starts[1:], *(start + _DAY for start in starts[:1])]  # after the last, the first of the next day
+    return ["hours_overlap"] if any(end > start for end, start in zip(ends, following, strict=True)) else []
+
+
+def _since_midnight(at: time) -> timedelta:
+    return timedelta(hours=at.hour, minutes=at.minute, seconds=at.second, microseconds=at.microsecond)
+
+
+def hours_of(text: str) -> tuple[time, time]:
+    """`09:00-12:00` as notices print it, also `17:00-24:00`; raises ValueError."""
+    start, dash, end = text.partition("-")
+    if not dash:
+        raise ValueError(f"hours are written 09:00-12:00, not {text}")
+    return time.fromisoformat(start), _MIDNIGHT if end == "24:00" else time.fromisoformat(end)
+
+
+def _hours_written(given: object) -> object:
+    if not isinstance(given, list | tuple):
+        return given
+    return tuple(hours_of(each) if isinstance(each, str) else each for each in given)
+
+
+class Announced(Sourced):
+    """The days that the source itself announced, both inclusive."""
+
+    from_day: date
+    to_day: date
+
+
+PRIOR_EDUCATION = "prior_education"
+ASKED_ELSEWHERE = frozenset({PRIOR_EDUCATION})
+"""Windows that no rule of the exemption book asks for: identity takes records of prior education in this one."""
 
 
 class Purpose(Sourced):
@@ -116,7 +192,26 @@ class Purpose(Sourced):
 
     id: Id = Field(description="What rules call it, e.g. apply.")
     title: Text = Field(description="What people call it.")
+    query: bool = Field(False, description="Nothing is handed in while it is open: something can be looked up.")
     close_inclusive: bool = Field(False, description="The closing second itself still counts.")
+    hours: Annotated[Hours, BeforeValidator(_hours_written)] = Field(
+        (), description="Daily hours such as 09:00-12:00, where a cycle says no others; none: whole days."
+    )
+    overnight: bool = Field(False, description="Hours may end on the next day: 22:00-02:00.")
+    skip: tuple[Skip, ...] = Field((), description="Lists of days on which it is closed, where a cycle says no others.")
+    announced: Announced | None = Field(None, description="The dates of the source, for a cycle that asks for them.")
+
+    @model_validator(mode="after")
+    def _times_make_sense(self) -> "Purpose":
+        said = self.announced
+        first = said.from_day if said else date(2001, 1, 1)  # a day like any other
+        window = Window(first, said.to_day if said else first, self.hours)
+        if faults := window.faults():
+            raise ValueError(f"{self.id}: {', '.join(faults)}")
+        if window.ends_overnight and not self.overnight:
+            raise ValueError(f"{self.id}: hours that end on the next day need `overnight: true`")
+        no_twins(self.skip, f"skip of {self.id}")
+        return self
 
 
 # --- states ------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ Called by `test_authorisation.py`, which asks each of them as everybody.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -14,8 +14,9 @@ from services.notification.domain.commands import LearnContact, RequestMessage
 from shared.kernel.messages import Command, Meta
 from shared.testing.pictures import plain
 from tests.contracts.authorising import CANDIDATES, SERVICES, STAFF, Asking, Desk, Row, at
+from tests.contracts.verification_rows import verification_rows
 from tests.services.exemption import office as exemptions
-from tests.services.identity import people
+from tests.services.identity import people, schooling
 
 FEED = {route: Row(SERVICES | {"auditor@*"}) for route in ("GET /v1/events", "GET /v1/events/head")}
 ADMINISTRATORS_OF_A_POINT = at("administrator", "point-a", "uni", "authority", "*")
@@ -104,8 +105,38 @@ def identity_rows(  # noqa: C901 - a list
     async def of_owner() -> Asking:
         return Asking({"person": desk.owner})
 
+    async def of_a_cycle() -> Asking:
+        return Asking({"cycle": await schooling.open_cycle(office.service, date(2026, 12, 31))})
+
+    async def starting() -> Asking:
+        cycle = (await of_a_cycle()).path["cycle"]
+        return Asking(sent={"json": {"cycle": cycle, "commitment": 1}})
+
+    async def record() -> Asking:
+        answer = await desk.ask("POST /v1/prior-educations", "owner", await starting())
+        assert answer.status_code == 201, answer.text
+        return Asking({"record": str(answer.json()["stream"]).removeprefix("education-")})
+
+    async def typing() -> Asking:
+        return replace(await record(), sent={"json": {"form": schooling.form()}})
+
+    async def typed() -> Asking:
+        asking = await typing()
+        assert (await desk.ask("PUT /v1/prior-educations/{record}", "owner", asking)).status_code == 200
+        return replace(asking, sent={})
+
     return {
         "GET /v1/me": Row(frozenset({"owner", "candidate"})),
+        **verification_rows(office, desk),
+        "GET /v1/prior-education-cycles/{cycle}": Row(CANDIDATES, of_a_cycle),
+        "GET /v1/prior-educations": Row(CANDIDATES),
+        "POST /v1/prior-educations": Row(CANDIDATES, starting),
+        "GET /v1/prior-educations/{record}": Row(frozenset({"owner"}), record),
+        "PUT /v1/prior-educations/{record}": Row(frozenset({"owner"}), typing),
+        "POST /v1/prior-educations/{record}/submit": Row(frozenset({"owner"}), typed),
+        "POST /v1/prior-educations/{record}/take-back": Row(
+            frozenset({"owner"}), typed, told="identity.education_cannot_be_taken_back"
+        ),
         "POST /v1/me/password": Row(frozenset({"owner", "candidate"}), own_password),
         "POST /v1/me/mobile-codes": Row(CANDIDATES, new_mobile),
         "POST /v1/me/mobile": Row(frozenset({"owner"}), mobile_code, kept_out="identity.sms_code_expired"),
@@ -189,6 +220,9 @@ def exemption_rows(  # noqa: C901 - a list
     async def closing() -> Asking:
         return Asking({"cycle": await office.open_cycle()}, {"json": {"reason": "提前结束"}})
 
+    async def one_cycle() -> Asking:
+        return Asking({"cycle": cycle})
+
     async def handing_off() -> Asking:
         application = (await granted()).path["application"]
         return Asking(sent={"json": {"cycle": cycle, "applications": [application]}})
@@ -222,6 +256,7 @@ def exemption_rows(  # noqa: C901 - a list
         "POST /v1/cycles": Row(openers, opening),
         "POST /v1/cycles/{cycle}/extend": Row(openers, extending),
         "POST /v1/cycles/{cycle}/close": Row(openers, closing),
+        "GET /v1/cycles/{cycle}/history": Row(openers, one_cycle),
         "GET /v1/batches": Row(ANY_STAFF),
         "POST /v1/batches": Row(FINAL, handing_off, kept_out="exemption.not_granted"),
         "POST /v1/batches/{batch}/acknowledge": Row(RECEIVERS, handed_off),

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from dockerfile_parse import DockerfileParser
 
-from ops.deploy import SMS_ACCOUNTS, new_secrets
+from ops.deploy import OUTSIDE_ACCOUNTS, new_secrets
 from ops.stack.places import CHECKOUT
 
 TEXT = (CHECKOUT / "docker-compose.yml").read_text()
@@ -35,8 +35,8 @@ def filled(value: str, variables: dict[str, str]) -> str:
 
 def variables_of_a_server() -> dict[str, str]:
     """The environment file, made and filled in as it says."""
-    sms = {name: "http://sandbox:8000" if name.endswith("URL") else "an-account" for name in SMS_ACCOUNTS}
-    return new_secrets() | sms
+    accounts = {name: "http://sandbox:8000" if name.endswith("URL") else "an-account" for name in OUTSIDE_ACCOUNTS}
+    return new_secrets() | accounts
 
 
 def told(name: str, variables: dict[str, str] | None = None) -> dict[str, str]:

@@ -18,7 +18,7 @@ import pytest
 import yaml
 from pydantic_settings import BaseSettings
 
-from ops.deploy import SMS_ACCOUNTS, as_environment_file, new_secrets
+from ops.deploy import OUTSIDE_ACCOUNTS, as_environment_file, new_secrets
 from ops.stack.docker import FILES
 from ops.stack.environment import SANDBOX, Secrets, Surroundings, environment_for
 from ops.stack.infrastructure import Infrastructure, temporary_place
@@ -147,7 +147,7 @@ def test_a_missing_secret_stops_compose_with_its_name_and_no_secret_has_a_defaul
     needed = {match["name"] for match in asked_for(TEXT) if match["how"] == ":?"}
     others = {match["name"] for match in asked_for(TEXT)} - needed
     assert others == {f"ZIKAO_{name.upper()}_PORT" for name in events.SERVICES}
-    assert needed == {*new_secrets(), *SMS_ACCOUNTS}
+    assert needed == {*new_secrets(), *OUTSIDE_ACCOUNTS}
     assert all(match["rest"] for match in asked_for(TEXT) if match["how"] == ":?"), "each says what it is"
 
 

@@ -189,6 +189,7 @@ def test_what_waits_is_listed_shown_tried_again_and_passed_over_by_somebody_with
     [
         (("audit", "verify"), AUDITOR, "0 findings"),
         (("parked", "list", "--json"), AUDITOR, "[]"),
+        (("cycles", "list", "--json"), AUDITOR, "[]"),
         (("replay", "rebuild", "identity", "--diff"), "identity", ", 0 differences"),
         (("replay", "rebuild", "identity"), "identity", "rows rebuilt and put in place"),
     ],

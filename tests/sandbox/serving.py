@@ -20,6 +20,7 @@ SETTINGS = Settings(
     sms_aliyun_secret=SecretStr("only-for-tests-a"),
     sms_tencent_secret_key=SecretStr("only-for-tests-t"),
     sandbox_receipt_seconds=0,
+    chsi_secret=SecretStr("only-for-tests-c"),
 )
 
 
@@ -48,6 +49,15 @@ class Sandbox:
 
     async def faults(self, *faults: dict[str, Any]) -> None:
         (await self.client.put("/_control/faults", json=list(faults))).raise_for_status()
+
+    async def behaves(self, **behaviours: Any) -> None:
+        """Of CHSI: by certificate number, `_` standing for all."""
+        named = {"*" if number == "_" else number: told for number, told in behaviours.items()}
+        (await self.client.put("/_control/chsi/behaviours", json=named)).raise_for_status()
+
+    async def queries(self, certificate_number: str) -> list[dict[str, Any]]:
+        answer = await self.client.get("/_control/chsi/queries", params={"certificate_number": certificate_number})
+        return list(answer.json())
 
     async def conditions(self, **conditions: Any) -> None:
         (await self.client.put("/_control/conditions", json=conditions)).raise_for_status()

@@ -273,7 +273,8 @@ async def test_what_was_sent_can_be_counted_after_a_crash(tmp_path: Path) -> Non
 
 def test_the_control_routes_are_all_below_one_marked_place() -> None:
     paths = create_app(SETTINGS, lambda: datetime.now(UTC)).openapi()["paths"]
-    assert {path for path in paths if not path.startswith("/_control/")} == {"/", "/readyz"}
+    of_chsi = {"/chsi/v1/queries", "/chsi/v1/queries/{request_id}"}
+    assert {path for path in paths if not path.startswith("/_control/")} == {"/", "/readyz", *of_chsi}
     assert {"/_control/messages", "/_control/faults", "/_control/conditions"} <= set(paths)
 
 

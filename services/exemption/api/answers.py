@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from math import ceil
 from typing import Any, cast
 
 from services.exemption.api.shapes import (
     Agreement,
     CaseShown,
+    CyclePhase,
     CycleShown,
     Deed,
     Difference,
@@ -45,7 +47,7 @@ from shared.events.exemption import (
 )
 from shared.kernel.messages import Fact
 from shared.schemes.catalog import Book
-from shared.schemes.procedure import Stage, Window
+from shared.schemes.procedure import Phase, Stage, Window
 
 
 def scheme_shown(book: Book, rules: Rules) -> SchemeShown:
@@ -62,26 +64,49 @@ def cycle_shown(row: CycleRow, rules: Rules, now: datetime) -> CycleShown:
         organisation=row.organisation,
         title=row.title,
         closed=row.closed,
+        phase="closed" if row.closed else _cycle_phase([each.phase for each in windows]),
+        at=now,
+        opened_at=row.opened_at,
         version=row.version,
         windows=windows,
     )
 
 
+def _cycle_phase(phases: Sequence[Phase]) -> CyclePhase:
+    if "open" in phases:
+        return "open"
+    if set(phases) <= {"not_yet"}:
+        return "announced"
+    return "over" if set(phases) <= {"closed"} else "paused"
+
+
 def _window_shown(purpose: str, window: Window, row: CycleRow, rules: Rules, now: datetime) -> WindowShown:
     said = rules.book.purpose(purpose)
+    phase: Phase = "closed" if row.closed else window.phase(now)
+    opens_at = None if row.closed else window.next_opening(now)
+    closes_at = window.closing(now) if phase == "open" else None
     return WindowShown(
         purpose=purpose,
         title=said.title if said else purpose,
+        query=said.query if said else False,
+        phase=phase,
         from_day=window.from_day,
         to_day=window.to_day,
         daily=[(start.isoformat("minutes"), end.isoformat("minutes")) for start, end in window.daily],
         excluded=window.excluded,
         close_inclusive=window.close_inclusive,
-        open=not row.closed and window.holds(now),
-        closes_at=window.closing(now),
-        opens_at=None if row.closed else window.next_opening(now),
+        open=phase == "open",
+        closes_at=closes_at,
+        closes_in=_seconds(now, closes_at),
+        opens_at=opens_at,
+        opens_in=_seconds(now, opens_at),
         last_closing=window.last_closing(),
     )
+
+
+def _seconds(now: datetime, until: datetime | None) -> int | None:
+    """Rounded up: an instant that has not come is not zero seconds away."""
+    return None if until is None else max(0, ceil((until - now).total_seconds()))
 
 
 def state_shown(book: ExemptionScheme, title: str) -> StateShown:

@@ -1,6 +1,5 @@
-"""For those who run the procedure: cycles are opened, extended and closed; approved records are handed off."""
+"""For those who run the procedure: approved records are handed off to the authority."""
 
-from datetime import date, time
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -13,55 +12,15 @@ from services.exemption.domain import export as rows_of
 from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.batch import BATCH, Batch
 from services.exemption.domain.case import Case
-from services.exemption.domain.commands import (
-    AcknowledgeBatch,
-    CloseCycle,
-    ExportBatch,
-    ExtendWindow,
-    HandOffBatch,
-    OpenCycle,
-)
+from services.exemption.domain.commands import AcknowledgeBatch, ExportBatch, HandOffBatch
 from services.exemption.handlers import organisation_names
 from services.exemption.views.batches import BatchRow, find_batches
 from shared.kernel.messages import stream_name
-from shared.runtime.access import CommandMeta, IfMatch, ServiceDep, StaffDep
+from shared.runtime.access import CommandMeta, ServiceDep, StaffDep
 from shared.runtime.rows import Connection
 from shared.runtime.service import Service
-from shared.schemes.procedure import Window
 
 router = APIRouter()
-
-Word = Annotated[str, Field(min_length=1, max_length=100)]
-Reason = Annotated[str, Field(min_length=2, max_length=200)]
-
-
-class WindowDates(Body):
-    """Days inclusive, hours half-open, Asia/Shanghai."""
-
-    from_day: date
-    to_day: date
-    daily: list[tuple[time, time]] = Field(default_factory=list, max_length=10)
-    excluded: list[date] = Field(default_factory=list, max_length=100)
-
-    def window(self) -> Window:
-        return Window(self.from_day, self.to_day, tuple(self.daily), tuple(self.excluded))
-
-
-class Open(Body):
-    scheme: Word
-    organisation: Word
-    title: Word
-    windows: dict[Word, WindowDates] = Field(max_length=20)
-
-
-class Extend(Body):
-    purpose: Word
-    to_day: date
-    reason: Reason
-
-
-class Close(Body):
-    reason: Reason
 
 
 class HandOff(Body):
@@ -73,30 +32,6 @@ class HandOff(Body):
 
 class Acknowledge(Body):
     reference: Annotated[str, Field(min_length=1, max_length=60)]
-
-
-@router.post("/cycles", status_code=201)
-async def open_cycle(body: Open, service: ServiceDep, caller: StaffDep, meta: CommandMeta) -> Done:
-    """批次: open a scheme at an organisation and all below it."""
-    windows = {purpose: dates.window() for purpose, dates in body.windows.items()}
-    command = OpenCycle(scheme=body.scheme, organisation=body.organisation, title=body.title, windows=windows)
-    return Done.of(await service.handle(command, meta, caller=caller))
-
-
-@router.post("/cycles/{cycle}/extend")
-async def extend(
-    cycle: Id, body: Extend, service: ServiceDep, caller: StaffDep, meta: CommandMeta, version: IfMatch
-) -> Done:
-    command = ExtendWindow(cycle=cycle, purpose=body.purpose, to_day=body.to_day, reason=body.reason, expected=version)
-    return Done.of(await service.handle(command, meta, caller=caller))
-
-
-@router.post("/cycles/{cycle}/close")
-async def close(
-    cycle: Id, body: Close, service: ServiceDep, caller: StaffDep, meta: CommandMeta, version: IfMatch
-) -> Done:
-    command = CloseCycle(cycle=cycle, reason=body.reason, expected=version)
-    return Done.of(await service.handle(command, meta, caller=caller))
 
 
 @router.post("/batches", status_code=201)

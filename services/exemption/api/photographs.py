@@ -19,14 +19,13 @@ from services.exemption.domain.scheme import ExemptionScheme
 from services.exemption.domain.upload import UploadContext, may_upload
 from services.exemption.views.uploads import count_received, find_uploads
 from shared.documents import hints
-from shared.documents.photo_rules import PhotoRules, RuleResult
 from shared.documents.pool import DocumentWorkers
-from shared.documents.refusals import explain
 from shared.events.exemption import PhotographRefused
 from shared.kernel.errors import Refused
 from shared.runtime.access import CandidateDep, CommandMeta, PersonDep, ServiceDep
 from shared.runtime.edge import UPLOAD_BYTES
 from shared.runtime.event_store import receipt_of
+from shared.runtime.photographs import failed, judge, keep
 from shared.schemes.forms import PhotoSlot
 
 router = APIRouter()
@@ -38,7 +37,6 @@ _READERS: Mapping[str, Callable[[hints.Reading], hints.Found | None]] = {
     "certificate": hints.certificate_title,
     "valid_until": hints.valid_until,
 }
-_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png"}
 
 
 @router.post("/uploads", status_code=201, max_body_size=UPLOAD_BYTES)
@@ -67,8 +65,8 @@ async def upload(
     async with service.reading() as connection:
         (fact,) = await service.facts(connection, [(receipt.stream, receipt.version)])
     if isinstance(fact.event, PhotographRefused):
-        failed = [result for result in fact.event.results if not result["passed"]]
-        raise Refused("exemption.photo_refused", slot=slot, count=len(failed), failed=failed, hint=_hint(book, slot))
+        wrong = failed(fact.event.results)
+        raise Refused("exemption.photo_refused", slot=slot, count=len(wrong), failed=wrong, hint=_hint(book, slot))
     return Uploaded(id=fact.subject, slot=slot, **found_in(book, case, fact.event))
 
 
@@ -82,36 +80,27 @@ def _hint(book: ExemptionScheme, slot: str) -> str:
 async def _checked(
     data: bytes, said: PhotoSlot, service: Any, documents: DocumentWorkers, person: str, application: str
 ) -> ReceivePhotograph:
-    prepared = await documents.prepare(data, PhotoRules(**said.photo.asked()))
-    report = prepared.report
-    results = tuple(_result(each) for each in report.results)
-    noticed = tuple(_result(each) for each in report.hints if not each.passed)
-    if prepared.picture is None:
+    judged = await judge(data, said.photo, documents)
+    if judged.picture is None:
         return ReceivePhotograph(
-            application=application, slot=said.slot, accepted=False, results=results, hints=noticed
+            application=application, slot=said.slot, accepted=False, results=judged.results, hints=judged.hints
         )
-    found = await reading(prepared.picture, said, documents)
-    original = await service.blobs.put(person, data, _TYPES.get(report.format, "application/octet-stream"))
-    picture = await service.blobs.put(person, prepared.picture, "image/jpeg")
+    found = await reading(judged.picture, said, documents)
+    original, picture = await keep(service.blobs, person, data, judged.content_type, judged.picture)
     return ReceivePhotograph(
         application=application,
         slot=said.slot,
         accepted=True,
-        results=results,
-        hints=noticed,
+        results=judged.results,
+        hints=judged.hints,
         original=original.id,
         original_type=original.content_type,
         original_digest=original.digest,
         picture=picture.id,
         picture_digest=picture.digest,
-        cropped=prepared.cropped,
+        cropped=judged.cropped,
         reading=found,
     )
-
-
-def _result(result: RuleResult) -> dict[str, Any]:
-    zh, en = explain(result)
-    return {**asdict(result), "zh": zh, "en": en}
 
 
 async def reading(picture: bytes, said: PhotoSlot, documents: DocumentWorkers, within: float = 60) -> dict[str, Any]:

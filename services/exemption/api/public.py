@@ -1,4 +1,4 @@
-"""For everybody, before any login: the books, the cycles, and where one can apply."""
+"""For everybody, before any login: the books, courses and majors, the cycles, and where one can apply."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from services.exemption.api.answers import cycle_shown, scheme_shown
 from services.exemption.api.asking import BooksDep, Id
-from services.exemption.api.shapes import CycleShown, Listed, Place, SchemeShown, SchemeTitle
+from services.exemption.api.shapes import CourseFound, CycleShown, Listed, MajorShown, Place, SchemeShown, SchemeTitle
 from services.exemption.views.cycles import find_cycles
 from services.exemption.views.organisations import find_below
 from shared.kernel.errors import Refused
@@ -27,6 +27,39 @@ async def scheme(ref: str, books: BooksDep) -> SchemeShown:
     """All a page needs: fields, hints, photo rules, states with explanations, texts, contacts."""
     rules = books.rules(ref)
     return scheme_shown(books.catalog.get(ref), rules)
+
+
+@router.get("/courses")
+async def courses(
+    books: BooksDep,
+    q: Annotated[str, Query(min_length=1, max_length=60, description="A code or name, or a part of one.")],
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> Listed[CourseFound]:
+    """SD-32: courses by code, official name or another name, the best match first. To be chosen from, not typed."""
+    found = books.catalog.reference.courses.find(q)[:limit]
+    return Listed(
+        items=[
+            CourseFound(**each.course.model_dump(exclude={"source"}), found_by=each.by, matched=each.matched)
+            for each in found
+        ]
+    )
+
+
+@router.get("/majors", openapi_extra=refuses("exemption.no_majors_listed"))
+async def majors(
+    books: BooksDep,
+    jurisdiction: Annotated[str, Query(max_length=40, description="The first part of a scheme's name.")],
+) -> Listed[MajorShown]:
+    """SX-E-22: the majors of a jurisdiction, in the order of its lists."""
+    listed = books.catalog.reference.majors.get(jurisdiction)
+    if listed is None:
+        raise Refused("exemption.no_majors_listed")
+    return Listed(
+        items=[
+            MajorShown(**each.model_dump(exclude={"source"}), heading=listed.heading(each.level))
+            for each in listed.majors
+        ]
+    )
 
 
 @router.get("/cycles")

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel
 
 from services.exemption.domain.scheme import ExemptionScheme
 from shared.schemes.book import Head
-from shared.schemes.procedure import Stage
+from shared.schemes.courses import CourseKind, FoundBy
+from shared.schemes.procedure import Phase, Stage
 
 T = TypeVar("T")
 
@@ -37,10 +38,16 @@ class SchemeShown(BaseModel):
 
 
 class WindowShown(BaseModel):
-    """Days inclusive, hours half-open, Asia/Shanghai; the instants say what they come to."""
+    """A tile: what may be done or looked up, whether it is open, and when.
+
+    Days inclusive, hours half-open, Asia/Shanghai; the instants say what they come to. `opens_in` and `closes_in` are
+    whole seconds from `at` of the cycle, so that a page can count down by no clock of its own.
+    """
 
     purpose: str
     title: str
+    query: bool
+    phase: Phase
     from_day: date
     to_day: date
     daily: Sequence[tuple[str, str]]
@@ -48,20 +55,40 @@ class WindowShown(BaseModel):
     close_inclusive: bool
     open: bool
     closes_at: datetime | None
+    closes_in: int | None
     opens_at: datetime | None
+    opens_in: int | None
     last_closing: datetime | None
 
 
+CyclePhase = Literal["announced", "open", "paused", "over", "closed"]
+
+
 class CycleShown(BaseModel):
-    """批次."""
+    """批次: announced as soon as it is there, open while one of its windows is, over after the last of them."""
 
     id: str
     scheme: str
     organisation: str
     title: str
     closed: bool
+    phase: CyclePhase
+    at: datetime
+    opened_at: datetime
     version: int
     windows: Sequence[WindowShown]
+
+
+class CycleDeed(BaseModel):
+    """One line of a cycle's past: what was done with it, by whom, and why."""
+
+    at: datetime
+    actor: str
+    deed: str
+    purpose: str | None
+    to_day: date | None
+    ended_at: datetime | None
+    reason: str | None
 
 
 class Place(BaseModel):
@@ -70,6 +97,30 @@ class Place(BaseModel):
     id: str
     title: str
     phones: Sequence[str]
+
+
+class CourseFound(BaseModel):
+    """SD-32: a course by its official name; `found_by` says why it is here, `matched` in which of its names."""
+
+    code: str
+    name: str
+    aliases: Sequence[str]
+    kind: CourseKind
+    credits: int | None
+    twin: str | None
+    found_by: FoundBy
+    matched: str
+
+
+class MajorShown(BaseModel):
+    """SX-E-22: a major is its level and code. `closing`: 停, for those who are its candidates already (SX-E-23)."""
+
+    level: str
+    heading: str
+    code: str
+    name: str
+    closing: bool
+    shown_as: str | None
 
 
 class StateShown(BaseModel):

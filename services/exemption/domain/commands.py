@@ -4,13 +4,14 @@ Each command carries the id of what it is about; new things get theirs from the 
 version that the asker saw (If-Match).
 """
 
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
 
 from shared.kernel.messages import Command
-from shared.schemes.procedure import Window
+from shared.schemes.procedure import Hours, Skip
 
 # --- candidates
 
@@ -151,13 +152,24 @@ class AcknowledgeRecord(Command):
 # --- cycles
 
 
+@dataclass(frozen=True)
+class WindowAsked:
+    """When one thing may be done; what is None is as the book has it: its dates, its hours, its lists of days off."""
+
+    from_day: date | None = None
+    to_day: date | None = None
+    daily: Hours | None = None
+    excluded: tuple[date, ...] = ()
+    skip: tuple[Skip, ...] | None = None
+
+
 class OpenCycle(Command):
     """批次: open a scheme at an organisation, with dates for each window."""
 
     scheme: str
     organisation: str
     title: str
-    windows: dict[str, Window]
+    windows: dict[str, WindowAsked]
 
 
 class ExtendWindow(Command):
@@ -176,6 +188,14 @@ class CloseCycle(Command):
     cycle: str
     reason: str
     expected: int | None = None
+
+
+class EndWindow(Command):
+    """A window is over, says its timer."""
+
+    cycle: str
+    purpose: str
+    due_at: datetime
 
 
 # --- what identity says
@@ -231,7 +251,7 @@ ApplicationCommand = (
     | HandOffRecord
     | AcknowledgeRecord
 )
-CycleCommand = OpenCycle | ExtendWindow | CloseCycle
+CycleCommand = OpenCycle | ExtendWindow | CloseCycle | EndWindow
 AccountCommand = FollowAccount | ForgetPerson
 OrganisationCommand = FollowOrganisation | FollowRenaming | FollowClosing
 BatchCommand = RecordBatch | ExportBatch | AcknowledgeBatch

@@ -1,22 +1,39 @@
 """批次: a dated opening of a scheme, at an organisation and everything below it. Pure.
 
-The book says which windows there are; the cycle says when. `handlers.py` executes it; APPLICATION only reads it.
+The book says which windows there are; the cycle says when. `handlers.py` executes it; APPLICATION only reads it. A
+cycle is public as soon as it is opened, and each window is then announced, open, paused or over by its own dates.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import ClassVar, assert_never
 
 from services.exemption.domain import rules
-from services.exemption.domain.commands import CloseCycle, CycleCommand, ExtendWindow, OpenCycle
+from services.exemption.domain.commands import (
+    CloseCycle,
+    CycleCommand,
+    EndWindow,
+    ExtendWindow,
+    OpenCycle,
+    WindowAsked,
+)
 from services.exemption.domain.followed import Organisations
 from services.exemption.domain.scheme import Rules
-from shared.events.exemption import CycleClosed, CycleEvent, CycleOpened, WindowExtended, WindowSet
+from shared.events.exemption import (
+    CycleClosed,
+    CycleEvent,
+    CycleOpened,
+    CycleWindowEnded,
+    DaysExcluded,
+    WindowExtended,
+    WindowSet,
+)
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refused
 from shared.kernel.values import parse_text
-from shared.schemes.procedure import Window
+from shared.schemes.procedure import Phase, Purpose, Skip, Window
+from shared.schemes.workdays import days_off
 
 
 @dataclass(frozen=True)
@@ -35,10 +52,16 @@ class Cycle:
     title: str
     windows: Mapping[str, Window] = field(default_factory=dict)
     closed: bool = False
+    skips: Mapping[str, tuple[Skip, ...]] = field(default_factory=dict)  # purpose -> the lists it was opened with
+    ended: frozenset[str] = frozenset()  # purposes whose end was recorded
 
     @property
     def state_title(self) -> str:
         return "已结束" if self.closed else "已开放"
+
+    def phase(self, purpose: str, now: datetime) -> Phase:
+        """Where a window of this cycle is; a cycle that was closed by hand has none that is not over."""
+        return "closed" if self.closed else self.windows[purpose].phase(now)
 
 
 CycleState = NotOpened | Cycle
@@ -62,10 +85,9 @@ def decide(command: CycleCommand, state: CycleState, context: CycleContext) -> S
         case ExtendWindow():
             return _extend(command, state, context)
         case CloseCycle():
-            cycle = _running(state, context)
-            reason = parse_text(command.reason, "reason", most=200, least=2)
-            rules.cycle_must_not_be_closed(cycle.closed)
-            return [CycleClosed(reason=reason, closed_by=context.actor)]
+            return _close(command, state, context)
+        case EndWindow():
+            return _end(command, state, context)
         case _:
             assert_never(command)
 
@@ -83,20 +105,43 @@ def _open(command: OpenCycle, state: CycleState, context: CycleContext) -> Seque
         opened_by=context.actor,
         clause=context.rules.clause("open_by", source=book.submit.source),
     )
-    return [opened, *(_window_set(purpose, window, context) for purpose, window in command.windows.items())]
+    windows = [event for said in book.windows for event in _announced(said, command.windows[said.id], context)]
+    return [opened, *windows]
 
 
-def _window_set(purpose: str, window: Window, context: CycleContext) -> WindowSet:
-    said = next(each for each in context.rules.book.windows if each.id == purpose)
-    return WindowSet(
-        purpose=purpose,
+def _announced(said: Purpose, asked: WindowAsked, context: CycleContext) -> Sequence[WindowSet | DaysExcluded]:
+    """One window, in the book's words where nothing else was asked for, without the days that its lists leave out."""
+    window = _as_asked(said, asked)
+    rules.window_must_make_sense(said.id, window)
+    rules.nights_must_be_of_the_book(said, window)
+    lists = said.skip if asked.skip is None else asked.skip
+    off = days_off(window.from_day, window.to_day, lists)
+    window = without(window, off)
+    rules.window_must_make_sense(said.id, window)
+    clause = context.rules.clause(f"windows[{said.id}]", source=said.source)
+    opened = WindowSet(
+        purpose=said.id,
         from_day=window.from_day,
         to_day=window.to_day,
         daily=window.daily,
         excluded=window.excluded,
         close_inclusive=said.close_inclusive,  # the book's word, whatever was asked for
-        clause=context.rules.clause(f"windows[{purpose}]", source=said.source),
+        clause=clause,
     )
+    if not lists:
+        return [opened]
+    return [opened, DaysExcluded(purpose=said.id, lists=lists, days=off, clause=clause)]
+
+
+def _as_asked(said: Purpose, asked: WindowAsked) -> Window:
+    """Dates and hours; what was left out is as the book has it."""
+    from_day, to_day = asked.from_day, asked.to_day
+    if from_day is None and to_day is None and said.announced is not None:
+        from_day, to_day = said.announced.from_day, said.announced.to_day
+    if from_day is None or to_day is None:
+        raise Refused("exemption.window_without_dates", purpose=said.id)
+    daily = said.hours if asked.daily is None else asked.daily
+    return Window(from_day, to_day, daily, asked.excluded, said.close_inclusive)
 
 
 def _extend(command: ExtendWindow, state: CycleState, context: CycleContext) -> Sequence[CycleEvent]:
@@ -107,7 +152,36 @@ def _extend(command: ExtendWindow, state: CycleState, context: CycleContext) -> 
         raise Refused("exemption.no_such_window", purpose=command.purpose)
     rules.extension_must_be_later(command.purpose, window, command.to_day, context.now)
     reason = parse_text(command.reason, "reason", most=200, least=2)
-    return [WindowExtended(purpose=command.purpose, to_day=command.to_day, reason=reason, extended_by=context.actor)]
+    longer = WindowExtended(purpose=command.purpose, to_day=command.to_day, reason=reason, extended_by=context.actor)
+    lists = cycle.skips.get(command.purpose, ())
+    off = days_off(window.to_day + timedelta(days=1), command.to_day, lists)
+    rules.extension_must_open(command.purpose, window, command.to_day, off)
+    if not lists:
+        return [longer]
+    said = context.rules.book.purpose(command.purpose)
+    clause = context.rules.clause(f"windows[{command.purpose}]", source=said.source if said else "")
+    return [longer, DaysExcluded(purpose=command.purpose, lists=lists, days=off, clause=clause)]
+
+
+def _close(command: CloseCycle, state: CycleState, context: CycleContext) -> Sequence[CycleEvent]:
+    """With the cycle its windows are over too, but for those that were already."""
+    cycle = _running(state, context)
+    reason = parse_text(command.reason, "reason", most=200, least=2)
+    rules.cycle_must_not_be_closed(cycle.closed)
+    closed = CycleClosed(reason=reason, closed_by=context.actor)
+    over = (purpose for purpose in cycle.windows if purpose not in cycle.ended)
+    return [closed, *(CycleWindowEnded(purpose=purpose, ended_at=context.now) for purpose in over)]
+
+
+def _end(command: EndWindow, state: CycleState, context: CycleContext) -> Sequence[CycleEvent]:
+    """Once; a timer of before an extension is over without a word. By a clock that goes wrong it is tried again."""
+    if isinstance(state, NotOpened) or state.closed or command.purpose in state.ended:
+        return []
+    over = state.windows[command.purpose].over_at()
+    if over is None or over != command.due_at:
+        return []
+    rules.window_must_be_over(command.purpose, over, context.now)
+    return [CycleWindowEnded(purpose=command.purpose, ended_at=over)]
 
 
 def _running(state: CycleState, context: CycleContext) -> Cycle:
@@ -125,14 +199,28 @@ def evolve(state: CycleState, event: CycleEvent) -> CycleState:
     match event:
         case WindowSet():
             window = Window(event.from_day, event.to_day, event.daily, event.excluded, event.close_inclusive)
-            return replace(state, windows={**state.windows, event.purpose: window})
+            return _with(state, event.purpose, window)
+        case DaysExcluded():
+            skips = {**state.skips, event.purpose: event.lists}
+            return replace(_with(state, event.purpose, without(state.windows[event.purpose], event.days)), skips=skips)
         case WindowExtended():
             longer = replace(state.windows[event.purpose], to_day=event.to_day)
-            return replace(state, windows={**state.windows, event.purpose: longer})
+            return replace(_with(state, event.purpose, longer), ended=state.ended - {event.purpose})
         case CycleClosed():
             return replace(state, closed=True)
+        case CycleWindowEnded():
+            return replace(state, ended=state.ended | {event.purpose})
         case _:
             assert_never(event)
+
+
+def without(window: Window, days: Sequence[date]) -> Window:
+    """The window, closed on these days too."""
+    return replace(window, excluded=tuple(sorted({*window.excluded, *days})))
+
+
+def _with(cycle: Cycle, purpose: str, window: Window) -> Cycle:
+    return replace(cycle, windows={**cycle.windows, purpose: window})
 
 
 CYCLE: Decider[CycleCommand, CycleState, CycleEvent, CycleContext] = Decider("cycle", NotOpened(), decide, evolve)

@@ -8,7 +8,7 @@ REFUSALS: dict[str, Refusal] = {
         409, "“{window}”已于 {ended} 截止，逾期不予受理。", "“{window}” closed at {ended}; it is too late."
     ),
     "exemption.window_not_open_yet": Refusal(
-        409, "“{window}”尚未开放，下次开放时间为 {opens}。", "“{window}” is not open; it opens at {opens}."
+        409, "“{window}”现在不在开放时间内，下次开放时间为 {opens}。", "“{window}” is not open; it opens at {opens}."
     ),
     "exemption.cycle_closed": Refusal(409, "本批次已关闭，不再受理。", "This cycle has been closed."),
     "exemption.cycle_already_open": Refusal(409, "该批次已经开放。", "This cycle is already open."),
@@ -20,6 +20,24 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "exemption.impossible_window": Refusal(
         422, "“{purpose}”时间段不合理：{faults}。", "Window {purpose} makes no sense: {faults}."
+    ),
+    "exemption.window_not_over": Refusal(
+        409, "“{purpose}”时间段至 {ends} 才结束。", "Window {purpose} is not over before {ends}."
+    ),
+    "exemption.window_without_dates": Refusal(
+        422,
+        "规则中没有公布“{purpose}”时间段的日期，请填写起止日期。",
+        "The book announces no dates for {purpose}: give them.",
+    ),
+    "exemption.holidays_not_known": Refusal(
+        422,
+        "系统尚不知道 {year} 年的节假日安排，请逐日填写不办理的日期。",
+        "The public holidays of {year} are not known here: name the days that are left out one by one.",
+    ),
+    "exemption.extension_of_days_off": Refusal(
+        422,
+        "“{purpose}”延长至 {to_day} 的各日均不办理，等于没有延长。",
+        "Until {to_day} there are only days off: that would not extend {purpose}.",
     ),
     "exemption.extension_not_later": Refusal(
         422, "只能延期：须晚于原截止日 {ends}，且不早于今天。", "A window can only be extended beyond {ends} and today."
@@ -66,6 +84,20 @@ REFUSALS: dict[str, Refusal] = {
     "exemption.certificate_in_another_application": Refusal(
         409, "您已用该证书提交过另一份申请。", "You have another application with this certificate."
     ),
+    # courses and majors
+    "exemption.course_code_malformed": Refusal(422, "课程代码为 5 位数字。", "A course code has 5 digits."),
+    "exemption.no_such_course": Refusal(422, "没有课程代码 {code}，请核对。", "There is no course {code}."),
+    "exemption.course_name_not_canonical": Refusal(
+        422,
+        "请填写课程的规范名称，不得简写：{code} {canonical}。",
+        "Write the official name of the course in full: {code} {canonical}.",
+    ),
+    "exemption.course_code_and_name_disagree": Refusal(
+        422,
+        "课程代码与名称不一致：{code} 是“{canonical}”。",
+        "Code and name do not agree: {code} is {canonical}.",
+    ),
+    "exemption.no_majors_listed": Refusal(404, "没有该地区的专业目录。", "No majors are listed there."),
     # photographs
     "exemption.no_such_photograph": Refusal(422, "照片“{slot}”无效，请重新上传。", "Upload photograph {slot} again."),
     "exemption.photo_refused": Refusal(

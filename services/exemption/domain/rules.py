@@ -13,7 +13,7 @@ from services.exemption.domain.scheme import Certificate
 from shared.kernel.errors import Refused
 from shared.kernel.time import SHANGHAI, spoken
 from shared.schemes.forms import LONG_TERM, FormField
-from shared.schemes.procedure import Reason, Stage, Window
+from shared.schemes.procedure import Purpose, Reason, Stage, Window
 
 EVERYWHERE = "*"
 """The organisation scope of those whose role holds everywhere."""
@@ -61,12 +61,10 @@ def opener_must_hold(open_by: Collection[str], organisation: str, known: Organis
         raise Refused("exemption.no_such_organisation")
 
 
-def windows_must_match_the_book(purposes: Sequence[str], windows: Mapping[str, Window]) -> None:
-    """Each window the book knows gets dates that make sense, and no other."""
-    if set(windows) != set(purposes):
-        raise Refused("exemption.wrong_windows", needed=list(purposes), given=sorted(windows))
-    for purpose, window in windows.items():
-        window_must_make_sense(purpose, window)
+def windows_must_match_the_book(purposes: Sequence[str], given: Collection[str]) -> None:
+    """Each window the book knows gets dates, and no other."""
+    if set(given) != set(purposes):
+        raise Refused("exemption.wrong_windows", needed=list(purposes), given=sorted(given))
 
 
 def window_must_make_sense(purpose: str, window: Window) -> None:
@@ -74,11 +72,30 @@ def window_must_make_sense(purpose: str, window: Window) -> None:
         raise Refused("exemption.impossible_window", purpose=purpose, faults=faults)
 
 
+def nights_must_be_of_the_book(said: Purpose, window: Window) -> None:
+    """Hours that end on the next day are a slip of the pen, unless the book has a use for them."""
+    if window.ends_overnight and not said.overnight:
+        raise Refused("exemption.impossible_window", purpose=said.id, faults=["hours_end_before_they_start"])
+
+
 def extension_must_be_later(purpose: str, window: Window, to_day: date, now: datetime) -> None:
     """A window is extended, never shortened, and not into the past."""
     if to_day <= window.to_day or to_day < today(now):
         raise Refused("exemption.extension_not_later", ends=window.to_day.isoformat())
     window_must_make_sense(purpose, replace(window, to_day=to_day))
+
+
+def extension_must_open(purpose: str, window: Window, to_day: date, off: Sequence[date]) -> None:
+    """An extension by nothing but days off would be none."""
+    longer = replace(window, to_day=to_day, excluded=(*window.excluded, *off))
+    if longer.over_at() == window.over_at():
+        raise Refused("exemption.extension_of_days_off", purpose=purpose, to_day=to_day.isoformat())
+
+
+def window_must_be_over(purpose: str, over: datetime, now: datetime) -> None:
+    """Its end is recorded when it has come, and not when some clock is fast."""
+    if now < over:
+        raise Refused("exemption.window_not_over", purpose=purpose, ends=spoken(over))
 
 
 # --- what a candidate hands in

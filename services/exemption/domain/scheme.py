@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from shared.schemes.forms import FormField, Kind, PhotoSlot, fields_must_have_one_meaning
 from shared.schemes.procedure import (
+    ASKED_ELSEWHERE,
     DISCARDED,
     DRAFT,
     HANDED_OFF,
@@ -190,10 +191,13 @@ class ExemptionScheme(Clause):
     def _every_window_has_a_purpose(self) -> "ExemptionScheme":
         declared = {each.id for each in self.windows}
         used = {self.submit.window, self.resubmit.window}
+        asked = {each.id for each in self.windows if each.query} | (declared & ASKED_ELSEWHERE)
+        if used & asked:
+            raise ValueError(f"windows: nothing can be handed in: {', '.join(sorted(used & asked))}")
         if used - declared:
             raise ValueError(f"windows: not declared: {', '.join(sorted(used - declared))}")
-        if declared - used:
-            raise ValueError(f"windows: nothing depends on: {', '.join(sorted(declared - used))}")
+        if declared - used - asked:
+            raise ValueError(f"windows: nothing depends on: {', '.join(sorted(declared - used - asked))}")
         return self
 
     @model_validator(mode="after")

@@ -1,15 +1,28 @@
-"""批次: cycles with the dates of their windows."""
+"""批次: cycles with the dates of their windows, and a timer for the end of each."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
+from typing import Any
 
-from shared.events.exemption import CycleClosed, CycleOpened, WindowExtended, WindowSet
+import asyncpg
+
+from shared.events.exemption import (
+    CycleClosed,
+    CycleOpened,
+    CycleWindowEnded,
+    DaysExcluded,
+    WindowExtended,
+    WindowSet,
+)
 from shared.kernel.messages import Fact
 from shared.runtime.event_store import View
 from shared.runtime.rows import Connection, Tx
 from shared.schemes.procedure import Window
+
+WINDOW_OVER = "window_over"
+"""The timer of a window's end; its key is the purpose."""
 
 
 async def _opened(tx: Tx, fact: Fact[CycleOpened]) -> None:
@@ -38,18 +51,44 @@ async def _window_set(tx: Tx, fact: Fact[WindowSet]) -> None:
         close_inclusive=event.close_inclusive,
         version=fact.version,
     )
+    await _set_timer(tx, fact, event.purpose)
     await _follow(tx, fact.subject, fact.version)
 
 
 async def _extended(tx: Tx, fact: Fact[WindowExtended]) -> None:
     which = {"cycle": fact.subject, "purpose": fact.event.purpose}
     await tx.change("cycle_windows", which, to_day=fact.event.to_day, version=fact.version)
+    await _set_timer(tx, fact, fact.event.purpose)
+    await _follow(tx, fact.subject, fact.version)
+
+
+async def _days_excluded(tx: Tx, fact: Fact[DaysExcluded]) -> None:
+    which = {"cycle": fact.subject, "purpose": fact.event.purpose}
+    (window,) = await tx.find("cycle_windows", **which)
+    excluded = sorted({*window["excluded"], *fact.event.days})
+    await tx.change("cycle_windows", which, excluded=excluded, version=fact.version)
+    await _set_timer(tx, fact, fact.event.purpose)
+    await _follow(tx, fact.subject, fact.version)
+
+
+async def _ended(tx: Tx, fact: Fact[CycleWindowEnded]) -> None:
+    await tx.unschedule(WINDOW_OVER, fact.stream, fact.event.purpose)
     await _follow(tx, fact.subject, fact.version)
 
 
 async def _closed(tx: Tx, fact: Fact[CycleClosed]) -> None:
     await tx.change("cycles", {"id": fact.subject}, closed=True)
+    for window in await tx.find("cycle_windows", cycle=fact.subject):
+        await tx.unschedule(WINDOW_OVER, fact.stream, window["purpose"])
     await _follow(tx, fact.subject, fact.version)
+
+
+async def _set_timer(tx: Tx, fact: Fact[WindowSet | DaysExcluded | WindowExtended], purpose: str) -> None:
+    """To the instant from which on the window, as it now stands, never holds again."""
+    (row,) = await tx.find("cycle_windows", cycle=fact.subject, purpose=purpose)
+    over = _window(row).over_at()
+    assert over is not None  # the decider refuses a window that never opens
+    await tx.schedule(WINDOW_OVER, fact.stream, over, purpose)
 
 
 async def _follow(tx: Tx, cycle: str, version: int) -> None:
@@ -59,7 +98,14 @@ async def _follow(tx: Tx, cycle: str, version: int) -> None:
 CYCLES = View(
     "cycles",
     ("cycles", "cycle_windows"),
-    {CycleOpened: _opened, WindowSet: _window_set, WindowExtended: _extended, CycleClosed: _closed},
+    {
+        CycleOpened: _opened,
+        WindowSet: _window_set,
+        DaysExcluded: _days_excluded,
+        WindowExtended: _extended,
+        CycleClosed: _closed,
+        CycleWindowEnded: _ended,
+    },
 )
 
 
@@ -85,14 +131,22 @@ async def find_cycles(connection: Connection, scheme: str | None = None, cycle: 
         scheme,
         cycle,
     )
-    windows: dict[str, dict[str, Window]] = {row["id"]: {} for row in rows}
+    windows = await _windows_of(connection, [row["id"] for row in rows])
+    return [CycleRow(**row, windows=windows[row["id"]]) for row in rows]
+
+
+async def _windows_of(connection: Connection, cycles: Sequence[str]) -> Mapping[str, Mapping[str, Window]]:
+    """Cycle -> purpose -> its window."""
+    windows: dict[str, dict[str, Window]] = {cycle: {} for cycle in cycles}
     for row in await connection.fetch(
         "select cycle, purpose, from_day, to_day, hours, excluded, close_inclusive from cycle_windows "
         "where cycle = any($1::text[]) order by purpose",
-        list(windows),
+        list(cycles),
     ):
-        daily = tuple((time.fromisoformat(start), time.fromisoformat(end)) for start, end in json.loads(row["hours"]))
-        windows[row["cycle"]][row["purpose"]] = Window(
-            row["from_day"], row["to_day"], daily, tuple(row["excluded"]), row["close_inclusive"]
-        )
-    return [CycleRow(**row, windows=windows[row["id"]]) for row in rows]
+        windows[row["cycle"]][row["purpose"]] = _window(row)
+    return windows
+
+
+def _window(row: Mapping[str, Any] | asyncpg.Record) -> Window:
+    daily = tuple((time.fromisoformat(start), time.fromisoformat(end)) for start, end in json.loads(row["hours"]))
+    return Window(row["from_day"], row["to_day"], daily, tuple(row["excluded"]), row["close_inclusive"])

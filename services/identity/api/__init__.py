@@ -2,8 +2,29 @@
 
 from fastapi import APIRouter
 
-from services.identity.api import account, directory, organisations, registration, sessions, staff
+from services.identity.api import (
+    account,
+    directory,
+    education,
+    organisations,
+    registration,
+    sessions,
+    staff,
+    verification,
+    verification_desk,
+)
 
 router = APIRouter()
-for part in (registration, sessions, account, staff, organisations, directory):
+parts = (
+    registration,
+    sessions,
+    account,
+    staff,
+    organisations,
+    directory,
+    education,
+    verification,
+    verification_desk,
+)
+for part in parts:
     router.include_router(part.router)

@@ -29,6 +29,7 @@ from services.identity.api.parts import (
     today,
     typed_code,
 )
+from services.identity.api.verification import BooksDep, book_of, verification_of
 from services.identity.attempts import Attempts, new_captcha
 from services.identity.domain import account, rules
 from services.identity.domain.commands import (
@@ -38,6 +39,8 @@ from services.identity.domain.commands import (
     SendCodeAgain,
     StartRegistration,
 )
+from services.identity.domain.verification import Verified
+from services.identity.tokens import REGISTRATION, Bearer
 from shared.kernel.errors import Refused
 from shared.kernel.values import masked_mobile, parse_id_number, parse_mobile, parse_name
 from shared.runtime.access import AnonymousMeta, ServiceDep
@@ -46,7 +49,7 @@ from shared.runtime.service import Service
 
 router = APIRouter(prefix="/v1", tags=["registration"])
 
-Step = Literal["mobile", "password", "identity", "done"]
+Step = Literal["mobile", "password", "identity", "verification", "done"]
 
 
 class CaptchaShown(BaseModel):
@@ -66,6 +69,12 @@ class RegistrationBegun(RegistrationShown):
     token: str
 
 
+class AccessGiven(BaseModel):
+    access_token: str
+    token_type: str = "Bearer"  # noqa: S105 - its name, RFC 6750
+    expires_in: int
+
+
 class Begin(CaptchaAnswer):
     mobile: Typed
 
@@ -79,9 +88,14 @@ class Choose(Body):
 
 
 class Identify(Body):
+    """With a `jurisdiction`, on one of its routes, to be verified at `organisation` (SX-E-41)."""
+
     name: Typed
     id_number: Typed
     ticket_number: Typed = ""
+    jurisdiction: Typed = ""
+    route: Typed = ""
+    organisation: Typed = ""
 
 
 @router.post("/captchas", status_code=201)
@@ -109,16 +123,20 @@ RegistrationDep = Annotated[str, Depends(_own)]
 
 async def _shown(service: Service, registration: str) -> RegistrationShown:
     state = await account_of(service, registration)
+    step: Step
     match state:
         case account.ProvingMobile():
-            step: Step = "mobile"
+            step = "mobile"
         case account.ChoosingPassword():
             step = "password"
         case account.GivingIdentity():
             step = "identity"
         case account.Registered():
-            mobile = masked_mobile(state.mobile)
-            return RegistrationShown(registration=registration, step="done", mobile=mobile, expires_at=None)
+            mobile, step = masked_mobile(state.mobile), "done"
+            if not state.password_hash:
+                verified = isinstance(await verification_of(service, registration), Verified)
+                step = "password" if verified else "verification"
+            return RegistrationShown(registration=registration, step=step, mobile=mobile, expires_at=None)
         case account.NotStarted() | account.Erased():
             raise Refused("identity.no_registration")
     return RegistrationShown(
@@ -189,6 +207,9 @@ async def choose_password(
     """Step 2; may be done again until the last step."""
     password = rules.parse_password(body.password, parts.scheme.password)
     rules.password_must_be_hard_to_guess(password, parts.scheme.password)
+    own = await account_of(service, registration)
+    if isinstance(own, account.Registered) and rules.is_personal(password, own.mobile, own.id_number):
+        raise Refused("identity.password_is_personal")
     command = ChoosePassword(person=registration, password_hash=await parts.passwords.hashed(password))
     await service.handle(command, meta, request=body)
     return await _shown(service, registration)
@@ -196,7 +217,12 @@ async def choose_password(
 
 @router.post("/registrations/{registration}/identity", status_code=201)
 async def identify(
-    registration: RegistrationDep, body: Identify, service: ServiceDep, parts: PartsDep, meta: AnonymousMeta
+    registration: RegistrationDep,
+    body: Identify,
+    service: ServiceDep,
+    parts: PartsDep,
+    books: BooksDep,
+    meta: AnonymousMeta,
 ) -> Done:
     """Step 3 and 4: who one is. Tries are limited, so that nobody asks through a list of ID numbers."""
     command = RegisterAccount(
@@ -204,9 +230,25 @@ async def identify(
         name=parse_name(body.name),
         id_number=parse_id_number(body.id_number, today(meta.at)),
         ticket_number=rules.parse_ticket_number(body.ticket_number),
+        book=book_of(body.jurisdiction, books) if body.jurisdiction else "",
+        route=body.route,
+        organisation=body.organisation,
     )
     state = await account_of(service, registration)
     asker = state.mobile if isinstance(state, account.GivingIdentity) else registration
     limit = parts.scheme.limits.identity_per_mobile
     await Attempts(service).spend_or_refuse("identity_per_mobile", asker, limit, meta.at)
     return Done.of(await service.handle(command, meta))
+
+
+@router.post("/registrations/{registration}/access", status_code=201)
+async def go_on(registration: RegistrationDep, service: ServiceDep, parts: PartsDep, now: NowDep) -> AccessGiven:
+    """SX-E-42: where the password comes after verification, the registration's token opens that one door until then."""
+    state = await account_of(service, registration)
+    if not isinstance(state, account.Registered):
+        raise Refused("identity.no_registration")
+    if state.password_hash:
+        raise Refused("identity.already_registered")
+    seconds = parts.scheme.sessions.access_seconds
+    bearer = Bearer(registration, "candidate", registration, (), bound=True, by=REGISTRATION)
+    return AccessGiven(access_token=parts.tokens.for_person(bearer, now, seconds), expires_in=seconds)

@@ -34,6 +34,7 @@ from services.identity.domain import account, rules, staff
 from services.identity.domain.commands import EndSession, LockAccount, SignIn
 from services.identity.domain.counting import Allowed
 from services.identity.tokens import Bearer
+from services.identity.verification_views import find_bound
 from shared.kernel.errors import Refused
 from shared.kernel.messages import Meta, Receipt, command_id
 from shared.runtime.access import AnonymousMeta, ServiceDep
@@ -173,8 +174,9 @@ async def _lock_if_last(service: Service, parts: Parts, attempt: _Attempt, known
 async def _given(service: Service, parts: Parts, who: rows.Refreshed, at: datetime) -> TokensGiven:
     async with service.reading() as connection:
         roles = await views.find_roles(connection, who.person)
+        bound = await find_bound(connection, who.person)
     seconds = parts.scheme.sessions.access_seconds
-    access = parts.tokens.for_person(Bearer(who.person, who.kind, who.session, roles), at, seconds)
+    access = parts.tokens.for_person(Bearer(who.person, who.kind, who.session, roles, bound), at, seconds)
     return TokensGiven(
         access_token=access, refresh_token=who.token, expires_in=seconds, person=who.person, kind=who.kind
     )

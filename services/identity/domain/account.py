@@ -4,7 +4,6 @@
 refusal: the count must survive. Personal values are carried by the states; `decide` may compare them, `evolve` never.
 """
 
-import hmac
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import ClassVar, assert_never
@@ -32,6 +31,7 @@ from services.identity.domain.commands import (
     StartRegistration,
 )
 from services.identity.domain.scheme import IdentityScheme
+from services.identity.domain.sms_code import Asked, IssuedCode
 from shared.events.identity import (
     AccountEvent,
     AccountLocked,
@@ -49,21 +49,9 @@ from shared.events.identity import (
 )
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refused
-from shared.kernel.time import still_holds
 
 REGISTER, RESET, REPLACE_MOBILE = "register", "reset_password", "replace_mobile"
 NOT_FINISHED = "registration_not_finished"
-
-
-@dataclass(frozen=True)
-class IssuedCode:
-    """The last code sent; a new one ends the one before."""
-
-    mobile: str
-    digest: str
-    purpose: str
-    expires_at: datetime
-    attempts_left: int
 
 
 @dataclass(frozen=True)
@@ -105,7 +93,7 @@ Registering = ProvingMobile | ChoosingPassword | GivingIdentity
 
 @dataclass(frozen=True)
 class Registered:
-    """Step 4, done (完成): an account."""
+    """Step 4, done (完成): an account. `password_hash` is empty where it is set only after verification."""
 
     state_title: ClassVar[str] = "已注册"
     mobile: str
@@ -136,6 +124,12 @@ class AccountContext:
     roles: rules.Roles = ()
     code_digest: str = ""  # keyed hash of the code in the command, bound to the person
     new_session: str = ""
+    password_later: bool = False  # the route chosen sets it after verification (SX-E-42)
+    verified: bool = False
+
+    @property
+    def code(self) -> Asked:
+        return Asked(self.scheme.sms_code, self.now, self.code_digest)
 
 
 Command = AccountCommand | PersonCommand
@@ -147,16 +141,16 @@ def decide(command: Command, state: Account, context: AccountContext) -> list[Ac
             return _start(command, state, context)
         case SendCodeAgain():
             proving = _proving(state, context)
-            return [_code(proving.mobile, command.code, REGISTER, context)]
+            return [context.code.issued(proving.mobile, command.code, REGISTER)]
         case ProveMobile():
-            return _typed(_proving(state, context).code, REGISTER, context) or [MobileProved()]
+            return [*context.code.typed(_proving(state, context).code, REGISTER)] or [MobileProved()]
         case ChoosePassword():
-            _past_mobile(state, context)
+            _may_choose_password(state, context)
             return [PasswordChosen(password_hash=command.password_hash, purpose="register")]
         case RegisterAccount():
             return _register(command, state, context)
         case SendResetCode():
-            return [_code(_account(state).mobile, command.code, RESET, context)]
+            return [context.code.issued(_account(state).mobile, command.code, RESET)]
         case ResetPassword():
             return _reset(command, _account(state), context)
         case AskMobileReplacement():
@@ -182,32 +176,31 @@ def _start(command: StartRegistration, state: Account, context: AccountContext) 
     expires_at = context.now + timedelta(seconds=context.scheme.sessions.registration_seconds)
     return [
         RegistrationStarted(mobile=command.mobile, expires_at=expires_at),
-        _code(command.mobile, command.code, REGISTER, context),
+        context.code.issued(command.mobile, command.code, REGISTER),
     ]
 
 
 def _register(command: RegisterAccount, state: Account, context: AccountContext) -> list[AccountEvent]:
-    match _past_mobile(state, context):
-        case ChoosingPassword():
-            raise Refused("identity.step_missing", step="password")
-        case GivingIdentity() as giving:
-            return [
-                AccountRegistered(
-                    mobile=giving.mobile,
-                    name_of_person=command.name,
-                    id_number=command.id_number,
-                    ticket_number=command.ticket_number,
-                )
-            ]
+    past = _past_mobile(state, context)
+    if isinstance(past, ChoosingPassword) and not context.password_later:
+        raise Refused("identity.step_missing", step="password")
+    return [
+        AccountRegistered(
+            mobile=past.mobile,
+            name_of_person=command.name,
+            id_number=command.id_number,
+            ticket_number=command.ticket_number,
+        )
+    ]
 
 
 def _reset(command: ResetPassword, account: Registered, context: AccountContext) -> list[AccountEvent]:
     """The code and the ID number are one question with one answer, so that neither can be tried alone."""
     code = account.code
-    if code is None or not _live(code, RESET, context):
+    if code is None or not account.password_hash or not context.code.holds(code, RESET):
         raise Refused("identity.reset_refused")
     known = command.id_number in (account.id_number, account.id_number[-6:])
-    if not (_same(code.digest, context.code_digest) and known):
+    if not (context.code.is_right(code) and known):
         return [SmsCodeMistyped(purpose=RESET, attempts_left=code.attempts_left - 1)]
     if command.password_is_personal:
         raise Refused("identity.password_is_personal")
@@ -217,12 +210,12 @@ def _reset(command: ResetPassword, account: Registered, context: AccountContext)
 def _ask_mobile(command: AskMobileReplacement, account: Registered, context: AccountContext) -> list[AccountEvent]:
     if command.mobile == account.mobile:
         raise Refused("identity.mobile_is_yours")
-    return [_code(command.mobile, command.code, REPLACE_MOBILE, context)]
+    return [context.code.issued(command.mobile, command.code, REPLACE_MOBILE)]
 
 
 def _replace_mobile(account: Registered, context: AccountContext) -> list[AccountEvent]:
-    if mistyped := _typed(account.code, REPLACE_MOBILE, context):
-        return mistyped
+    if mistyped := context.code.typed(account.code, REPLACE_MOBILE):
+        return [*mistyped]
     assert account.code is not None
     return [MobileReplaced(mobile=account.code.mobile, previous=account.mobile, checked_by=None, evidence="")]
 
@@ -305,41 +298,19 @@ def _past_mobile(state: Account, context: AccountContext) -> ChoosingPassword | 
     return registering
 
 
+def _may_choose_password(state: Account, context: AccountContext) -> None:
+    """A step of registration; or, where the route says so, the last one, after the person was verified."""
+    if isinstance(state, Registered) and not state.password_hash:
+        if not context.verified:
+            raise Refused("identity.not_verified_yet")
+    else:
+        _past_mobile(state, context)
+
+
 def _account(state: Account) -> Registered:
     if not isinstance(state, Registered):
         raise Refused("identity.no_account")
     return state
-
-
-def _code(mobile: str, code: str, purpose: str, context: AccountContext) -> SmsCodeIssued:
-    rule = context.scheme.sms_code
-    return SmsCodeIssued(
-        mobile=mobile,
-        code=code,
-        digest=context.code_digest,
-        purpose=purpose,
-        expires_at=context.now + timedelta(seconds=rule.valid_seconds),
-        attempts=rule.attempts,
-    )
-
-
-def _live(code: IssuedCode, purpose: str, context: AccountContext) -> bool:
-    lasts = timedelta(seconds=context.scheme.sms_code.valid_seconds)
-    held = still_holds(code.expires_at, lasts, context.now)
-    return code.purpose == purpose and code.attempts_left > 0 and held
-
-
-def _typed(code: IssuedCode | None, purpose: str, context: AccountContext) -> list[AccountEvent]:
-    """Nothing if the code was right."""
-    if code is None or not _live(code, purpose, context):
-        raise Refused("identity.sms_code_expired")
-    if _same(code.digest, context.code_digest):
-        return []
-    return [SmsCodeMistyped(purpose=purpose, attempts_left=code.attempts_left - 1)]
-
-
-def _same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode(), other.encode())
 
 
 # --- the past
@@ -364,10 +335,9 @@ def evolve(state: Account, event: AccountEvent) -> Account:
         case PasswordChosen():
             return _with_password(state, event)
         case AccountRegistered():
-            assert isinstance(state, GivingIdentity)
-            return Registered(
-                event.mobile, event.name_of_person, event.id_number, event.ticket_number, state.password_hash
-            )
+            assert isinstance(state, ChoosingPassword | GivingIdentity)
+            password = state.password_hash if isinstance(state, GivingIdentity) else ""
+            return Registered(event.mobile, event.name_of_person, event.id_number, event.ticket_number, password)
         case MobileReplaced():
             assert isinstance(state, Registered)
             return replace(state, mobile=event.mobile, code=None)

@@ -1,7 +1,9 @@
 """What people may ask of identity. Built by `api/` (values parsed, passwords hashed), carried out by `handlers.py`."""
 
-from datetime import datetime
+from datetime import date, datetime, time
+from typing import Any
 
+from shared.kernel.answers import Absent, Accepted, Declined, InDoubt
 from shared.kernel.messages import Command
 
 # --- 账号 a candidate's account
@@ -31,10 +33,15 @@ class ChoosePassword(Command):
 
 
 class RegisterAccount(Command):
+    """With a `book`, the account is made on one of its routes, and its holder is to be verified there."""
+
     person: str
     name: str
     id_number: str
     ticket_number: str
+    book: str = ""
+    route: str = ""
+    organisation: str = ""
 
 
 class SendResetCode(Command):
@@ -198,3 +205,174 @@ class CloseOrganisation(Command):
 
 
 OrganisationCommand = AddOrganisation | RenameOrganisation | CloseOrganisation
+
+# --- 前置学历 a record of prior education
+
+
+class StartPriorEducation(Command):
+    """`commitment`: the version of the letter that was ticked, None where it was not."""
+
+    cycle: str
+    commitment: int | None
+
+
+class SavePriorEducation(Command):
+    record: str
+    form: dict[str, Any]
+    expected: int | None = None
+
+
+class SubmitPriorEducation(Command):
+    record: str
+    expected: int | None = None
+
+
+class TakeBackPriorEducation(Command):
+    record: str
+
+
+class BeginCheck(Command):
+    """The time has come to ask CHSI; `due_at` is the instant the timer was set for, so a stale timer does nothing."""
+
+    record: str
+    due_at: datetime
+
+
+class RecordCall(Command):
+    """What came of a call about `request`, the first one or (`asked`) a question about it. Accepted: no answer yet."""
+
+    record: str
+    request: str
+    result: Accepted | Declined | InDoubt | Absent
+    asked: bool = False
+
+
+class RecordChsiAnswer(Command):
+    """What CHSI has on record, by its callback or when asked; `record` is None where only the request is known."""
+
+    request: str
+    answer: dict[str, Any]
+    record: str | None = None
+
+
+EducationCommand = (
+    StartPriorEducation
+    | SavePriorEducation
+    | SubmitPriorEducation
+    | TakeBackPriorEducation
+    | BeginCheck
+    | RecordCall
+    | RecordChsiAnswer
+)
+
+# --- 批次 what exemption says about its cycles
+
+
+class FollowCycle(Command):
+    cycle: str
+    scheme: str
+    title: str
+
+
+class FollowWindow(Command):
+    cycle: str
+    purpose: str
+    from_day: date
+    to_day: date
+    daily: tuple[tuple[time, time], ...]
+    excluded: tuple[date, ...]
+    close_inclusive: bool
+
+
+class FollowDaysExcluded(Command):
+    cycle: str
+    purpose: str
+    days: tuple[date, ...]
+
+
+class FollowExtension(Command):
+    cycle: str
+    purpose: str
+    to_day: date
+
+
+class FollowCycleClosing(Command):
+    cycle: str
+
+
+CycleCommand = FollowCycle | FollowWindow | FollowDaysExcluded | FollowExtension | FollowCycleClosing
+
+# --- 身份认证 verification of a person
+
+
+class StartVerification(Command):
+    """`binding`: the account is made on this route, and serves nothing else before it is verified."""
+
+    person: str
+    book: str
+    route: str
+    organisation: str
+    binding: bool = False
+
+
+class ReceivePersonPhotograph(Command):
+    """A photograph that has been checked: every rule with its measured value, and what was kept of it."""
+
+    person: str
+    slot: str
+    accepted: bool
+    results: tuple[dict[str, Any], ...]
+    hints: tuple[dict[str, Any], ...] = ()
+    original: str = ""
+    original_type: str = ""
+    original_digest: str = ""
+    picture: str = ""
+    picture_digest: str = ""
+
+
+class SubmitPhotographs(Command):
+    person: str
+
+
+class ViewPhotograph(Command):
+    """Somebody who decides looks at a photograph; that they did is a fact."""
+
+    person: str
+    slot: str
+
+
+class PassVerification(Command):
+    """`pairs`: of every two photographs, whether they show one person. `attempt`: which submission was looked at."""
+
+    person: str
+    attempt: int
+    pairs: dict[str, bool]
+
+
+class FailVerification(Command):
+    person: str
+    attempt: int
+    reason_code: str
+    note: str
+    pairs: dict[str, bool]
+
+
+class VerifyInPerson(Command):
+    """The clerk has seen the person: on which `documents`, and in their own words."""
+
+    person: str
+    book: str
+    organisation: str
+    documents: tuple[str, ...]
+    evidence: str
+
+
+VerificationCommand = (
+    StartVerification
+    | ReceivePersonPhotograph
+    | SubmitPhotographs
+    | ViewPhotograph
+    | PassVerification
+    | FailVerification
+    | VerifyInPerson
+)

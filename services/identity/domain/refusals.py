@@ -1,6 +1,6 @@
 """What each refusal of identity means to a caller. Every code raised in this service stands here or in `COMMON`."""
 
-from shared.kernel.errors import Refusal
+from shared.kernel.errors import COMMON, Refusal, Refused
 
 REFUSALS: dict[str, Refusal] = {
     # registration
@@ -131,4 +131,105 @@ REFUSALS: dict[str, Refusal] = {
     "identity.level_does_not_fit": Refusal(
         422, "“{level}”不能设在“{parent}”之下。", "A {level} cannot stand under {parent}."
     ),
+    # verification by photographs
+    "identity.no_verification_there": Refusal(404, "该地区不办理在线身份认证。", "Nobody is verified there."),
+    "identity.no_such_route": Refusal(
+        422, "没有这种注册方式，可选：{routes}。", "There is no such route; there are {routes}."
+    ),
+    "identity.only_in_person": Refusal(
+        409, "须携带证件到现场确认，不在线认证。", "People are verified in person there, not by photographs."
+    ),
+    "identity.ticket_number_missing": Refusal(
+        422, "在籍考生须填写准考证号。", "Enrolled candidates give their admission ticket number."
+    ),
+    "identity.does_not_decide_here": Refusal(
+        422, "机构“{organisation}”不办理此项身份认证，请另选。", "{organisation} does not decide this; choose another."
+    ),
+    "identity.verification_not_started": Refusal(409, "尚未开始身份认证。", "The verification has not been started."),
+    "identity.verification_waiting": Refusal(
+        409, "认证照片已提交，等待工作人员核对，期间不能更换。", "It is handed in and waits; nothing can be exchanged."
+    ),
+    "identity.already_verified": Refusal(409, "身份已认证。", "The person has been verified."),
+    "identity.not_verified_yet": Refusal(
+        409, "身份认证通过后才能设置密码。", "The password is set once the person has been verified."
+    ),
+    "identity.no_such_photograph": Refusal(
+        422, "没有这张照片，应上传：{slots}。", "There is no such photograph; asked for are {slots}."
+    ),
+    "identity.photo_refused": Refusal(
+        422, "照片不符合要求，共 {count} 项，详见实测值。", "The photograph fails {count} rules; see what was measured."
+    ),
+    "identity.photographs_missing": Refusal(422, "请先上传：{photographs}。", "Still missing: {photographs}."),
+    "identity.nothing_new_to_verify": Refusal(
+        409, "上次认证未通过，请先重新上传照片。", "The last try failed; upload a new photograph first."
+    ),
+    "identity.not_waiting": Refusal(409, "该考生没有待核对的照片。", "Nothing of this person waits for a decision."),
+    "identity.submitted_again": Refusal(
+        409, "考生已第 {attempt} 次提交，请重新查看照片。", "There is a newer submission, number {attempt}; look again."
+    ),
+    "identity.no_such_pair": Refusal(
+        422, "有 {count} 组照片不在其中，应为：{pairs}。", "{count} pairs are not among {pairs}."
+    ),
+    "identity.pairs_unanswered": Refusal(
+        422, "请逐组判断是否为同一人，还缺：{pairs}。", "Say of each pair whether it shows one person: {pairs}."
+    ),
+    "identity.pairs_differ": Refusal(
+        409, "有照片不是同一人（{pairs}），不能通过。", "Some pairs do not show one person ({pairs}): it cannot pass."
+    ),
+    "identity.no_such_reason": Refusal(422, "没有这种原因，可选：{reasons}。", "There is no such reason: {reasons}."),
+    "identity.no_such_document": Refusal(
+        422, "请注明查验了哪些证件，可选：{documents}。", "Say which papers were seen, of {documents}."
+    ),
+    # prior education
+    "identity.no_prior_education": Refusal(
+        404, "本批次不办理前置学历。", "This cycle takes no records of prior education."
+    ),
+    "identity.no_such_cycle": Refusal(404, "没有该批次，或尚未公布。", "There is no such cycle, or not yet."),
+    "identity.window_closed": Refusal(
+        409, "“{window}”已于 {ended} 截止，逾期不予受理。", "“{window}” closed at {ended}; it is too late."
+    ),
+    "identity.window_not_open_yet": Refusal(
+        409, "“{window}”现在不在开放时间内，下次开放时间为 {opens}。", "“{window}” is not open; it opens at {opens}."
+    ),
+    "identity.commitment_missing": Refusal(
+        422, "请阅读申请承诺书并勾选“我已阅读，并同意所有条款”。", "Read the letter and tick that you agree."
+    ),
+    "identity.commitment_outdated": Refusal(
+        409, "申请承诺书已更新（第 {version} 版），请重新阅读。", "The letter is now version {version}; read it again."
+    ),
+    "identity.education_already_started": Refusal(409, "该记录已存在。", "This record exists already."),
+    "identity.education_submitted": Refusal(
+        409, "已提交，学信网反馈之前不能修改。", "It was handed in; it can be edited once CHSI has answered."
+    ),
+    "identity.education_in_effect": Refusal(409, "前置学历已生效，不能修改。", "It is in effect and no longer edited."),
+    "identity.education_cannot_be_taken_back": Refusal(
+        409, "只有学信网长时间未反馈时才能撤回。", "It can be taken back only after CHSI has not answered for long."
+    ),
+    "identity.unknown_field": Refusal(422, "没有这些项目：{fields}。", "There are no such fields: {fields}."),
+    "identity.form_wrong": Refusal(
+        422, "有 {count} 处需要修改，详见各项说明。", "{count} things must be put right; see each of them."
+    ),
+    "identity.field_missing": Refusal(422, "请填写“{label}”。", "“{label}” is missing."),
+    "identity.not_on_the_list": Refusal(422, "请从系统选项中选择。", "Choose one of the options."),
+    "identity.not_a_date": Refusal(422, "请填写有效日期，例如 2017-06-30。", "Not a date; an example: 2017-06-30."),
+    "identity.date_in_the_future": Refusal(422, "日期不能晚于今天。", "The date lies in the future."),
+    "identity.does_not_fit_the_pattern": Refusal(
+        422, "格式不正确，例如：{example}。", "The format is wrong; an example: {example}."
+    ),
+    "identity.holder_is_somebody_else": Refusal(
+        422,
+        "与本人账号的姓名不一致（第 {positions} 个字），请逐字核对；如曾更名，请先办理学籍学历信息更正。",
+        "Not the name of your account (characters {positions}); if you were renamed, have the diploma corrected.",
+    ),
+    # CHSI calling us
+    "identity.no_such_check": Refusal(404, "没有该核验请求。", "Nothing was asked under this number."),
+    "identity.chsi_signature_wrong": Refusal(403, "签名不正确。", "The signature is wrong."),
+    "identity.chsi_call_expired": Refusal(403, "请求时间已过期。", "The signature is of another time."),
+    "identity.chsi_answer_unreadable": Refusal(422, "反馈内容无法识别。", "This is no answer that we can read."),
 }
+
+
+def said(refused: Refused) -> tuple[str, str]:
+    """A refusal in Chinese and English, to stand beside a field."""
+    refusal = {**COMMON, **REFUSALS}[refused.code]
+    return refusal.zh.format(**refused.facts), refusal.en.format(**refused.facts)

@@ -153,6 +153,12 @@ def clerk_must_be_allowed(roles: Roles, scheme: IdentityScheme) -> None:
         raise Refused("access.not_allowed")
 
 
+def office_must_be_held(role: str, organisation: str, roles: Roles) -> None:
+    """SX-E-08: who decides about persons does so at their own office only, or everywhere."""
+    if (role, organisation) not in roles and (role, EVERYWHERE) not in roles:
+        raise Refused("access.not_allowed")
+
+
 def level_must_fit_under(level: str, parent: Place | None, scheme: IdentityScheme) -> None:
     rule = scheme.levels.get(level)
     if rule is None:

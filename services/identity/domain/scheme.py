@@ -1,11 +1,17 @@
 """The book of identity: lengths, times, limits, roles and levels as data. Read from `books/platform/identity.yaml`.
 
-Platform-wide, since one account serves every procedure of every jurisdiction.
+Platform-wide, since one account serves every procedure of every jurisdiction. What one of them asks besides stands in
+`books/<jurisdiction>/identity.yaml`: `JurisdictionIdentity`.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from services.identity.domain.education_rules import PriorEducation
+from services.identity.domain.routes import VerificationRules
 
 Seconds = Annotated[int, Field(gt=0, le=400 * 86_400)]
 EASILY_CONFUSED = frozenset("0O17I")
@@ -65,6 +71,7 @@ class Limits(BaseModel):
     reset_per_mobile: Limit = Field(description="tries to choose a new password with a code")
     activation_per_staff: Limit = Field(description="activation codes typed for one staff account")
     lookups_per_clerk: Limit = Field(description="ID numbers looked up by one member of staff")
+    photos_per_person: Limit = Field(description="photographs that one person sends to be verified by")
     secrets_per_address: Limit = Field(description="service and bootstrap secrets tried from one address")
 
 
@@ -138,3 +145,33 @@ class IdentityScheme(BaseModel):
         if not self.roles[self.administrator].everywhere:
             raise ValueError("the first administrator's role must be one that can be held everywhere")
         return self
+
+
+class JurisdictionIdentity(BaseModel):
+    """`identity.yaml` of a jurisdiction: what it asks of its candidates besides the account that all of them have."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    verification: VerificationRules | None = Field(default=None, description="By which photographs, and who decides.")
+    prior_education: PriorEducation | None = Field(default=None, description="前置学历.")
+
+
+@dataclass(frozen=True)
+class Books:
+    """The book of each jurisdiction that says something about identity, by its name on the shelf."""
+
+    parts: Mapping[str, JurisdictionIdentity]
+
+    def verification(self, book: str) -> VerificationRules | None:
+        part = self.parts.get(book)
+        return part.verification if part else None
+
+    def of_jurisdiction(self, jurisdiction: str) -> str | None:
+        """The newest book by which somebody is verified there."""
+        named = [ref for ref, part in self.parts.items() if ref.split("/")[0] == jurisdiction and part.verification]
+        return max(named, key=_version, default=None)
+
+
+def _version(ref: str) -> tuple[int, str]:
+    version = ref.rpartition("@")[2]
+    return int(version) if version.isdigit() else 0, ref

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from services.notification.domain.answers import Absent, Accepted, Declined, InDoubt, Receipt
+from services.notification.domain.answers import Receipt
+from shared.kernel.answers import Absent, Accepted, Declined, InDoubt
 from shared.kernel.messages import Command
 
 

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from typing import ClassVar, assert_never
 
 from services.notification.domain import rules
-from services.notification.domain.answers import Absent, Accepted, Declined, InDoubt
 from services.notification.domain.commands import (
     BeginAttempt,
     MessageCommand,
@@ -41,6 +40,7 @@ from shared.events.notification import (
     SendingAttempted,
     SendingGivenUp,
 )
+from shared.kernel.answers import Absent, Accepted, Declined, InDoubt
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refused
 from shared.kernel.messages import ERASED

@@ -1,10 +1,7 @@
-"""批次, photographs, hand-off batches, and what is learnt from identity."""
+"""Photographs, hand-off batches, and what is learnt from identity; 批次 are in `test_cycle.py`."""
 
 import csv
 import io
-from dataclasses import replace
-from datetime import date, timedelta
-from typing import Any
 
 import pytest
 
@@ -12,18 +9,14 @@ from services.exemption.domain import export
 from services.exemption.domain.batch import BATCH, BatchContext, must_concern
 from services.exemption.domain.commands import (
     AcknowledgeBatch,
-    CloseCycle,
-    ExtendWindow,
     FollowAccount,
     FollowClosing,
     FollowOrganisation,
     FollowRenaming,
-    OpenCycle,
     ReceivePhotograph,
     RecordBatch,
     ViewDocuments,
 )
-from services.exemption.domain.cycle import CYCLE, Cycle, CycleContext
 from services.exemption.domain.followed import ACCOUNT_FOLLOWED, ORGANISATION_FOLLOWED, Organisation, at_level
 from services.exemption.domain.upload import UPLOAD, Accepted, UploadContext
 from services.exemption.domain.viewing import VIEWING, ViewingContext
@@ -31,117 +24,24 @@ from shared.events.exemption import (
     AccountFollowed,
     BatchAcknowledged,
     BatchHandedOff,
-    CycleClosed,
-    CycleOpened,
     DocumentsViewed,
     OrganisationFollowed,
     PhotographAccepted,
     PhotographRefused,
-    WindowExtended,
-    WindowSet,
 )
 from shared.kernel.errors import Refused
-from shared.schemes.procedure import Window
 from shared.testing.given import given
 from tests.services.exemption.story import (
     CANDIDATE,
     CASE,
     NOON,
-    ORGANISATIONS,
     SWUST,
-    WINDOW,
     draft,
     first_passed,
     granted,
     nothing,
     submitted,
 )
-
-# --- cycles
-
-
-def ops(*roles: tuple[str, str], **more: Any) -> CycleContext:
-    return replace(CycleContext(NOON, "staff-ops", frozenset(roles), SWUST, ORGANISATIONS), **more)
-
-
-OPEN = OpenCycle(scheme=SWUST.ref, organisation="uni", title="2026年上半年", windows={"apply": WINDOW})
-UNI = ("university_admin", "uni")
-
-
-def test_a_cycle_opens_with_a_window_for_each_purpose() -> None:
-    outcome = given(CYCLE).when(OPEN, ops(UNI)).then_kinds(CycleOpened, WindowSet)
-    assert outcome.state == Cycle(SWUST.ref, "uni", "2026年上半年", {"apply": WINDOW})
-
-
-@pytest.mark.parametrize(
-    ("role", "allowed"),
-    [
-        (("university_admin", "uni"), True),
-        (("administrator", "*"), True),
-        (("administrator", "authority"), True),
-        (("administrator", "other-uni"), False),
-        (("university_admin", "other-uni"), False),
-        (("university_admin", "point-a"), False),
-        (("teaching_point_admin", "point-a"), False),
-        (("auditor", "*"), False),
-    ],
-)
-def test_only_those_responsible_open_extend_and_close_a_cycle(role: tuple[str, str], allowed: bool) -> None:
-    opened = given(CYCLE).and_then(OPEN, ops(UNI))
-    longer = ExtendWindow(cycle="c", purpose="apply", to_day=date(2026, 4, 5), reason="系统维护")
-    for past, command in ((given(CYCLE), OPEN), (opened, longer), (opened, CloseCycle(cycle="c", reason="取消"))):
-        outcome = past.when(command, ops(role))
-        assert (outcome.refusal is None) == allowed
-        if not allowed:
-            outcome.refused("access.not_allowed")
-
-
-def test_a_cycle_needs_exactly_the_windows_of_the_book() -> None:
-    for windows in ({}, {"apply": WINDOW, "pay": WINDOW}, {"pay": WINDOW}):
-        command = OpenCycle(scheme=SWUST.ref, organisation="uni", title="批次", windows=windows)
-        given(CYCLE).when(command, ops(UNI)).refused("exemption.wrong_windows", needed=["apply"])
-
-
-def test_a_window_must_make_sense() -> None:
-    backwards = Window(date(2026, 3, 2), date(2026, 3, 1))
-    command = OpenCycle(scheme=SWUST.ref, organisation="uni", title="批次", windows={"apply": backwards})
-    given(CYCLE).when(command, ops(UNI)).refused("exemption.impossible_window", faults=["to_day_before_from_day"])
-
-
-def test_a_window_of_many_years_is_a_slip_of_the_pen() -> None:
-    """Every page that shows a cycle would count its days."""
-    far = Window(date(2026, 3, 1), date(2062, 3, 31))
-    command = OpenCycle(scheme=SWUST.ref, organisation="uni", title="批次", windows={"apply": far})
-    given(CYCLE).when(command, ops(UNI)).refused("exemption.impossible_window", faults=["longer_than_two_years"])
-    opened = given(CYCLE).and_then(OPEN, ops(UNI))
-    longer = ExtendWindow(cycle="c", purpose="apply", to_day=far.to_day, reason="系统维护")
-    opened.when(longer, ops(UNI)).refused("exemption.impossible_window", purpose="apply")
-    last = Window(date(9999, 12, 31), date(9999, 12, 31))
-    command = OpenCycle(scheme=SWUST.ref, organisation="uni", title="批次", windows={"apply": last})
-    given(CYCLE).when(command, ops(UNI)).refused("exemption.impossible_window", faults=["no_day_after_it"])
-
-
-def test_a_window_is_only_ever_extended_with_a_reason() -> None:
-    opened = given(CYCLE).and_then(OPEN, ops(UNI))
-    longer = ExtendWindow(cycle="c", purpose="apply", to_day=date(2026, 4, 5), reason="系统维护")
-    outcome = opened.when(longer, ops(UNI)).then_kinds(WindowExtended)
-    assert isinstance(outcome.state, Cycle)
-    assert outcome.state.windows["apply"].to_day == date(2026, 4, 5)
-    same = ExtendWindow(cycle="c", purpose="apply", to_day=WINDOW.to_day, reason="系统维护")
-    opened.when(same, ops(UNI)).refused("exemption.extension_not_later")
-    opened.when(longer, ops(UNI, now=NOON + timedelta(days=60))).refused("exemption.extension_not_later")
-    no_reason = ExtendWindow(cycle="c", purpose="apply", to_day=date(2026, 4, 5), reason=" ")
-    opened.when(no_reason, ops(UNI)).refused("request.text_length")
-    unknown = ExtendWindow(cycle="c", purpose="pay", to_day=date(2026, 4, 5), reason="系统维护")
-    opened.when(unknown, ops(UNI)).refused("exemption.no_such_window")
-
-
-def test_a_closed_cycle_stays_closed() -> None:
-    closed = given(CYCLE).and_then(OPEN, ops(UNI)).and_then(CloseCycle(cycle="c", reason="取消"), ops(UNI))
-    assert isinstance(closed.past[-1], CycleClosed)
-    closed.when(CloseCycle(cycle="c", reason="再次"), ops(UNI)).refused("exemption.cycle_closed")
-    closed.when(OPEN, ops(UNI)).refused("exemption.cycle_already_open")
-
 
 # --- photographs
 

@@ -3,12 +3,15 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 
 import pytest
 
 from shared.testing.stores import prepared
 from tests.conftest import Databases
+from tests.sandbox.serving import serving
 from tests.services.identity.people import Office, Official, open_office
+from tests.services.identity.schooling import World, world
 
 _addresses = count(1)
 
@@ -37,3 +40,17 @@ def office(opened_office: Office) -> Office:
 async def chief(opened_office: Office) -> Official:
     """The first administrator: there is only one, ever."""
     return await opened_office.first_administrator()
+
+
+@pytest.fixture(scope="session")
+async def education_database(databases: Databases) -> AsyncIterator[str]:
+    async with databases.fresh() as url:
+        await prepared(url, ["identity"])
+        yield url
+
+
+@pytest.fixture
+async def w(education_database: str, tmp_path: Path) -> AsyncIterator[World]:
+    """Identity with CHSI's stand-in beside it, for prior education."""
+    async with serving() as sandbox, world(education_database, tmp_path, sandbox) as opened:
+        yield opened

@@ -7,9 +7,11 @@ import pytest
 from services.identity.main import SERVICE
 from shared.runtime.migrate import STORE_SQL
 from shared.runtime.replay import compare
+from tests.services.identity import schooling
 from tests.services.identity.people import Office, Official, Person
 from tests.services.identity.test_offices import new_name, university
 from tests.services.identity.test_registration import fired
+from tests.services.identity.test_verifying_persons import FILES, county_office, on_a_route
 
 pytestmark = pytest.mark.servers
 
@@ -27,6 +29,9 @@ async def test_read_models_claims_and_timers_are_rebuilt_without_a_difference(of
         body = {"ground": "asked_by_person"}
         await office.post(f"/v1/people/{gone}/erasure", body, await chief.token())
         await fired(office.web, f"account-{gone}")
+    await schooling.checking(office.service, await office.registered(Person()))
+    pictured = await on_a_route(office, await county_office(chief))
+    assert (await pictured.upload("portrait", FILES["portrait"])).status_code == 201
     async with office.service.pool.acquire() as connection:
         found = await compare(connection, SERVICE, office.service.keyring)
     assert {table.name: table.samples for table in found.tables if table.differing} == {}

@@ -8,8 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from services.notification.domain.answers import Absent, Accepted, Declined, InDoubt, Receipt
+from services.notification.domain.answers import Receipt
 from services.notification.gateways import AliyunSms, Attempt, Sms, SmsGateway
+from shared.kernel.answers import Absent, Accepted, Declined, InDoubt
 from tests.sandbox.serving import Sandbox
 
 MOBILE = "13900000001"

@@ -5,7 +5,7 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 from msgspec import structs
 
-from services.notification.domain.answers import Absent, Accepted, Declined, InDoubt, Receipt
+from services.notification.domain.answers import Receipt
 from services.notification.domain.commands import (
     BeginAttempt,
     MessageCommand,
@@ -29,6 +29,7 @@ from shared.events.notification import (
     SendingAttempted,
     SendingGivenUp,
 )
+from shared.kernel.answers import Absent, Accepted, Declined, InDoubt
 from shared.kernel.messages import ERASED
 from shared.testing.given import given
 from tests.services.notification.story import (

@@ -14,6 +14,7 @@ from shared.kernel.parking import ResolveParked
 from shared.kernel.time import utc_now
 from shared.runtime.consumer import Consumer
 from shared.runtime.feed import Envelope
+from shared.runtime.inbox import Settled
 from shared.runtime.service import Service
 from shared.testing.stores import LocalFeed
 from tests.shared.runtime import toy as toys
@@ -84,6 +85,15 @@ async def test_what_several_queues_brought_in_pieces_is_not_read_again_from_the_
     follower.feed.read = 0
     await follower.consumer.catch_up("identity")
     assert follower.feed.read == 0
+
+
+def test_pieces_that_never_join_are_forgotten_in_the_end() -> None:
+    settled = Settled()
+    settled.add(range(2, 10_000, 2))
+    assert len(settled._runs) == 1000
+    assert settled.joined_to(0) == 0
+    settled.add([1])
+    assert settled.joined_to(0) == 2
 
 
 async def test_what_a_restarted_follower_had_not_noted_is_read_again_and_done_once(follower: Follower) -> None:
@@ -203,9 +213,14 @@ async def test_what_comes_after_a_version_that_its_source_has_lost_waits_for_a_p
     parked = await follower.parked(thing)
     assert parked is not None
     assert (parked["version"], parked["reason"], parked["retry_at"]) == (2, "version_missing", None)
+    assert (parked["type"], parked["latest"] > 2) == ("identity.version_missing", True)
     assert await follower.echoed(thing) == ["one"]
     resolved = ResolveParked(source="identity", stream=f"toy-{thing}", version=2, reason="cannot_be_read")
-    await follower.service.handle(resolved, Meta(command_id=uuid4(), actor="ops:tester", at=follower.now))
+    meta = Meta(command_id=uuid4(), actor="ops:tester", at=follower.now)
+    await follower.service.handle(resolved, meta)
+    row = await follower.service.pool.fetchrow("select * from events where command_id = $1", meta.command_id)
+    assert row is not None
+    assert row["causation"] is None
     await robbed.retry_not_yet()
     assert await follower.echoed(thing) == ["one", "three", "four"]
     assert await follower.parked(thing) is None

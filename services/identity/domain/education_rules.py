@@ -1,0 +1,260 @@
+"""前置学历: what a book says about prior education, and the laws that follow from it. Pure; used by EDUCATION.
+
+Read from `identity.yaml` of a jurisdiction. A draft keeps what was typed, right or wrong; handing in checks everything
+at once. What CHSI (学信网) has on record is compared with the form here, character by character.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from services.identity.domain.followed import Cycle
+from services.identity.domain.refusals import said
+from shared.documents.hints import Found, agreement, plain
+from shared.kernel.errors import Refused
+from shared.kernel.time import SHANGHAI, spoken
+from shared.kernel.values import parse_text
+from shared.schemes.forms import FormField, Kind, read_value
+from shared.schemes.procedure import Id, Sentence, Sourced, Text, no_twins
+
+NEEDED: Mapping[str, Kind] = {
+    "holder": "name",
+    "certificate_number": "certificate_number",
+    "school": "text",
+    "major": "text",
+    "level": "choice",
+    "category": "choice",
+    "graduated_on": "date",
+}
+"""Fields that every book asks for, since CHSI is asked by them or others judge by them."""
+DRAFT, SUBMITTED, CHECKING, UNRESOLVED, EFFECTIVE, NOT_EFFECTIVE = (
+    *("draft", "submitted", "checking", "unresolved", "effective", "not_effective"),
+)
+STATES = frozenset({DRAFT, SUBMITTED, CHECKING, UNRESOLVED, EFFECTIVE, NOT_EFFECTIVE})
+NAME_DIFFERS, DETAILS_DIFFER, NOT_FOUND, INVALID = "name_differs", "details_differ", "not_found", "invalid"
+REASONS = frozenset({NAME_DIFFERS, DETAILS_DIFFER, NOT_FOUND, INVALID})
+_LONGEST_DRAFT = 4000
+_OURS = {
+    "exemption.not_on_the_list": "identity.not_on_the_list",
+    "exemption.not_a_date": "identity.not_a_date",
+    "exemption.does_not_fit_the_pattern": "identity.does_not_fit_the_pattern",
+}
+"""The shared forms say it in exemption's words."""
+
+
+class Window(Sourced):
+    """The window of a cycle in which records are taken."""
+
+    id: Id
+    title: Text
+
+
+class Commitment(Sourced):
+    """申请承诺书: ticked before anything is kept; another wording is another version."""
+
+    version: int = Field(ge=1)
+    text: Text
+    agree: Text = Field(description="What stands beside the box to tick.")
+
+
+class Entry(Sourced):
+    """One entry of a list: to choose from, or to be told."""
+
+    id: Text
+    title: Text
+
+
+class StateShown(Entry):
+    """A state by its official name, with what the candidate reads as feedback (学信网验反馈信息)."""
+
+    feedback: Text
+
+
+class Switch(Sourced):
+    """Something that a book allows or asks for, or not."""
+
+    value: bool
+
+
+class MustAgree(Sourced):
+    """What of the form must be as CHSI has it."""
+
+    fields: tuple[Id, ...] = Field(min_length=1)
+
+
+Seconds = tuple[int, ...]
+
+
+def wait_of(waits: Seconds, done: int) -> timedelta:
+    return timedelta(seconds=waits[min(done, len(waits) - 1)])
+
+
+class CheckRule(Sourced):
+    """How patient we are with CHSI. Each list is of waits, the last one used again where it may go on."""
+
+    call_seconds: int = Field(ge=1, le=30, description="How long one call may take.")
+    try_again_after: Seconds = Field(min_length=1, description="Waits after calls that were certainly not taken.")
+    ask_again_after: Seconds = Field(min_length=1, description="Waits before asking whether a call arrived.")
+    absences_needed: int = Field(ge=1, description="How often CHSI must know nothing of it before it is asked anew.")
+    look_after: Seconds = Field(min_length=1, description="Waits before looking for an answer that may have got lost.")
+    give_up_after_days: int = Field(ge=1, le=365, description="Days without an answer; then the candidate may act.")
+
+    @property
+    def call_timeout(self) -> timedelta:
+        return timedelta(seconds=self.call_seconds)
+
+    def look_wait(self, looked: int) -> timedelta:
+        return wait_of(self.look_after, looked)
+
+
+class PriorEducation(Sourced):
+    """前置学历管理."""
+
+    window: Window
+    start_action: Sentence
+    commitment: Commitment
+    fields: tuple[FormField, ...] = Field(min_length=1)
+    lists: dict[Id, tuple[Entry, ...]]
+    holder_is_account_holder: Switch = Field(description="The diploma must be in the name of the account.")
+    must_agree: MustAgree
+    repair_after_deadline: Switch = Field(
+        description="A record that was handed in in time may be corrected and handed in again after the deadline."
+    )
+    check: CheckRule
+    states: tuple[StateShown, ...]
+    reasons: tuple[Entry, ...] = Field(description="Why a record did not take effect, and what to do.")
+
+    def field(self, name: str) -> FormField:
+        return next(each for each in self.fields if each.name == name)
+
+    def state(self, state: str) -> StateShown:
+        return next(each for each in self.states if each.id == state)
+
+    def reason(self, reason: str) -> Entry:
+        return next(each for each in self.reasons if each.id == reason)
+
+    def choices(self) -> dict[str, frozenset[str]]:
+        return {name: frozenset(entry.id for entry in entries) for name, entries in self.lists.items()}
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "PriorEducation":
+        no_twins([each.name for each in self.fields], "fields")
+        kinds = {each.name: each.kind for each in self.fields if each.required}
+        if missing := [f"{name} ({kind})" for name, kind in NEEDED.items() if kinds.get(name) != kind]:
+            raise ValueError(f"fields: required of this kind: {', '.join(missing)}")
+        if unknown := {each.list for each in self.fields if each.list} - set(self.lists):
+            raise ValueError(f"fields: no such list: {', '.join(sorted(unknown))}")
+        if unknown := set(self.must_agree.fields) - set(NEEDED):
+            raise ValueError(f"must_agree: CHSI does not tell: {', '.join(sorted(unknown))}")
+        for what, declared, known in (("states", self.states, STATES), ("reasons", self.reasons, REASONS)):
+            no_twins([each.id for each in declared], what)
+            if {each.id for each in declared} != known:
+                raise ValueError(f"{what}: must be {', '.join(sorted(known))}")
+        return self
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules of one book under its name: what a record is judged by."""
+
+    ref: str
+    book: PriorEducation
+
+    def clause(self, path: str, source: str) -> str:
+        """`<ref> identity.prior_education.window HB-03`: where in the book a fact comes from."""
+        return f"{self.ref} identity.prior_education.{path} {source}"
+
+
+# --- laws
+
+
+def commitment_must_be_made(rule: Commitment, ticked: int | None) -> None:
+    """HB-05: nothing is kept before the letter, in the wording that stands, was agreed to."""
+    if ticked is None:
+        raise Refused("identity.commitment_missing")
+    if ticked != rule.version:
+        raise Refused("identity.commitment_outdated", version=rule.version)
+
+
+def window_must_be_open(book: PriorEducation, cycle: Cycle, now: datetime) -> None:
+    """HB-03: the day of the deadline still counts, the midnight after it does not."""
+    window = cycle.windows.get(book.window.id)
+    if window is None:
+        raise Refused("identity.no_prior_education")
+    if cycle.closed or not window.holds(now):
+        opens = None if cycle.closed else window.next_opening(now)
+        ends = window.last_closing()
+        raise Refused(
+            "identity.window_closed" if opens is None else "identity.window_not_open_yet",
+            window=book.window.title,
+            opens=spoken(opens) if opens else None,
+            ended=spoken(ends) if ends else None,
+        )
+
+
+def kept_draft(book: PriorEducation, form: Mapping[str, Any]) -> dict[str, str]:
+    """The form as it may be kept: known fields, plain text, right or wrong."""
+    if unknown := sorted(set(form) - {each.name for each in book.fields}):
+        raise Refused("identity.unknown_field", fields=unknown[:10])
+    return {name: parse_text(str(typed), name, _LONGEST_DRAFT) for name, typed in form.items()}
+
+
+def checked_form(book: PriorEducation, form: Mapping[str, Any], holder: str, now: datetime) -> dict[str, str]:
+    """HB-06: the form in canonical spelling; Refused with every fault, by field."""
+    today, lists = now.astimezone(SHANGHAI).date(), book.choices()
+    faults: list[dict[str, Any]] = []
+    checked: dict[str, str] = {}
+    for each in book.fields:
+        try:
+            value = _checked(book, each, str(form.get(each.name, "")), holder, today, lists)
+        except Refused as refused:
+            zh, en = said(refused)
+            about = {"field": each.name, "label": each.label, "code": refused.code, "zh": zh, "en": en}
+            faults.append({**about, "facts": refused.facts})
+            continue
+        if value:
+            checked[each.name] = value
+    if faults:
+        raise Refused("identity.form_wrong", faults=faults, count=len(faults))
+    return checked
+
+
+def _checked(
+    book: PriorEducation, field: FormField, typed: str, holder: str, today: date, lists: Mapping[str, Collection[str]]
+) -> str:
+    if not typed.strip():
+        if field.required:
+            raise Refused("identity.field_missing", label=field.label)
+        return ""
+    try:
+        value = read_value(field, typed, today, lists)
+    except Refused as refused:
+        raise Refused(_OURS.get(refused.code, refused.code), **refused.facts) from None
+    if field.kind == "date" and date.fromisoformat(value) > today:
+        raise Refused("identity.date_in_the_future", field=field.name)
+    if field.name == "holder" and book.holder_is_account_holder.value and plain(value) != plain(holder):
+        raise Refused("identity.holder_is_somebody_else", positions=list(_positions(value, holder)))
+    return value
+
+
+def _positions(typed: str, account: str) -> Iterator[int]:
+    """Which characters are not those of the account, counted from 1: a refusal names no name."""
+    for each in agreement(typed, Found(account, 1.0)).differences:
+        yield from range(each.position + 1, each.position + max(len(each.typed), 1) + 1)
+
+
+def difference(book: PriorEducation, form: Mapping[str, str], on_record: Mapping[str, str]) -> dict[str, Any]:
+    """F-15: where the form is not what CHSI has on record: field -> both, and each change with its position."""
+    found: dict[str, Any] = {}
+    for name in book.must_agree.fields:
+        typed, read = form.get(name, ""), str(on_record.get(name, ""))
+        agreed = agreement(typed, Found(read, 1.0))
+        if agreed.verdict != "agrees":
+            changes = [
+                {"position": each.position, "typed": each.typed, "read": each.read} for each in agreed.differences
+            ]
+            found[name] = {"typed": typed, "read": read, "changes": changes}
+    return found

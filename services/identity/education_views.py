@@ -1,0 +1,190 @@
+"""Read models of prior education: records with their state, and what CHSI was asked. The timers of checks are set here.
+
+No row holds a personal value: the form stands in the events, which the API reads for its owner.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from services.identity.domain.education_rules import (
+    CHECKING,
+    DRAFT,
+    EFFECTIVE,
+    NOT_EFFECTIVE,
+    SUBMITTED,
+    UNRESOLVED,
+)
+from shared.events.identity import (
+    EducationAnswerAwaited,
+    EducationAnswered,
+    EducationCheckAccepted,
+    EducationCheckAttempted,
+    EducationCheckDoubted,
+    EducationCheckFailed,
+    EducationCheckUnresolved,
+    EducationDraftSaved,
+    PriorEducationConfirmed,
+    PriorEducationNotConfirmed,
+    PriorEducationStarted,
+    PriorEducationSubmitted,
+    PriorEducationTakenBack,
+)
+from shared.kernel.messages import Fact
+from shared.runtime.event_store import View
+from shared.runtime.rows import Connection, Tx
+
+CHECK = "check_education"
+
+
+async def _started(tx: Tx, fact: Fact[PriorEducationStarted]) -> None:
+    event = fact.event
+    await tx.insert(
+        "education_records",
+        id=fact.subject,
+        person=event.candidate,
+        cycle=event.cycle,
+        scheme=event.scheme,
+        state=DRAFT,
+        started_at=fact.meta.at,
+        changed_at=fact.meta.at,
+        version=fact.version,
+    )
+
+
+async def _saved(tx: Tx, fact: Fact[EducationDraftSaved]) -> None:
+    await _moved(tx, fact, DRAFT)
+
+
+async def _submitted(tx: Tx, fact: Fact[PriorEducationSubmitted]) -> None:
+    await _moved(tx, fact, SUBMITTED, submissions=fact.event.submission)
+    await tx.schedule(CHECK, fact.stream, fact.event.check_at)
+
+
+async def _attempted(tx: Tx, fact: Fact[EducationCheckAttempted]) -> None:
+    event = fact.event
+    await _moved(tx, fact, CHECKING)
+    await tx.insert(
+        "education_checks",
+        request=event.request,
+        record=fact.subject,
+        attempt=event.attempt,
+        tried_at=event.tried_at,
+    )
+    await tx.schedule(CHECK, fact.stream, event.ask_at)
+
+
+async def _waiting(tx: Tx, fact: Fact[EducationCheckAccepted | EducationCheckDoubted | EducationAnswerAwaited]) -> None:
+    await _moved(tx, fact, CHECKING)
+    await tx.schedule(CHECK, fact.stream, fact.event.ask_at)
+
+
+async def _failed(tx: Tx, fact: Fact[EducationCheckFailed]) -> None:
+    if fact.event.next_try_at is not None:
+        await _moved(tx, fact, SUBMITTED)
+        await tx.schedule(CHECK, fact.stream, fact.event.next_try_at)
+
+
+async def _unresolved(tx: Tx, fact: Fact[EducationCheckUnresolved]) -> None:
+    await _moved(tx, fact, UNRESOLVED, reason=fact.event.reason)
+    await tx.unschedule(CHECK, fact.stream)
+
+
+async def _answered(tx: Tx, fact: Fact[EducationAnswered]) -> None:
+    """An answer that does not decide is for a clerk to look at."""
+    flagged = {"flagged": True} if fact.event.standing == "contradicts" else {}
+    await tx.change("education_records", {"id": fact.subject}, version=fact.version, **flagged)
+    if fact.event.standing == "decides":
+        await tx.unschedule(CHECK, fact.stream)
+
+
+async def _confirmed(tx: Tx, fact: Fact[PriorEducationConfirmed]) -> None:
+    await _moved(tx, fact, EFFECTIVE)
+
+
+async def _not_confirmed(tx: Tx, fact: Fact[PriorEducationNotConfirmed]) -> None:
+    await _moved(tx, fact, NOT_EFFECTIVE, reason=fact.event.reason)
+
+
+async def _taken_back(tx: Tx, fact: Fact[PriorEducationTakenBack]) -> None:
+    await _moved(tx, fact, DRAFT)
+
+
+async def _moved(tx: Tx, fact: Fact[Any], state: str, *, reason: str | None = None, **changed: Any) -> None:
+    await tx.change(
+        "education_records",
+        {"id": fact.subject},
+        state=state,
+        reason=reason,
+        changed_at=fact.meta.at,
+        version=fact.version,
+        **changed,
+    )
+
+
+EDUCATIONS = View(
+    "prior education",
+    ("education_records", "education_checks"),
+    {
+        PriorEducationStarted: _started,
+        EducationDraftSaved: _saved,
+        PriorEducationSubmitted: _submitted,
+        EducationCheckAttempted: _attempted,
+        EducationCheckAccepted: _waiting,
+        EducationCheckDoubted: _waiting,
+        EducationAnswerAwaited: _waiting,
+        EducationCheckFailed: _failed,
+        EducationCheckUnresolved: _unresolved,
+        EducationAnswered: _answered,
+        PriorEducationConfirmed: _confirmed,
+        PriorEducationNotConfirmed: _not_confirmed,
+        PriorEducationTakenBack: _taken_back,
+    },
+)
+
+
+@dataclass(frozen=True)
+class EducationRow:
+    """A record without what was typed."""
+
+    id: str
+    person: str
+    cycle: str
+    scheme: str
+    state: str
+    reason: str | None
+    flagged: bool
+    submissions: int
+    started_at: datetime
+    changed_at: datetime
+    version: int
+
+
+_COLUMNS = "id, person, cycle, scheme, state, reason, flagged, submissions, started_at, changed_at, version"
+
+
+async def find_records(connection: Connection, person: str, after: str, most: int) -> Sequence[EducationRow]:
+    """A candidate's own, by id; `after` is where the last page ended."""
+    rows = await connection.fetch(
+        f"select {_COLUMNS} from education_records where person = $1 and id > $2 order by id limit $3",  # noqa: S608
+        person,
+        after,
+        most,
+    )
+    return [EducationRow(**row) for row in rows]
+
+
+async def find_own_record(connection: Connection, person: str, record: str) -> EducationRow | None:
+    row = await connection.fetchrow(
+        f"select {_COLUMNS} from education_records where person = $1 and id = $2",  # noqa: S608
+        person,
+        record,
+    )
+    return EducationRow(**row) if row else None
+
+
+async def find_record_of(connection: Connection, request: str) -> str | None:
+    """The record that CHSI was asked about under `request`."""
+    record: str | None = await connection.fetchval("select record from education_checks where request = $1", request)
+    return record
