@@ -165,7 +165,7 @@ def resolve(
 
 def _follower(service: str) -> str:
     if service not in events.FOLLOWS:
-        raise Unserviceable(f"'{service}' follows nobody; {', '.join(events.FOLLOWS)} do.")
+        raise Unserviceable(f"'{service}' is no service that follows another; {', '.join(events.FOLLOWS)} are.")
     return service
 
 

@@ -192,11 +192,11 @@ async def test_who_resolves_has_a_name_and_the_reason_is_not_optional(town: Town
     assert (await town.run("show", "exemption", "identity", "toy-nobody")).exit_code == 1
 
 
-async def test_a_service_that_follows_nobody_is_named_in_a_sentence(town: Town) -> None:
-    for words in (("retry", "identity", "exemption", "toy-t"), ("list", "identity")):
+async def test_a_name_of_no_following_service_is_answered_in_a_sentence(town: Town) -> None:
+    for words in (("retry", "sandbox", "exemption", "toy-t"), ("list", "sandbox")):
         answer = await town.act(*words)
         assert isinstance(answer.exception, Unserviceable)
-        assert "'identity' follows nobody" in str(answer.exception)
+        assert "'sandbox' is no service that follows another" in str(answer.exception)
 
 
 async def test_the_auditor_cannot_let_anything_go_on(town: Town) -> None:

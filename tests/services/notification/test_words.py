@@ -74,8 +74,11 @@ def test_a_parameter_is_one_visible_line_within_the_providers_length(typed: str,
 
 
 def test_no_text_of_any_book_can_exceed_what_a_provider_takes() -> None:
-    for ref in CATALOG.refs():
-        book = CATALOG.get(ref).part("notification", PlatformNotification if ref == "platform" else NotificationScheme)
+    speaking = CATALOG.with_part("notification")
+    assert {"platform", SCHEME} <= {each.ref for each in speaking}
+    for each in speaking:
+        ref = each.ref
+        book = each.part("notification", PlatformNotification if ref == "platform" else NotificationScheme)
         for moment in book.moments:
             letter = written(moment, ref, book, POLICY, dict.fromkeys(MOMENTS[moment], "甲" * 200))
             for template in letter.templates:
