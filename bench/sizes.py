@@ -12,11 +12,12 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from uuid import uuid4
 
 import asyncpg
+from msgspec import structs
 
 from bench import material
 from bench.appending import append
@@ -236,7 +237,7 @@ async def sequencing(past: Past) -> AsyncIterator[Worker]:
 
 async def _append(service: Service, past: Past, events: int) -> None:
     case = past.any_case()
-    meta = replace(material.meta(), case=case.id, person=case.person, causation=uuid4())
+    meta = structs.replace(material.meta(), case=case.id, person=case.person, causation=uuid4())
     async with service.pool.acquire() as connection:
         await append(service, connection, [material.event()] * events, meta)
 

@@ -4,7 +4,6 @@ Events are declared in `shared/events/`, commands in each service's `domain/comm
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import (
     TYPE_CHECKING,
@@ -91,8 +90,7 @@ def erased_value(kind: Any) -> Any:
     raise TypeError(f"Personal[{kind}] has no erased form")
 
 
-@dataclass(frozen=True, slots=True)
-class Meta:
+class Meta(msgspec.Struct, frozen=True):
     """Who asked, why, and on whose behalf: what is written beside every event of one command.
 
     `person` is whose key seals the personal fields; `case` groups the events of one story over all services.
@@ -108,8 +106,7 @@ class Meta:
     traceparent: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Fact(Generic[E_co]):
+class Fact(msgspec.Struct, Generic[E_co], frozen=True):
     """An event where it stands in history; `source` is the service that recorded it."""
 
     source: str

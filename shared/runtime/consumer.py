@@ -7,7 +7,6 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -323,7 +322,7 @@ class Consumer:
     async def _react(self, carry_out: CarryOut, envelope: Envelope, command: Any, meta: Meta) -> None:
         """Carry out one command of a reaction, in the trace that the fact was recorded in."""
         with span_from(envelope.traceparent, f"react {type(command).__name__}", kind=SpanKind.CONSUMER):
-            meta = replace(meta, traceparent=current_traceparent())
+            meta = msgspec.structs.replace(meta, traceparent=current_traceparent())
             await carry_out(command, meta, self._service.digest(command))
 
     async def _refused(self, connection: Connection, envelope: Envelope, refused: Refused) -> None:

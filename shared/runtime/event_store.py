@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid5
 
@@ -168,7 +168,7 @@ class Work:
         if expected is not None and expected != loaded.version:
             raise Refused("request.changed_meanwhile", version=loaded.version)
         events = list(decider.decide(command, loaded.state, context))
-        meta = replace(
+        meta = msgspec.structs.replace(
             self.meta,
             command_id=uuid5(self.meta.command_id, str(self._executed)) if self._executed else self.meta.command_id,
             case=case,

@@ -5,11 +5,11 @@ asks for another try, or to go on without the fact. None of it is a read model: 
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
+from msgspec.structs import replace
 
 from shared import events
 from shared.kernel.decider import Decider

@@ -4,7 +4,9 @@
 projections run as they are, on tables in memory (`rows.py`), which are then copied into temporary ones.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +14,9 @@ import asyncpg
 import msgspec
 
 from shared.kernel.errors import Refused
-from shared.kernel.messages import Fact
 from shared.runtime.event_store import OUTAGE, Projector
 from shared.runtime.keyring import KeyMissing, Keyring, Unreadable
-from shared.runtime.records import COLUMNS, SELECT, Record, Undecodable, UnknownType, fact_of
+from shared.runtime.records import COLUMNS, Ciphers, Record, Undecodable, UnknownType, fact_of
 from shared.runtime.rows import Clash, Connection, MemoryTx
 from shared.runtime.service import ServiceDefinition
 
@@ -23,7 +24,10 @@ NOT_COMPARED: Mapping[str, tuple[str, ...]] = {"timers": ("leased_until",)}
 """Columns that follow from nothing that was recorded: who works on a timer just now."""
 SAMPLES = 10
 _PAGE = 500
-_NEXT = f"select {SELECT}, seq from events where seq > $1 order by seq limit $2"  # noqa: S608 - columns of ours
+_CHAIN = (b"", b"")
+"""The last two columns, which no projection sees."""
+_SEEN = ", ".join(COLUMNS[: -len(_CHAIN)])
+_NEXT = f"select seq, {_SEEN} from events where seq > $1 order by seq limit $2"  # noqa: S608 - columns of ours
 
 
 class Stopped(Exception):
@@ -114,11 +118,8 @@ async def _build_aside(connection: Connection, definition: ServiceDefinition, ke
         row = await connection.fetchrow(f"select {of_default}")
         assert row is not None  # it asks for one row of values
         defaults[table] = dict(row)
-    projector, tx, events = Projector(definition.views), MemoryTx(keyring, keys, defaults), 0
-    async for facts in _history(connection, definition.name, keyring):
-        for fact in facts:
-            await _project(projector, tx, fact)
-        events += len(facts)
+    tx = MemoryTx(keyring, keys, defaults)
+    events = await _fold(connection, definition, tx, keyring)
     for name in _tables(definition):
         await connection.execute(
             f'create temporary table "{name}" (like "{definition.name}"."{name}" including all) on commit drop'
@@ -133,37 +134,51 @@ async def _build_aside(connection: Connection, definition: ServiceDefinition, ke
     return events
 
 
-async def _history(connection: Connection, service: str, keyring: Keyring) -> AsyncIterator[list[Fact[Any]]]:
-    """All events in the order of their sequence numbers, which is that of their versions within each stream."""
-    seq = -1
-    while rows := await connection.fetch(_NEXT, seq, _PAGE):
-        seq = rows[-1]["seq"]
-        records = [Record(*row[: len(COLUMNS)]) for row in rows]
-        try:
-            ciphers = await keyring.ciphers({record.person for record in records if record.person})
-        except KeyMissing as missing:
-            raise Stopped(f"There is no key and no tombstone for {missing}.") from missing
-        except OUTAGE as outage:
-            raise Stopped("The keyring does not answer, which says nothing about anybody: try again later.") from outage
-        facts = []
-        for record in records:
-            try:
-                facts.append(fact_of(service, record, ciphers))
-            except UnknownType as unknown:
-                raise Stopped(f"{_place(record)} is of the type {unknown}, which this code does not know.") from unknown
-            except (Undecodable, Unreadable) as error:
-                raise Stopped(f"{_place(record)} cannot be read: {error}.") from error
-        yield facts
+async def _fold(connection: Connection, definition: ServiceDefinition, tx: MemoryTx, keyring: Keyring) -> int:
+    """Every event to the projections, in the order of their sequence numbers, which is that of their versions within
+    each stream; how many there were. One at a time: what is made of an event is gone before the next."""
+    projector, events = Projector(definition.views), 0
+    async with aclosing(_pages(connection)) as pages:
+        async for rows in pages:
+            ciphers = await _ciphers(keyring, {row["person"] for row in rows if row["person"]})
+            for _, *columns in rows:
+                record = Record(*(*columns, *_CHAIN))
+                try:
+                    await projector.project(tx, (fact_of(definition.name, record, ciphers),))
+                except UnknownType as unknown:
+                    raise Stopped(
+                        f"{_place(record)} is of the type {unknown}, which this code does not know."
+                    ) from unknown
+                except (Undecodable, Unreadable) as error:
+                    raise Stopped(f"{_place(record)} cannot be read: {error}.") from error
+                except (Refused, Clash) as error:
+                    raise Stopped(f"{_place(record)}, {record.type}, cannot be projected: {error}.") from error
+            events += len(rows)
+    return events
 
 
-async def _project(projector: Projector, tx: MemoryTx, fact: Fact[Any]) -> None:
+async def _pages(connection: Connection) -> AsyncGenerator[list[asyncpg.Record], None]:
+    """The database reads the next page while one is folded here."""
+    asked = asyncio.ensure_future(connection.fetch(_NEXT, -1, _PAGE))
     try:
-        await projector.project(tx, [fact])
-    except (Refused, Clash) as error:
-        raise Stopped(f"{_place(fact)}, {fact.event.name}, cannot be projected: {error}.") from error
+        while rows := await asked:
+            asked = asyncio.ensure_future(connection.fetch(_NEXT, rows[-1]["seq"], _PAGE))
+            await asyncio.sleep(0)  # so that it is asked now
+            yield rows
+    finally:
+        await asyncio.wait([asked])  # until then nothing else can be said to the connection
 
 
-def _place(of: Record | Fact[Any]) -> str:
+async def _ciphers(keyring: Keyring, persons: Iterable[str]) -> Ciphers:
+    try:
+        return await keyring.ciphers(persons)
+    except KeyMissing as missing:
+        raise Stopped(f"There is no key and no tombstone for {missing}.") from missing
+    except OUTAGE as outage:
+        raise Stopped("The keyring does not answer, which says nothing about anybody: try again later.") from outage
+
+
+def _place(of: Record) -> str:
     return f"Version {of.version} of {of.stream}"
 
 

@@ -187,52 +187,47 @@ class Table:
     def __init__(self, key: Columns) -> None:
         self._key = key
         self._rows: dict[int, Row] = {}
-        self._next = 0
-        self._indexes: dict[Columns, dict[tuple[Any, ...], set[int]]] = {key: {}} if key else {}
+        """By the identity of each."""
+        self._indexes: dict[Columns, dict[tuple[Any, ...], dict[int, Row]]] = {key: {}} if key else {}
 
     def insert(self, row: Row) -> None:
-        if self._key and self._found(self._key, tuple(row[name] for name in self._key)):
+        if self._key and tuple(row[name] for name in self._key) in self._indexes[self._key]:
             raise Clash(", ".join(self._key))
-        self._rows[self._next] = row
+        self._rows[id(row)] = row
         for columns in self._indexes:
-            self._enter(columns, self._next, row)
-        self._next += 1
+            self._enter(columns, row)
 
-    def rows(self, where: Mapping[str, Any]) -> list[tuple[int, Row]]:
+    def rows(self, where: Mapping[str, Any]) -> list[Row]:
         columns = tuple(where)
         if columns not in self._indexes:
             self._indexes[columns] = {}
-            for number, row in self._rows.items():
-                self._enter(columns, number, row)
-        return [(number, self._rows[number]) for number in sorted(self._found(columns, tuple(where.values())))]
+            for row in self:
+                self._enter(columns, row)
+        return list(self._indexes[columns].get(tuple(where.values()), {}).values())
 
-    def change(self, number: int, changes: Row) -> None:
-        row = self._rows[number]
+    def change(self, row: Row, changes: Row) -> None:
         touched = [columns for columns in self._indexes if not changes.keys().isdisjoint(columns)]
         for columns in touched:
-            self._leave(columns, number, row)
+            self._leave(columns, row)
         row.update(changes)
         for columns in touched:
-            self._enter(columns, number, row)
+            self._enter(columns, row)
 
-    def remove(self, number: int) -> None:
-        row = self._rows.pop(number)
+    def remove(self, row: Row) -> None:
+        del self._rows[id(row)]
         for columns in self._indexes:
-            self._leave(columns, number, row)
+            self._leave(columns, row)
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self._rows.values())
 
-    def _found(self, columns: Columns, values: tuple[Any, ...]) -> set[int]:
-        return self._indexes[columns].get(values, set())
+    def _enter(self, columns: Columns, row: Row) -> None:
+        self._indexes[columns].setdefault(tuple(row.get(name) for name in columns), {})[id(row)] = row
 
-    def _enter(self, columns: Columns, number: int, row: Row) -> None:
-        self._indexes[columns].setdefault(tuple(row.get(name) for name in columns), set()).add(number)
-
-    def _leave(self, columns: Columns, number: int, row: Row) -> None:
+    def _leave(self, columns: Columns, row: Row) -> None:
         values = tuple(row.get(name) for name in columns)
         left = self._indexes[columns][values]
-        left.discard(number)
+        del left[id(row)]
         if not left:
             del self._indexes[columns][values]
 
@@ -252,33 +247,33 @@ class MemoryTx(Tx):
         found = self.tables[table].rows({name: columns[name] for name in key})
         if not found:
             await self.insert(table, **columns)
-        elif _is_newer(found[0][1], columns):
-            self.tables[table].change(found[0][0], {name: value for name, value in columns.items() if name not in key})
+        elif _is_newer(found[0], columns):
+            self.tables[table].change(found[0], {name: value for name, value in columns.items() if name not in key})
 
     async def add(self, table: str, key: Mapping[str, Any], /, **amounts: int) -> None:
         found = self.tables[table].rows(key)
         if not found:
             await self.insert(table, **key, **amounts)
-        for number, row in found:
-            self.tables[table].change(number, {name: row[name] + amount for name, amount in amounts.items()})
+        for row in found:
+            self.tables[table].change(row, {name: row[name] + amount for name, amount in amounts.items()})
 
     async def change(self, table: str, where: Mapping[str, Any], /, **columns: Any) -> None:
-        for number, row in self.tables[table].rows(where):
+        for row in self.tables[table].rows(where):
             if _is_newer(row, columns):
-                self.tables[table].change(number, columns)
+                self.tables[table].change(row, columns)
 
     async def remove(self, table: str, /, **where: Any) -> None:
-        for number, _ in self.tables[table].rows(where):
-            self.tables[table].remove(number)
+        for row in self.tables[table].rows(where):
+            self.tables[table].remove(row)
 
     async def find(self, table: str, /, **where: Any) -> Sequence[Mapping[str, Any]]:
-        return [dict(row) for _, row in self.tables[table].rows(where)]
+        return [dict(row) for row in self.tables[table].rows(where)]
 
     async def _holder(self, kind: str, key: bytes, stream: str) -> str:
         found = self.tables["claims"].rows({"kind": kind, "key": key})
         if not found:
             await self.insert("claims", kind=kind, key=key, stream=stream)
-        return found[0][1]["stream"] if found else stream
+        return found[0]["stream"] if found else stream
 
 
 def _is_newer(row: Row, columns: Mapping[str, Any]) -> bool:

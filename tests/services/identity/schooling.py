@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+from msgspec import structs
 from pydantic import HttpUrl
 
 from services.identity.checking import Checker
@@ -77,7 +78,7 @@ async def open_cycle(service: Service, to_day: date = TO_DAY, scheme: str = SCHE
 
 async def checking(service: Service, person: str) -> str:
     """A record of the person that was handed in and is being asked about; nobody is called."""
-    meta = replace(_meta(service), actor=person)
+    meta = structs.replace(_meta(service), actor=person)
     start = StartPriorEducation(cycle=await open_cycle(service, date(2026, 12, 31)), commitment=1)
     record = (await service.handle(start, meta)).stream.removeprefix("education-")
     for command in (
@@ -85,7 +86,7 @@ async def checking(service: Service, person: str) -> str:
         SubmitPriorEducation(record=record),
         BeginCheck(record=record, due_at=meta.at),
     ):
-        await service.handle(command, replace(meta, command_id=uuid4()))
+        await service.handle(command, structs.replace(meta, command_id=uuid4()))
     return record
 
 
