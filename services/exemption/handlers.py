@@ -56,7 +56,7 @@ from shared.runtime.rows import Connection
 from shared.runtime.service import Service, Timer, TimerHandler
 from shared.schemes.book import Head
 from shared.schemes.catalog import Catalog
-from shared.schemes.forms import certificate_key
+from shared.schemes.reading import certificate_key
 
 Edit = SaveDraft | DiscardDraft | SubmitApplication
 Review = PassStage | ReturnApplication

@@ -1,41 +1,53 @@
 """The vocabulary of forms and photographs, and the checks of one typed value. Pure.
 
 A field's `kind` comes from a closed list; the kinds that mean something to a procedure (an ID number, a certificate's
-number) stand at most once in a form, so rules find them by kind, whatever a book calls the field.
+number) stand at most once in a form, so rules find them by kind, whatever a book calls the field. The typed value of a
+field is read in `reading.py`.
 """
 
 import re
-import unicodedata
-from collections.abc import Collection, Mapping
-from datetime import date
+from collections.abc import Collection
+from string import Formatter
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, StringConstraints, model_validator
 
-from shared.kernel.errors import Refused
-from shared.kernel.values import parse_id_number, parse_mobile, parse_name, parse_text
 from shared.schemes.procedure import Clause, Id, Sentence, Sourced, Text
 
 LONG_TERM = "长期"
+SEPARATORS = ";,/ "
 
 Kind = Literal[
     "text",
     "choice",
     "date",
+    "month",
+    "number",
+    "numbers",
+    "landline",
     "name",
     "id_number",
+    "ticket_number",
     "mobile",
     "organisation",
+    "major",
+    "plan_version",
+    "candidate_kind",
+    "prior_education",
     "certificate",
     "certificate_number",
     "certificate_level",
     "valid_until",
 ]
-_REPEATABLE = {"text", "choice", "date"}
-_CHOSEN = {"choice", "certificate", "certificate_level", "organisation"}
-_TYPED = {"text", "certificate_number"}
+"""What a field means. text, choice, date, month (a day of no month), number, numbers (several in one field), landline;
+and once in a form: who (name, id_number, ticket_number, mobile), where (organisation: who reviews), what they study
+(major, plan_version), which candidates they are (candidate_kind), what proves it (prior_education, certificate ...)."""
+_REPEATABLE = {"text", "choice", "date", "month", "number", "numbers", "landline"}
+_WITH_LIST = {"choice", "plan_version", "candidate_kind"}
+_TYPED = {"text", "certificate_number", "ticket_number"}
+_COUNTED = {"number", "numbers"}
 
-AccountFact = Literal["holder", "id_number", "mobile"]
+AccountFact = Literal["holder", "id_number", "mobile", "ticket_number"]
 
 
 class FormField(Sourced):
@@ -47,24 +59,56 @@ class FormField(Sourced):
     required: bool = True
     hint: Text | None = None
     example: str | None = Field(None, description="A value that passes; needed beside a pattern.")
-    list: Id | None = Field(None, description="For a choice: the list of the book to choose from.")
+    list: Id | None = Field(
+        None, description="For choice, plan_version, candidate_kind: the list of the book to choose from."
+    )
+    code_list: Id | None = Field(None, description="For a choice: the national code list to choose from.")
     level: Id | None = Field(None, description="For an organisation: its level.")
     least: int = Field(1, ge=1, le=4000, description="Fewest characters.")
     most: int = Field(60, ge=1, le=4000, description="Most characters.")
     pattern: str | None = Field(None, max_length=200, description="Regular expression for the whole value.")
     same_as_account: AccountFact | None = Field(None, description="Must be what the account was verified with.")
+    past: bool = Field(False, description="For a date or month: not in the future.")
+    lowest: int | None = Field(None, ge=0, description="For number and numbers: the lowest there is.")
+    highest: int | None = Field(None, ge=0, description="For number and numbers: the highest there is.")
+    passing: int | None = Field(None, ge=0, description="For number and numbers: each must reach it to count.")
+    decimals: int = Field(0, ge=0, le=2, description="For number and numbers: most digits after the point.")
+    count: int | None = Field(None, ge=2, le=20, description="For numbers: exactly so many.")
+    separator: str | None = Field(None, min_length=1, max_length=1, description="For numbers: between them, e.g. ;")
+    suggestions: tuple[Text, ...] = Field((), description="For text: what is offered; anything else may be typed.")
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "FormField":
         if self.least > self.most:
             raise ValueError("least is more than most")
-        if (self.kind == "choice") != (self.list is not None):
+        if (self.kind in _WITH_LIST) != (self.list is not None or self.code_list is not None):
             raise ValueError("a choice, and nothing else, names its list")
+        if self.code_list is not None and (self.kind != "choice" or self.list is not None):
+            raise ValueError("only a choice, and only one without a list of the book, names a code list")
         if (self.kind == "organisation") != (self.level is not None):
             raise ValueError("an organisation, and nothing else, names its level")
+        if self.past and self.kind not in {"date", "month"}:
+            raise ValueError(f"past is for a date or month, not for {self.kind}")
+        if self.suggestions and self.kind != "text":
+            raise ValueError(f"suggestions are for text, not for {self.kind}")
+        _numbers_must_make_sense(self)
         if self.pattern is not None:
             _pattern_must_fit(self)
         return self
+
+
+def _numbers_must_make_sense(field: FormField) -> None:
+    bounds = [each for each in (field.lowest, field.passing, field.highest) if each is not None]
+    if field.kind in _COUNTED and (field.lowest is None or field.highest is None):
+        raise ValueError("numbers need their lowest and highest")
+    if field.kind not in _COUNTED and (bounds or field.decimals):
+        raise ValueError(f"lowest, highest, passing and decimals are for numbers, not for {field.kind}")
+    if bounds != sorted(bounds):
+        raise ValueError("lowest, passing and highest must rise")
+    if (field.kind == "numbers") != (field.count is not None and field.separator is not None):
+        raise ValueError("numbers, and nothing else, say their count and separator")
+    if field.separator is not None and field.separator not in SEPARATORS:
+        raise ValueError(f"a separator is one of {SEPARATORS!r}")
 
 
 def _pattern_must_fit(field: FormField) -> None:
@@ -84,55 +128,6 @@ def fields_must_have_one_meaning(fields: Collection[FormField]) -> None:
         named = [field.name for field in fields if field.kind == kind]
         if kind not in _REPEATABLE and len(named) > 1:
             raise ValueError(f"two fields of kind {kind}: {', '.join(named)}")
-
-
-def read_value(field: FormField, typed: str, today: date, lists: Mapping[str, Collection[str]]) -> str:
-    """The canonical form of what was typed into one field; Refused when it cannot be that. Not for empty values."""
-    match field.kind:
-        case "name":
-            return parse_name(typed, field.name)
-        case "id_number":
-            return parse_id_number(typed, today)
-        case "mobile":
-            return parse_mobile(typed)
-        case "date":
-            return _read_date(field, typed).isoformat()
-        case "valid_until":
-            return LONG_TERM if typed.strip() == LONG_TERM else _read_date(field, typed).isoformat()
-        case "choice" | "certificate" | "certificate_level" | "organisation":
-            if typed not in lists[field.list or field.kind]:
-                raise Refused("exemption.not_on_the_list", field=field.name)
-            return typed
-        case "certificate_number":
-            return _fitting(field, certificate_number(parse_text(typed, field.name, field.most, field.least)))
-        case "text":
-            return _fitting(field, parse_text(typed, field.name, field.most, field.least))
-
-
-def certificate_number(typed: str) -> str:
-    """One spelling for one number: full-width letters, spaces and case do not make another certificate."""
-    return re.sub(r"\s", "", unicodedata.normalize("NFKC", typed)).upper()
-
-
-def certificate_key(typed: str) -> str:
-    """By which numbers are compared: hyphens only group what is printed, and are typed or left out."""
-    return certificate_number(typed).replace("-", "")
-
-
-def _fitting(field: FormField, text: str) -> str:
-    if field.pattern and not re.fullmatch(field.pattern, text):
-        raise Refused("exemption.does_not_fit_the_pattern", field=field.name, example=field.example or "")
-    return text
-
-
-def _read_date(field: FormField, typed: str) -> date:
-    found = re.fullmatch(r"(\d{4})[-./年](\d{1,2})[-./月](\d{1,2})日?", typed.strip(), re.ASCII)
-    if found:
-        try:
-            return date(int(found[1]), int(found[2]), int(found[3]))
-        except ValueError:
-            raise Refused("exemption.not_a_date", field=field.name) from None
-    raise Refused("exemption.not_a_date", field=field.name)
 
 
 # --- photographs -------------------------------------------------------------------------------------------------
@@ -181,3 +176,26 @@ class PhotoSlot(Sourced):
     background_hint: Sentence | None = Field(None, description="Said when the picture is mostly background.")
     photo: Photo
     reads: tuple[Kind, ...] = Field((), description="The kinds of field whose value OCR looks for in it, as a hint.")
+    file_name: str | None = Field(
+        None,
+        max_length=200,
+        description="How the file is called when it is taken out: text with {number}, {name}, {id_number}, "
+        "{ticket_number}, {basis}, {label}.",
+    )
+
+    @model_validator(mode="after")
+    def _file_name_can_be_filled(self) -> "PhotoSlot":
+        if self.file_name is not None and (strange := placeholders(self.file_name) - FILE_FACTS):
+            raise ValueError(f"file_name: no such fact: {', '.join(sorted(strange))}")
+        return self
+
+
+FILE_FACTS = frozenset({"number", "name", "id_number", "ticket_number", "basis", "label"})
+
+
+def placeholders(pattern: str) -> set[str]:
+    """The names in braces; ValueError when it is not such a text."""
+    parts = list(Formatter().parse(pattern))
+    if any(spec or conversion for _, _, spec, conversion in parts):
+        raise ValueError("nothing but a name stands between braces")
+    return {name for _, name, _, _ in parts if name is not None}

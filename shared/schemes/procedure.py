@@ -21,6 +21,7 @@ Source = Annotated[str, StringConstraints(pattern=rf"^{_ROW}(, {_ROW})*$")]
 """Where a clause comes from: rows of docs/requirements.md, or `assumption` where the sources leave it open."""
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Document = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}(\.[a-z][a-z0-9_]{0,39})?$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
 
 
@@ -218,13 +219,19 @@ class Purpose(Sourced):
 
 StateId = Id
 DRAFT, SUBMITTED, RETURNED, DISCARDED, HANDED_OFF = "draft", "submitted", "returned", "discarded", "handed_off"
+SUPERSEDED, REFUSED, LAPSED, EXPIRED, REVOKED = "superseded", "refused", "lapsed", "expired", "revoked"
+ENGINE_STATES = frozenset(
+    {DRAFT, SUBMITTED, RETURNED, DISCARDED, HANDED_OFF, SUPERSEDED, REFUSED, LAPSED, EXPIRED, REVOKED}
+)
+"""The states that the engine itself knows; a book has those that its words can lead to, and one for each stage."""
 
 
 class State(Sourced):
     """A state by its official name, with the explanation a candidate reads."""
 
     id: StateId = Field(
-        description="draft, submitted, returned, discarded, handed_off, or one that a stage's `state` names."
+        description="draft, submitted, returned, discarded, handed_off, superseded, refused, lapsed, expired, revoked, "
+        "or one that a stage's `state` names."
     )
     title: Text = Field(description="The official name.")
     explanation: Text = Field(description="What it means to the candidate.")
@@ -252,11 +259,26 @@ class Reason(Sourced):
 
     code: Id
     text: Text = Field(description="What the candidate is told; the reviewer adds free text.")
-    document: Id = Field(description="The photograph slot or form field that it is about.")
+    document: Document = Field(description="What it is about: a field, a photograph, a basis, or `<basis>.<slot>`.")
 
 
-Recheck = Literal["certificate_valid"]
+class Refusing(Sourced):
+    """Why an application may be refused for good."""
+
+    code: Id
+    text: Text = Field(description="What the candidate is told; the reviewer adds free text.")
+
+
+Recheck = Literal["certificate_valid", "prior_education_effective"]
 """Laws that a stage may ask to be checked once more when it passes; the closed list."""
+Outcome = Literal["pass", "return", "refuse"]
+"""How a stage may end: the next one opens, the candidate corrects it, or it is over."""
+
+
+class AfterWindow(Sourced):
+    """What begins only when a window is over, or happens when it ends."""
+
+    window: Id
 
 
 class Stage(Sourced):
@@ -264,17 +286,31 @@ class Stage(Sourced):
 
     name: Text = Field(description="The official name, e.g. 初审.")
     role: Id = Field(description="Who decides.")
-    scope: Id = Field(description="Level of the organisation above the candidate at which that role must be held.")
+    scope: Id = Field(
+        description="Level at which that role must be held: of the organisation that the form names or one above it; "
+        "where the form names none, of the cycle's own or one above it."
+    )
     state: StateId = Field(description="The state an application is in once this stage has passed.")
+    outcomes: tuple[Outcome, ...] = Field(("pass", "return"), description="How this stage may end.")
     pass_action: Text = Field(description="Text of the button that passes.")
-    return_action: Text = Field(description="Text of the button that sends back.")
+    return_action: Text | None = Field(None, description="Text of the button that sends back.")
+    refuse_action: Text | None = Field(None, description="Text of the button that refuses.")
     pass_ground: Sentence = Field(description="When to pass.")
-    return_ground: Sentence = Field(description="When to send back.")
+    return_ground: Sentence | None = Field(None, description="When to send back.")
+    refuse_ground: Sentence | None = Field(None, description="When to refuse.")
     checklist: tuple[Item, ...] = Field(min_length=1, description="Every item must be answered with yes to pass.")
     points: tuple[Item, ...] = Field((), description="What to pay attention to; shown beside the checklist.")
-    reasons: tuple[Reason, ...] = Field(min_length=1, description="The reasons for sending back at this stage.")
+    reasons: tuple[Reason, ...] = Field((), description="The reasons for sending back at this stage.")
+    refuse_reasons: tuple[Refusing, ...] = Field((), description="The reasons for refusing at this stage.")
+    may_submit_again: bool = Field(
+        False, description="Who was refused here may hand in a new application while the window is open."
+    )
     resubmit_to: Literal["first", "same"] = Field(
-        description="Where a corrected application goes: to the first stage or to the one that sent it back."
+        "first", description="Where a corrected application goes: to the first stage or to the one that sent it back."
+    )
+    starts_after: AfterWindow | None = Field(None, description="Nobody decides here before this window is over.")
+    onsite: AfterWindow | None = Field(
+        None, description="Decided on site, only while this window is open; what is not lapses with it."
     )
     separate_from_others: bool = Field(True, description="Nobody decides at this stage and at another one.")
     rechecks: tuple[Recheck, ...] = Field((), description="Laws checked once more when this stage passes.")
@@ -282,6 +318,9 @@ class Stage(Sourced):
 
     def reason(self, code: str) -> Reason | None:
         return next((reason for reason in self.reasons if reason.code == code), None)
+
+    def refusing(self, code: str) -> Refusing | None:
+        return next((reason for reason in self.refuse_reasons if reason.code == code), None)
 
     def due(self, now: datetime) -> datetime | None:
         return None if self.due_days is None else now + timedelta(days=self.due_days)
@@ -291,6 +330,25 @@ class Stage(Sourced):
         no_twins([item.id for item in self.checklist], f"checklist of {self.name}")
         no_twins([item.id for item in self.points], f"points of {self.name}")
         no_twins([reason.code for reason in self.reasons], f"reasons of {self.name}")
+        no_twins([reason.code for reason in self.refuse_reasons], f"refuse_reasons of {self.name}")
+        return self
+
+    @model_validator(mode="after")
+    def _every_outcome_has_its_words(self) -> "Stage":
+        no_twins(self.outcomes, f"outcomes of {self.name}")
+        if "pass" not in self.outcomes:
+            raise ValueError(f"outcomes of {self.name}: every stage can be passed")
+        said: dict[Outcome, tuple[object, ...]] = {
+            "return": (self.return_action, self.return_ground, self.reasons),
+            "refuse": (self.refuse_action, self.refuse_ground, self.refuse_reasons),
+        }
+        for outcome, words in said.items():
+            if outcome in self.outcomes and not all(words):
+                raise ValueError(f"{self.name}: `{outcome}` needs its action, its ground and its reasons")
+            if outcome not in self.outcomes and any(words):
+                raise ValueError(f"{self.name}: words about `{outcome}`, which is none of its outcomes")
+        if self.may_submit_again and "refuse" not in self.outcomes:
+            raise ValueError(f"{self.name}: may_submit_again is for those who were refused")
         return self
 
 

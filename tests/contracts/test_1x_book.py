@@ -94,6 +94,7 @@ def test_the_hints_for_taking_photographs_are_those_of_the_guide(book: Exemption
 
 def test_pictures_of_the_album_are_to_show_the_document_only(book: ExemptionScheme) -> None:
     """SW-09, SW-46: said beforehand, and again when a picture is refused as mostly background."""
+    assert book.texts.album is not None
     assert "仅保留有效内容" in book.texts.album.text
     for photo in book.photos:
         assert photo.photo.crop_to_document
@@ -121,6 +122,7 @@ def test_lists_tabs_and_buttons_have_their_names(book: ExemptionScheme) -> None:
     assert (texts.details_tab.text, texts.history_tab.text) == ("申免详情", "经办记录")
     assert (texts.edit_action.text, texts.confirm_action.text) == ("提交申请", "确认提交")
     assert texts.review_action.text == "执行1+X证书课程申免流程操作"
+    assert texts.print_action is not None
     assert texts.print_action.text == "打印申请记录"
 
 
@@ -191,8 +193,10 @@ def test_the_grounds_and_buttons_of_both_reviews_are_those_of_the_guide(first: S
     assert (first.pass_action, first.return_action) == ("通过初审", "驳回申请")
     assert (final.pass_action, final.return_action) == ("通过终审", "驳回申请")
     assert first.pass_ground.text == "材料完整且信息准确"
+    assert first.return_ground is not None
     assert "材料不清晰或信息有误" in first.return_ground.text
     assert final.pass_ground.text == "确认材料真实有效"
+    assert final.return_ground is not None
     assert "发现问题" in final.return_ground.text
 
 
@@ -212,6 +216,7 @@ def test_a_correction_starts_again_at_the_teaching_point(first: Stage, final: St
 
 def test_the_record_table_is_for_paper_and_made_by_the_university(book: ExemptionScheme) -> None:
     """SW-31."""
+    assert book.record_table is not None
     assert book.record_table.role == "university_admin"
     assert book.record_table.note.text == "打印纸质版用于存档和后续处理"
 

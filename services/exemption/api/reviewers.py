@@ -12,7 +12,7 @@ from pydantic import Field
 from services.exemption.api.answers import work_shown
 from services.exemption.api.asking import Body, BooksDep, Done, Id, readable_case
 from services.exemption.api.shapes import Paged, WorkLine
-from services.exemption.domain import export
+from services.exemption.domain import export, scheme
 from services.exemption.domain.access import Context, may_print
 from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.case import Application, Case
@@ -124,8 +124,8 @@ async def record_table(
     """SW-31 打印申请记录: a PDF with everything, only when finally approved. What could be printed is recorded."""
     async with service.reading() as connection:
         case, context, past = await readable_case(service, connection, books, application, caller)
-        may_print(cast(Application, case), context)
-        table = await _table(connection, application, case, context, past, books)
+        said, _ = may_print(cast(Application, case), context)
+        table = await _table(connection, application, case, context, past, books, said)
         uploads = await find_uploads(connection, case.photos.values())
     table = await _signed(table, service)
     pictures = [await service.blobs.get(case.candidate, uploads[each].picture) for each in case.photos.values()]
@@ -139,7 +139,13 @@ async def record_table(
 
 
 async def _table(
-    connection: Connection, application: str, case: Case, context: Context, past: list[Fact[Any]], books: Books
+    connection: Connection,
+    application: str,
+    case: Case,
+    context: Context,
+    past: list[Fact[Any]],
+    books: Books,
+    said: scheme.RecordTable,
 ) -> RecordTable:
     book = context.rules.book
     names = await organisation_names(connection, context.rules, [case])
@@ -150,17 +156,17 @@ async def _table(
     latest = {fact.event.stage: fact for fact in passed}  # of several submissions, the last word counts
     places = await find_named(connection, [fact.event.organisation for fact in latest.values()])
     return RecordTable(
-        title=book.record_table.title,
+        title=said.title,
         number=application,
         approved_at=past[-1].meta.at if not latest else max(fact.meta.at for fact in latest.values()),
         fields=tuple((label, value or "—") for label, value in asked),
         courses=case.course_codes,
         decisions=tuple(_decision(fact, context, places) for fact in latest.values()),
         pictures=tuple(
-            Picture(said.label if (said := book.slot(slot)) else slot, uploads[upload].picture_digest)
+            Picture(shown.label if (shown := book.slot(slot)) else slot, uploads[upload].picture_digest)
             for slot, upload in case.photos.items()
         ),
-        note=book.record_table.note.text,
+        note=said.note.text,
         footer=tuple(each.text for each in books.head(case.scheme).footer),
     )
 

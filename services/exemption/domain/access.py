@@ -25,7 +25,7 @@ from services.exemption.domain.case import (
 from services.exemption.domain.cycle import Cycle
 from services.exemption.domain.followed import Account, Organisations
 from services.exemption.domain.form import Photograph
-from services.exemption.domain.scheme import Deadline, HandOff, Rules
+from services.exemption.domain.scheme import Deadline, HandOff, RecordTable, Rules
 from shared.kernel.errors import Refused
 from shared.schemes.procedure import Stage
 
@@ -102,17 +102,19 @@ def may_review(state: Application, context: Context) -> tuple[InReview, Stage]:
     return case, stage
 
 
-def may_print(state: Application, context: Context) -> str:
-    """SW-31: only when finally approved, by those the book names; the organisation that prints."""
+def may_print(state: Application, context: Context) -> tuple[RecordTable, str]:
+    """SW-31: only when finally approved, by those the book names; what is printed, and the organisation that does."""
     case = must_be_readable(state, context.actor, context.roles)
     table = context.rules.book.record_table
+    if table is None:
+        raise Refused("exemption.no_record_table")
     organisation = case.organisations.get(table.scope, "")
     if not rules.holds(context.roles, table.role, organisation):
         raise Refused("access.not_allowed")
     if not isinstance(case, Granted | HandedOff):
         raise Refused("exemption.not_granted")
     rules.person_must_not_be_erased(case.form)
-    return organisation
+    return table, organisation
 
 
 def may_hand_off(state: Application, context: Context) -> tuple[Granted, HandOff]:
@@ -159,7 +161,7 @@ def _passes(guard: Callable[[Application, Context], object], state: Application,
 
 
 def _deadline(case: Editable, context: Context) -> Deadline:
-    return context.rules.book.resubmit if isinstance(case, Returned) else context.rules.book.submit
+    return context.rules.book.once_resubmitted if isinstance(case, Returned) else context.rules.book.submit
 
 
 def must_be_in_time(deadline: Deadline, context: Context) -> None:

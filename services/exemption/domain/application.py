@@ -199,8 +199,7 @@ def _return(command: ReturnApplication, state: Application, context: Context) ->
 
 
 def _print(command: PrintRecordTable, state: Application, context: Context) -> Sequence[ApplicationEvent]:
-    organisation = access.may_print(state, context)
-    table = context.rules.book.record_table
+    table, organisation = access.may_print(state, context)
     return [
         RecordTablePrinted(
             printed_by=context.actor,
@@ -258,9 +257,8 @@ def _reviewing_organisations(chosen: str, context: Context) -> dict[str, str]:
     """Scope of every stage and of the papers after it -> the candidate's organisation there."""
     book = context.rules.book
     rules.organisation_must_belong_to_the_cycle(chosen, context.cycle.organisation, context.organisations)
-    scopes = dict.fromkeys([*(stage.scope for stage in book.stages), book.record_table.scope])
     found: dict[str, str] = {}
-    for scope in scopes:
+    for scope in book.scopes():
         organisation = at_level(chosen, scope, context.organisations)
         if organisation is None:
             raise Refused("exemption.no_organisation_to_review", level=scope)

@@ -15,7 +15,8 @@ from services.exemption.domain.refusals import said
 from services.exemption.domain.scheme import ExemptionScheme
 from shared.kernel.errors import Refused
 from shared.kernel.values import parse_text
-from shared.schemes.forms import FormField, Kind, read_value
+from shared.schemes.forms import FormField, Kind
+from shared.schemes.reading import read_value
 
 _LONGEST_DRAFT = 4000
 

@@ -162,9 +162,7 @@ def _after(state: Application, command: ApplicationCommand, rules: Rules, actor:
 
 def _levels(book: ExemptionScheme) -> list[str]:
     """Levels of organisations from the candidate upwards, as this book uses them."""
-    above = [stage.scope for stage in book.stages] + [book.record_table.scope]
-    if book.hand_off:
-        above += [book.hand_off.scope, book.hand_off.receiver_scope]
+    above = [*book.scopes(), *([book.hand_off.receiver_scope] if book.hand_off else [])]
     return list(dict.fromkeys([*(each.level for each in book.fields if each.level), *above]))
 
 
@@ -199,7 +197,7 @@ def _perfect(book: ExemptionScheme) -> SaveDraft:
     return SaveDraft(application=_APPLICATION, form=form, photos={each.slot: each.slot for each in book.photos})
 
 
-def _sample(each: FormField, book: ExemptionScheme) -> str:
+def _sample(each: FormField, book: ExemptionScheme) -> str:  # noqa: C901 - one case for each kind
     match each.kind:
         case "name":
             return _ME.holder
@@ -219,5 +217,17 @@ def _sample(each: FormField, book: ExemptionScheme) -> str:
             return book.certificates[0].id
         case "certificate_level":
             return book.levels[-1].id
-        case "text" | "certificate_number":
+        case "text" | "certificate_number" | "ticket_number":
             return each.example or "8" * each.least
+        case "month":
+            return f"{_NOON:%Y-%m}"
+        case "landline":
+            return "010-12345678"
+        case "number":
+            return str(each.highest)
+        case "numbers":
+            return (each.separator or "").join([str(each.highest)] * (each.count or 0))
+        case "plan_version" | "candidate_kind":
+            return book.lists[each.list or ""][0].id
+        case "major" | "prior_education":
+            return ""

@@ -63,6 +63,20 @@ REFUSALS: dict[str, Refusal] = {
         422, "格式不正确，例如：{example}。", "The format is wrong; an example: {example}."
     ),
     "exemption.not_a_date": Refusal(422, "请填写有效日期，例如 2030-12-31。", "Not a date; an example: 2030-12-31."),
+    "exemption.not_a_month": Refusal(422, "请填写有效年月，例如 2019-03。", "Not a month; an example: 2019-03."),
+    "exemption.in_the_future": Refusal(
+        422, "日期不能晚于今天（{today}）。", "It cannot be in the future (today is {today})."
+    ),
+    "exemption.not_a_number": Refusal(422, "请填写数字，例如 {example}。", "Not a number; an example: {example}."),
+    "exemption.number_out_of_bounds": Refusal(
+        422, "数值应在 {lowest} 至 {highest} 之间。", "It must lie between {lowest} and {highest}."
+    ),
+    "exemption.number_not_passing": Refusal(422, "数值不足 {passing}，不合格。", "Below {passing}, it does not count."),
+    "exemption.not_so_many_numbers": Refusal(
+        422,
+        "须恰好填写 {count} 个数，用英文分隔符隔开，例如：{example}。",
+        "Write exactly {count} numbers with the separator between them; an example: {example}.",
+    ),
     "exemption.not_the_account_holder": Refusal(
         422, "与本人账号核验的信息不一致。", "This is not what your account was verified with."
     ),
@@ -129,6 +143,7 @@ REFUSALS: dict[str, Refusal] = {
     "exemption.person_erased": Refusal(410, "该考生的个人信息已删除。", "The candidate's personal data was erased."),
     # after the decision
     "exemption.not_granted": Refusal(409, "只有通过终审的申请可以办理。", "Only for applications finally approved."),
+    "exemption.no_record_table": Refusal(409, "本事项没有申请记录表。", "This scheme prints no record table."),
     "exemption.no_hand_off": Refusal(409, "本事项不需要上报。", "This scheme hands nothing off."),
     "exemption.batch_empty": Refusal(409, "没有可上报的申请记录。", "There is nothing to hand off."),
     "exemption.batch_of_two_senders": Refusal(

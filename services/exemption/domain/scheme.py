@@ -1,36 +1,35 @@
 """`exemption.yaml`: what a book says to this service. Pure; read through `shared.schemes.catalog`.
 
 Everything that is true of any book (no stage without a state, no state without a way in, every window used) is
-refused here, so a decider never meets a book that makes no sense.
+refused here, by the laws of `book_laws.py`, so a decider never meets a book that makes no sense. The words for claims
+stand in `bases.py`, those for limits, uniqueness and validity in `terms.py`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import Field, model_validator
 
-from shared.schemes.forms import FormField, Kind, PhotoSlot, fields_must_have_one_meaning
-from shared.schemes.procedure import (
-    ASKED_ELSEWHERE,
-    DISCARDED,
-    DRAFT,
-    HANDED_OFF,
-    RETURNED,
-    SUBMITTED,
-    Clause,
-    Id,
-    ProgressStep,
-    Purpose,
-    Sentence,
-    Sourced,
-    Stage,
-    State,
-    Text,
-    no_twins,
+from services.exemption.domain import book_laws
+from services.exemption.domain.bases import MODULES, Basis
+from services.exemption.domain.terms import (
+    Cap,
+    Conditions,
+    CourseNames,
+    Limit,
+    MajorLimit,
+    Numbering,
+    Plan,
+    Receipt,
+    Results,
+    Revocation,
+    Uniqueness,
+    Validity,
 )
-
-_NEEDED_KINDS: tuple[Kind, ...] = ("organisation", "certificate", "certificate_number")
-_ENGINE_STATES = {DRAFT, SUBMITTED, RETURNED, DISCARDED}
+from shared.schemes.courses import Courses
+from shared.schemes.forms import FormField, Kind, PhotoSlot
+from shared.schemes.procedure import Clause, Id, ProgressStep, Purpose, Sentence, Sourced, Stage, State, Text
+from shared.schemes.reference import CertificateTypes, CodeLists, Majors
 
 
 class Entry(Sourced):
@@ -54,6 +53,7 @@ class Deadline(Sourced):
     """What may only be done while a window is open."""
 
     window: Id
+    lapses: bool = Field(False, description="For resubmit: what was sent back and is not handed in by its end lapses.")
 
 
 class Quota(Sourced):
@@ -81,6 +81,12 @@ class RecordTable(Sourced):
     note: Sentence
 
 
+class Material(PhotoSlot):
+    """材料: a photograph that claims on some bases need; `file_name` says how the file is called."""
+
+    bases: tuple[Id, ...] = Field((), description="The bases whose claims need it; none: every claim.")
+
+
 class Texts(Clause):
     """Sentences of the pages."""
 
@@ -89,14 +95,14 @@ class Texts(Clause):
     details_action: Sentence
     edit_action: Sentence
     confirm_action: Sentence
-    print_action: Sentence
+    print_action: Sentence | None = None
     review_action: Sentence
     details_tab: Sentence
     history_tab: Sentence
     before_submit: tuple[Sentence, ...] = Field(min_length=1)
     notices: tuple[Sentence, ...] = Field(min_length=1)
-    capture: tuple[Sentence, ...] = Field(min_length=1, description="For every photograph.")
-    album: Sentence = Field(description="For pictures that were not taken through the frame.")
+    capture: tuple[Sentence, ...] = Field((), description="For every photograph.")
+    album: Sentence | None = Field(None, description="For pictures that were not taken through the frame.")
 
 
 class ExemptionScheme(Clause):
@@ -105,21 +111,40 @@ class ExemptionScheme(Clause):
     open_by: tuple[Id, ...] = Field(min_length=1, description="Roles that open, extend and close cycles.")
     windows: tuple[Purpose, ...] = Field(min_length=1)
     submit: Deadline
-    resubmit: Deadline
+    resubmit: Deadline | None = Field(None, description="For what was sent back; none: as for submit.")
     once_submitted: Sentence = Field(description="No edits after handing in, unless sent back.")
+    conditions: Conditions = Field(default_factory=Conditions, description="Who may hand in.")
+    uniqueness: Uniqueness | None = Field(None, description="How many applications count; none: each by itself.")
     fields: tuple[FormField, ...] = Field(min_length=1)
     lists: dict[Id, tuple[Entry, ...]] = Field(default_factory=dict)
-    levels: tuple[Entry, ...] = Field(min_length=1, description="Levels of certificates, the lowest first.")
-    certificates: tuple[Certificate, ...] = Field(min_length=1)
-    certificate_valid: Sentence = Field(description="The certificate must be in its validity period.")
+    levels: tuple[Entry, ...] = Field((), description="Levels of `certificates`, the lowest first.")
+    certificates: tuple[Certificate, ...] = Field((), description="For a form that asks for one certificate itself.")
+    certificate_valid: Sentence | None = Field(None, description="The certificate must be in its validity period.")
+    certificate_once: Sentence | None = Field(
+        None,
+        description="No certificate in two applications of one person that count; so in any case for `certificates`.",
+    )
     certificate_seen_elsewhere: Sentence = Field(description="Told to reviewers when a number is used by two people.")
-    photos: tuple[PhotoSlot, ...] = Field(min_length=1)
+    bases: tuple[Basis, ...] = Field((), description="免考依据: what claims can rest on; none: nothing is claimed.")
+    claims: Limit | None = Field(None, description="How many claims (证书, rows) an application has; with `bases`.")
+    courses: Limit | None = Field(None, description="How many courses all claims together have.")
+    course_names: CourseNames | None = None
+    majors: MajorLimit | None = Field(None, description="How many majors an application is for; none: it names none.")
+    plans: tuple[Plan, ...] = ()
+    caps: tuple[Cap, ...] = Field((), description="Each one that fits the candidate holds.")
+    photos: tuple[PhotoSlot, ...] = ()
+    materials: tuple[Material, ...] = ()
     photos_a_day: Quota = Field(description="Of one candidate for one photograph, accepted or not.")
+    number: Numbering | None = None
+    receipt: Receipt | None = None
     states: tuple[State, ...]
     progress: tuple[ProgressStep, ...] = Field(min_length=1)
     stages: tuple[Stage, ...] = Field(min_length=1, description="In order; nothing passes without all of them.")
+    results: Results | None = Field(None, description="When decisions can be seen; none: at once.")
+    validity: Validity | None = Field(None, description="Until when an exemption counts; none: for good.")
+    revocation: Revocation | None = None
     hand_off: HandOff | None = None
-    record_table: RecordTable
+    record_table: RecordTable | None = None
     texts: Texts
 
     # --- looking things up
@@ -149,16 +174,48 @@ class ExemptionScheme(Clause):
     def certificate(self, certificate: str) -> Certificate:
         return next(each for each in self.certificates if each.id == certificate)
 
+    def basis(self, basis: str) -> Basis | None:
+        return next((each for each in self.bases if each.id == basis), None)
+
+    def claim_photos(self, basis: Basis) -> tuple[PhotoSlot, ...]:
+        """What a claim on this basis needs: its own photographs, and the materials of the procedure."""
+        return (*basis.asked_photos(), *(each for each in self.materials if not each.bases or basis.id in each.bases))
+
+    def slots(self) -> dict[str, PhotoSlot]:
+        """Everything that can be uploaded: those of the form by name, those of claims as `<basis>.<slot>`."""
+        own = {each.slot: each for each in self.photos}
+        return own | {f"{basis.id}.{each.slot}": each for basis in self.bases for each in self.claim_photos(basis)}
+
     def slot(self, slot: str) -> PhotoSlot | None:
-        return next((each for each in self.photos if each.slot == slot), None)
+        return self.slots().get(slot)
+
+    def documents(self) -> frozenset[str]:
+        """What a reason for sending back can point at: fields, photographs, bases, the courses, the majors."""
+        parts = {*(each.name for each in self.fields), *self.slots(), *(each.id for each in self.bases)}
+        return frozenset(parts | ({"courses"} if self.bases else set()) | ({"majors"} if self.majors else set()))
+
+    @property
+    def once_resubmitted(self) -> Deadline:
+        return self.resubmit or self.submit
+
+    @property
+    def certificates_are_used_once(self) -> bool:
+        return bool(self.certificates) or self.certificate_once is not None
 
     def purpose(self, purpose: str) -> Purpose | None:
         return next((each for each in self.windows if each.id == purpose), None)
 
+    def scopes(self) -> tuple[Id, ...]:
+        """The levels of organisations that have to do with every case, the stages' first."""
+        unlocking = self.uniqueness.unlocking if self.uniqueness else None
+        after = (unlocking, self.revocation, self.record_table, self.hand_off)
+        return tuple(dict.fromkeys([*(stage.scope for stage in self.stages), *(each.scope for each in after if each)]))
+
     def deciding(self) -> set[tuple[Id, Id]]:
         """The roles that somebody must hold for a case to go on, each with the level of organisation."""
-        offices: tuple[Stage | RecordTable, ...] = (*self.stages, self.record_table)
-        held = {(each.role, each.scope) for each in offices}
+        unlocking = self.uniqueness.unlocking if self.uniqueness else None
+        offices = (*self.stages, self.record_table, self.revocation, unlocking)
+        held = {(each.role, each.scope) for each in offices if each}
         if handing := self.hand_off:
             held |= {(handing.role, handing.scope), (handing.receiver_role, handing.receiver_scope)}
         return held
@@ -170,92 +227,52 @@ class ExemptionScheme(Clause):
         own["certificate_level"] = frozenset(level.id for level in self.levels)
         return own
 
-    # --- what every book must keep to
-
     @model_validator(mode="after")
-    def _names_are_unique(self) -> "ExemptionScheme":
-        no_twins([each.id for each in self.windows], "windows")
-        no_twins([each.name for each in self.fields], "fields")
-        no_twins([each.slot for each in self.photos], "photos")
-        no_twins([each.slot for each in self.photos] + [each.name for each in self.fields], "photos and fields")
-        no_twins([each.id for each in self.states], "states")
-        no_twins([each.title for each in self.states], "titles of states")
-        no_twins([each.name for each in self.stages], "stages")
-        no_twins([each.state for each in self.stages], "states of stages")
-        no_twins([each.id for each in self.certificates], "certificates")
-        no_twins([each.name for each in self.certificates], "names of certificates")
-        no_twins([each.id for each in self.levels], "levels")
-        return self
-
-    @model_validator(mode="after")
-    def _every_window_has_a_purpose(self) -> "ExemptionScheme":
-        declared = {each.id for each in self.windows}
-        used = {self.submit.window, self.resubmit.window}
-        asked = {each.id for each in self.windows if each.query} | (declared & ASKED_ELSEWHERE)
-        if used & asked:
-            raise ValueError(f"windows: nothing can be handed in: {', '.join(sorted(used & asked))}")
-        if used - declared:
-            raise ValueError(f"windows: not declared: {', '.join(sorted(used - declared))}")
-        if declared - used - asked:
-            raise ValueError(f"windows: nothing depends on: {', '.join(sorted(declared - used - asked))}")
-        return self
-
-    @model_validator(mode="after")
-    def _every_state_can_be_reached(self) -> "ExemptionScheme":
-        needed = _ENGINE_STATES | {stage.state for stage in self.stages}
-        if _ENGINE_STATES & {stage.state for stage in self.stages}:
-            raise ValueError("stages: a passed stage needs a state of its own")
-        if self.hand_off:
-            needed |= {HANDED_OFF}
-        declared = {state.id for state in self.states}
-        if needed - declared:
-            raise ValueError(f"states: missing: {', '.join(sorted(needed - declared))}")
-        if declared - needed:
-            raise ValueError(f"states: can never be reached: {', '.join(sorted(declared - needed))}")
-        return self
-
-    @model_validator(mode="after")
-    def _every_state_is_in_the_progress(self) -> "ExemptionScheme":
-        shown = [state for step in self.progress for state in step.states]
-        no_twins(shown, "progress")
-        if set(shown) != {state.id for state in self.states} - {DISCARDED}:
-            raise ValueError("progress: must show every state but discarded, and no other")
-        return self
-
-    @model_validator(mode="after")
-    def _the_form_can_be_judged(self) -> "ExemptionScheme":
-        fields_must_have_one_meaning(self.fields)
-        missing = [kind for kind in _NEEDED_KINDS if not (field := self.field_of(kind)) or not field.required]
-        if missing:
-            raise ValueError(f"fields: a required field is needed of kind {', '.join(missing)}")
-        unknown = {field.list for field in self.fields if field.list} - set(self.lists)
-        if unknown:
-            raise ValueError(f"fields: no such list: {', '.join(sorted(unknown))}")
-        ladder = {level.id for level in self.levels}
-        for certificate in self.certificates:
-            if certificate.lowest_level not in ladder:
-                raise ValueError(f"certificates: {certificate.id}: no such level: {certificate.lowest_level}")
-        return self
-
-    @model_validator(mode="after")
-    def _reasons_point_at_something(self) -> "ExemptionScheme":
-        known = {field.name for field in self.fields} | {photo.slot for photo in self.photos}
-        for stage in self.stages:
-            for reason in stage.reasons:
-                if reason.document not in known:
-                    raise ValueError(f"stages: {stage.name}: {reason.code}: no such document: {reason.document}")
-            if "certificate_valid" in stage.rechecks and self.field_of("valid_until") is None:
-                raise ValueError(f"stages: {stage.name}: certificate_valid needs a field of kind valid_until")
+    def _keeps_to_the_laws(self) -> "ExemptionScheme":
+        for law in book_laws.LAWS:
+            law(self)
         return self
 
 
 @dataclass(frozen=True)
+class Known:
+    """Reference data as far as a book may speak of it: the country's, and the jurisdiction's own majors."""
+
+    courses: Courses = field(default_factory=lambda: Courses(courses=()))
+    certificates: CertificateTypes = field(default_factory=lambda: CertificateTypes(certificates=()))
+    code_lists: CodeLists = field(default_factory=lambda: CodeLists(lists={}))
+    majors: Majors | None = None
+
+    def levels_of(self, certificate: str) -> tuple[str, ...]:
+        """The lowest first."""
+        found = self.certificates.get(certificate)
+        return tuple(level.id for level in found.levels) if found else ()
+
+
+@dataclass(frozen=True)
 class Rules:
-    """An exemption scheme under its name: what a case is judged by."""
+    """An exemption scheme under its name, with the reference data it speaks of: what a case is judged by."""
 
     ref: str
     book: ExemptionScheme
+    known: Known = field(default_factory=Known)
+
+    @property
+    def jurisdiction(self) -> str:
+        return self.ref.split("/")[0]
 
     def clause(self, *path: str, source: str) -> str:
         """`<ref> exemption.stages[初审] SW-26`: where in the book a fact comes from."""
         return f"{self.ref} exemption.{'.'.join(path)} {source}"
+
+    def choices(self, basis: Basis | None = None) -> Mapping[str, frozenset[str]]:
+        """Every closed list, by the name or kind that fields use; those of a basis besides."""
+        lists = {name: frozenset(each.entries) for name, each in self.known.code_lists.lists.items()}
+        if majors := self.known.majors:
+            lists["major"] = frozenset(f"{each.level} {each.code}" for each in majors.majors)
+        lists |= self.book.choices()
+        if basis and basis.certificate:
+            lists["certificate_level"] = frozenset(self.known.levels_of(basis.certificate.type))
+        if basis and basis.modules:
+            lists[MODULES] = frozenset(basis.modules.any_of)
+        return lists

@@ -27,7 +27,7 @@ from shared.events.exemption import (
 from shared.kernel.messages import ERASED, Fact
 from shared.runtime.event_store import View
 from shared.runtime.rows import Connection, Tx
-from shared.schemes.forms import certificate_key
+from shared.schemes.reading import certificate_key
 
 
 async def _started(tx: Tx, fact: Fact[ApplicationStarted]) -> None:

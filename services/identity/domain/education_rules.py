@@ -17,8 +17,9 @@ from shared.documents.hints import Found, agreement, plain
 from shared.kernel.errors import Refused
 from shared.kernel.time import SHANGHAI, spoken
 from shared.kernel.values import parse_text
-from shared.schemes.forms import FormField, Kind, read_value
+from shared.schemes.forms import FormField, Kind
 from shared.schemes.procedure import Id, Sentence, Sourced, Text, no_twins
+from shared.schemes.reading import read_value
 
 NEEDED: Mapping[str, Kind] = {
     "holder": "name",

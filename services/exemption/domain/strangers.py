@@ -1,0 +1,81 @@
+"""What a book says of courses, certificates, majors and lists, compared with the reference data that has them. Pure.
+
+Asked by `proofs.py` for `./zikao schemes check`: reference data belongs to no version of a book, so the book's own
+model cannot know it. Each fault is a sentence that names the clause.
+"""
+
+from collections.abc import Collection, Iterator
+
+from services.exemption.domain.bases import Basis
+from services.exemption.domain.scheme import ExemptionScheme, Known, Rules
+from shared.schemes.forms import FormField
+
+
+def strangers(rules: Rules) -> Iterator[str]:
+    """What the book names and nobody knows; a list that is not on the shelf has no say."""
+    known, book = rules.known, rules.book
+    majors = {f"{each.level} {each.code}" for each in known.majors.majors} if known.majors else set()
+    for where, codes in _courses(book):
+        yield from _unknown(where, "course", codes, {each.code for each in known.courses.courses})
+    for where, named in _majors(book):
+        yield from _unknown(where, "major", named, majors)
+    for basis in book.bases:
+        yield from _certificates(basis, known)
+    for where, field in _fields(book):
+        if field.code_list and field.code_list not in known.code_lists.lists:
+            yield f"{where}: no such code list: {field.code_list}"
+    if (book.majors or book.field_of("major")) and known.majors is None:
+        yield "majors: the jurisdiction has no majors.yaml"
+
+
+def _unknown(where: str, what: str, named: Collection[str], known: Collection[str]) -> Iterator[str]:
+    for each in named if known else ():
+        if each not in known:
+            yield f"{where}: no such {what}: {each}"
+
+
+def _courses(book: ExemptionScheme) -> Iterator[tuple[str, Collection[str]]]:
+    for basis in book.bases:
+        where = f"bases[{basis.id}]"
+        yield f"{where}.courses", [code for offer in basis.courses.offers for code in offer.courses]
+        yield f"{where}.details", [code for each in basis.details for code in each.courses]
+        yield f"{where}.expected", [code for each in basis.expected for code in each.courses]
+    for plan in book.plans:
+        yield f"plans[{plan.major} {plan.version}]", sorted(plan.codes())
+
+
+def _majors(book: ExemptionScheme) -> Iterator[tuple[str, Collection[str]]]:
+    for basis in book.bases:
+        where = f"bases[{basis.id}]"
+        yield f"{where}.courses", [major for offer in basis.courses.offers for major in offer.majors]
+        yield f"{where}.expected", [each.major for each in basis.expected]
+        yield f"{where}.hints", [major for hint in basis.hints for major in hint.majors]
+    yield "plans", [plan.major for plan in book.plans]
+
+
+def _certificates(basis: Basis, known: Known) -> Iterator[str]:
+    """The kind of certificate, its level and its modules."""
+    if basis.certificate is None or not known.certificates.certificates:
+        return
+    where, asked = f"bases[{basis.id}].certificate", basis.certificate
+    found = known.certificates.get(asked.type)
+    if found is None:
+        yield f"{where}: no such certificate: {asked.type}"
+        return
+    levels = known.levels_of(asked.type)
+    if asked.lowest is not None and asked.lowest not in levels:
+        yield f"{where}: {asked.type} has no level {asked.lowest}"
+    if not levels and any(field.kind == "certificate_level" for field in basis.fields):
+        yield f"{where}: {asked.type} has no levels to ask for"
+    modules = basis.modules
+    if modules:
+        named = [*modules.all_of, *modules.any_of]
+        yield from (f"{where}: {asked.type} has no module {each}" for each in named if each not in found.modules)
+
+
+def _fields(book: ExemptionScheme) -> Iterator[tuple[str, FormField]]:
+    yield from (("fields", each) for each in book.fields)
+    for basis in book.bases:
+        yield from ((f"bases[{basis.id}]", each) for each in basis.asked_fields())
+        for details in basis.details:
+            yield from ((f"bases[{basis.id}].details", each) for each in details.fields)
