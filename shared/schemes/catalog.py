@@ -1,4 +1,4 @@
-"""The books on the shelf: finds, reads, checks and freezes them. Called by services at start and by `ops/schemes.py`.
+"""The books on the shelf: finds, reads, checks and freezes them. Called by services at start and by `ops/schemes`.
 
 A book is a folder with `scheme.yaml` and one file for each service that obeys it; its name is
 `<jurisdiction>/<name>@<version>`, the jurisdiction being the first folder. A further version lives in a folder below.
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from shared.schemes.book import Head
 from shared.schemes.courses import Courses
@@ -67,6 +68,10 @@ class Book:
 
     def assumptions(self) -> int:
         return _assumptions(self.sheets)
+
+    def fault(self, part: str, path: tuple[str | int, ...], law: str) -> str:
+        """What is wrong with a part, by file, line, field and law."""
+        return _sentence(self.sheets[part], self.files[part], path, law)
 
     def clause(self, part: str, *path: str) -> str:
         return f"{self.ref} {part}.{'.'.join(path)}"
@@ -147,6 +152,13 @@ class Catalog:
                         "make a new version"
                     )
         return broken
+
+
+def read_draft(folder: Path) -> Book:
+    """The book in a folder of its own, on no shelf yet; raises BadBook when it cannot be read."""
+    if not any(file.stem not in REFERENCE for file in folder.glob("*.yaml")):
+        raise BadBook([f"{folder}: has no part of a book in it"])
+    return _read_book(folder, folder.parent)
 
 
 def _folders(folder: Path) -> Iterator[Path]:
@@ -235,8 +247,38 @@ def _validated(sheet: Sheet, file: str, model: type[M]) -> M:
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
         raise BadBook(
-            [_sentence(sheet, file, each["loc"], each["msg"].removeprefix("Value error, ")) for each in found]
+            [_sentence(sheet, file, *_located(sheet.data, each["loc"], _law(each))) for each in found]
         ) from None
+
+
+def _law(error: ErrorDetails) -> str:
+    if error["type"] == "extra_forbidden":
+        return "unknown word: there is no place for it here"
+    if error["type"] == "model_type":
+        return "words with what they say are expected here"
+    return error["msg"].removeprefix("Value error, ")
+
+
+def _located(data: Any, path: tuple[str | int, ...], law: str) -> tuple[tuple[str | int, ...], str]:
+    """Laws of a whole file name what they are about first (`stages: 审查: doubtful: ...`): where that stands."""
+    if path:
+        return path, law
+    while (steps := _entry(data, (name := law.partition(": ")[0]))) and name != law:
+        for step in steps:
+            data = data[step]
+        path, law = (*path, *steps), law.removeprefix(f"{name}: ")
+    return path, law
+
+
+def _entry(data: Any, name: str) -> tuple[str | int, ...]:
+    """The way to what is called `name`: a word, an entry of a list, or an entry of one of the lists here."""
+    if isinstance(data, list):
+        named = (index for index, each in enumerate(data) if isinstance(each, dict) and name in each.values())
+        return next(((index,) for index in named), ())
+    if not isinstance(data, dict) or name in data:
+        return (name,) if isinstance(data, dict) else ()
+    lists = ((word, _entry(each, name)) for word, each in data.items() if isinstance(each, list))
+    return next(((word, *found) for word, found in lists if found), ())
 
 
 def _sentence(sheet: Sheet, file: str, path: tuple[str | int, ...], law: str) -> str:

@@ -4,6 +4,7 @@ Only plain data is accepted: no tags, no anchors or aliases (so no bombs), no du
 document. Dates and times stay text; the models say what they are.
 """
 
+import codecs
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +59,8 @@ def read_sheet(content: bytes) -> Sheet:
     """The data of one file; raises BadYaml."""
     if len(content) > MAX_BYTES:
         raise BadYaml(1, f"the file has {len(content)} bytes; at most {MAX_BYTES} are read")
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise BadYaml(1, "saved as UTF-16 (Unicode): save it as UTF-8")
     try:
         text = content.decode("utf-8")
         loader = _Loader(text)
@@ -66,7 +69,8 @@ def read_sheet(content: bytes) -> Sheet:
         finally:
             loader.dispose()
     except UnicodeDecodeError as error:
-        raise BadYaml(1, f"not UTF-8: {error.reason} at byte {error.start}") from None
+        line = content[: error.start].count(b"\n") + 1
+        raise BadYaml(line, f"not UTF-8: {error.reason} at byte {error.start}; save it as UTF-8") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise BadYaml(mark.line + 1 if mark else 1, f"not YAML: {error.problem or error.context}") from None

@@ -38,7 +38,7 @@ def test_a_state_without_a_way_out_is_found(rules: Rules) -> None:
     last = {situation for situation in walk.steps if situation[0] in {"Granted", "HandedOff", "Discarded"}}
     for situation, onward in walk.steps.items():
         walk.steps[situation] = {returned} if situation == returned else onward - last if situation[2] else onward
-    assert any("can never end" in law for law in broken_laws(walk, rules))
+    assert any("can never end" in law for _, law in broken_laws(walk, rules))
 
 
 @BOTH
@@ -49,7 +49,7 @@ def test_a_way_past_a_review_stage_is_found(rules: Rules) -> None:
             first = rules.book.stages[0].name
             passed = {stage: who for stage, who in state.passed.items() if stage != first}
             walk.states[situation] = replace(state, passed=passed)
-    assert f"granted without {rules.book.stages[0].name}" in broken_laws(walk, rules)
+    assert (("stages",), f"granted without {rules.book.stages[0].name}") in broken_laws(walk, rules)
 
 
 def test_a_book_that_refuses_a_perfect_application_is_found() -> None:
@@ -58,8 +58,8 @@ def test_a_book_that_refuses_a_perfect_application_is_found() -> None:
     impossible = number.model_copy(update={"pattern": "[a-z]+", "example": "abcdefg"})  # numbers are kept in capitals
     others = tuple(each for each in SWUST.book.fields if each != number)
     book = SWUST.book.model_copy(update={"fields": (*others, impossible), "certificates": (certificate,)})
-    (fault,) = faults_of(Rules("made/up@1", book))
-    assert "a perfect application is refused" in fault
+    ((_, law),) = faults_of(Rules("made/up@1", book))
+    assert "a perfect application is refused" in law
 
 
 @pytest.fixture
@@ -83,16 +83,14 @@ def test_check_says_where_and_why_and_answers_with_1(shelf: Path) -> None:
     (shelf / "madeup" / "payment.yaml").write_text("fee: 1\n")
     answer = run("check", shelf=shelf)
     assert answer.exit_code == 1
-    assert "madeup/payment.yaml: no service reads payment.yaml" in answer.output
+    assert "madeup/payment.yaml:1: (whole file): no service reads payment.yaml" in answer.output
 
 
 def test_a_stage_that_nobody_could_decide_is_found(shelf: Path) -> None:
     change(shelf / "madeup" / "exemption.yaml", "role: examiner", "role: wizard")
     answer = run("check", shelf=shelf)
     assert answer.exit_code == 1
-    assert (
-        "madeup/exemption.yaml: wizard decides at a guildhall, but madeup/scheme.yaml has no such role" in answer.output
-    )
+    assert "stages.1.role: wizard decides at a guildhall, but madeup/scheme.yaml has no such role" in answer.output
 
 
 def test_a_role_held_at_another_level_than_the_stage_needs_is_found(shelf: Path) -> None:
@@ -104,7 +102,7 @@ def test_a_role_that_identity_does_not_give_is_found(shelf: Path) -> None:
     shutil.copytree(BOOKS / "platform", shelf / "platform")
     answer = run("check", shelf=shelf)
     assert answer.exit_code == 1
-    assert "madeup/scheme.yaml: elder is a role that identity's book does not give at a guildhall" in answer.output
+    assert "roles.2: elder is a role that identity's book does not give at a guildhall" in answer.output
 
 
 def test_a_shelf_without_a_book_proves_nothing(tmp_path: Path) -> None:
@@ -151,7 +149,7 @@ def test_what_cannot_be_published_or_listed_is_said_in_a_sentence(shelf: Path) -
     for word in ("check", "list"):
         answer = run(word, shelf=shelf)
         assert isinstance(answer.exception, SystemExit)
-        assert "steps: Extra inputs are not permitted" in answer.output
+        assert "steps: unknown word" in answer.output
     (shelf / "madeup" / "exemption.yaml").write_text("a: [")
     for words in (["check"], ["list"], ["publish", "madeup/guild@3"]):
         answer = run(*words, shelf=shelf)

@@ -1,7 +1,7 @@
 """What is proved of every book before it is used: an invented case is walked through the real decider. Pure.
 
-Called by `ops/schemes.py`. The walk tries every command in every situation that can arise, until no new one does; so
-what holds of the walk holds of any case under that book, and not only of a picture we have of it.
+Called by `ops/schemes/proving.py`. The walk tries every command in every situation that can arise, until no new one
+does; so what holds of the walk holds of any case under that book, and not only of a picture we have of it.
 """
 
 from collections.abc import Iterator
@@ -34,12 +34,14 @@ from services.exemption.domain.commands import (
 from services.exemption.domain.cycle import Cycle
 from services.exemption.domain.followed import Account, Organisation
 from services.exemption.domain.form import Photograph
+from services.exemption.domain.refusals import said
 from services.exemption.domain.scheme import ExemptionScheme, Rules
 from shared.kernel.errors import Refused
 from shared.kernel.time import SHANGHAI
 from shared.kernel.values import id_check_digit
 from shared.schemes.forms import LONG_TERM, FormField
 from shared.schemes.procedure import Window
+from shared.schemes.reference import Fault
 
 _NOON = datetime.combine(date(2026, 1, 2), time(12), SHANGHAI)
 _SAMPLE_ID = "110101199003070" + "01"
@@ -58,21 +60,28 @@ class Walk:
     states: dict[Situation, Application] = field(default_factory=dict)
 
 
-def faults_of(rules: Rules) -> list[str]:
-    """The laws that a book breaks; empty when every proof holds."""
+def faults_of(rules: Rules) -> list[Fault]:
+    """The laws that a book breaks, and where; empty when every proof holds."""
     try:
         walk = walked(rules)
     except Refused as refused:
-        return [f"{rules.ref} exemption: a perfect application is refused: {refused}"]
-    return [f"{rules.ref} exemption: {law}" for law in broken_laws(walk, rules)]
+        return list(_of_a_perfect_application(refused))
+    return broken_laws(walk, rules)
 
 
-def broken_laws(walk: Walk, rules: Rules) -> list[str]:
+def _of_a_perfect_application(refused: Refused) -> Iterator[Fault]:
+    """What a book refuses when everything is as it asks for."""
+    wrong = refused.facts.get("faults") or [{"label": refused.code, "en": said(refused)[1]}]
+    for each in wrong:
+        yield (), f"a perfect application is refused: {each['label']}: {each['en']}"
+
+
+def broken_laws(walk: Walk, rules: Rules) -> list[Fault]:
     """What the walk of a case shows to be wrong."""
-    return [*_ends(walk), *_stages_kept(walk, rules), *_reached(walk, rules)]
+    return [*_ends(walk, rules), *_stages_kept(walk, rules), *_reached(walk, rules)]
 
 
-def _ends(walk: Walk) -> Iterator[str]:
+def _ends(walk: Walk, rules: Rules) -> Iterator[Fault]:
     """Every state can end."""
     can_end = {situation for situation, state in walk.states.items() if _is_end(state, walk.steps[situation])}
     grown = True
@@ -80,30 +89,32 @@ def _ends(walk: Walk) -> Iterator[str]:
         more = {situation for situation, onward in walk.steps.items() if onward & can_end} - can_end
         can_end |= more
         grown = bool(more)
-    for situation in walk.steps.keys() - can_end:
-        yield f"a case in {situation[1]} can never end"
+    stuck = {situation[1] for situation in walk.steps.keys() - can_end}
+    for index, state in enumerate(rules.book.states):
+        if state.title in stuck:
+            yield ("states", index), f"a case in {state.title} can never end"
 
 
 def _is_end(state: Application, onward: set[Situation]) -> bool:
     return not onward and isinstance(state, Granted | HandedOff | Discarded)
 
 
-def _stages_kept(walk: Walk, rules: Rules) -> Iterator[str]:
+def _stages_kept(walk: Walk, rules: Rules) -> Iterator[Fault]:
     """No way past a review stage, and no two stages by one person where the book keeps them apart."""
     names = {stage.name for stage in rules.book.stages}
     for state in walk.states.values():
         if isinstance(state, Granted | HandedOff):
             if missing := names - set(state.passed):
-                yield f"granted without {', '.join(sorted(missing))}"
+                yield ("stages",), f"granted without {', '.join(sorted(missing))}"
             if _CANDIDATE in state.passed.values():
-                yield "granted by the candidate"
+                yield ("stages",), "granted by the candidate"
 
 
-def _reached(walk: Walk, rules: Rules) -> Iterator[str]:
+def _reached(walk: Walk, rules: Rules) -> Iterator[Fault]:
     titles = {state.title for state in walk.states.values() if isinstance(state, Case)}
-    for state in rules.book.states:
+    for index, state in enumerate(rules.book.states):
         if state.title not in titles:
-            yield f"no case is ever in {state.title}"
+            yield ("states", index), f"no case is ever in {state.title}"
 
 
 def walked(rules: Rules) -> Walk:

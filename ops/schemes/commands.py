@@ -1,0 +1,137 @@
+"""The words of `./zikao schemes`: check, list, explain, diff, try, publish."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.table import Table
+
+from ops.schemes.differing import told
+from ops.schemes.proving import faults, faults_of_parts
+from ops.stack.screen import wide_console
+from services.exemption.domain.scheme import ExemptionScheme
+from shared.schemes.catalog import BOOKS, PUBLISHED, BadBook, Book, Catalog, read_draft
+from shared.schemes.comparing import changes
+from shared.schemes.procedure import Stage
+
+app = typer.Typer(no_args_is_help=True, help="The books of rules.")
+
+Shelf = Annotated[Path, typer.Option(help="The folder of the books.")]
+Named = Annotated[str, typer.Argument(help="A book as `schemes list` names it, or the folder of a draft.")]
+COULD_NOT = 2
+"""Exit code of `diff` when there is nothing to compare: 1 says that the books differ."""
+
+
+@app.command()
+def check(shelf: Shelf = BOOKS) -> None:
+    """Read every book, prove it, and compare published ones with their seals."""
+    catalog = _loaded(shelf)
+    _refuse_with(faults(catalog))
+    parts = [(ref, part) for ref in catalog.refs() for part in catalog.get(ref).parts()]
+    open_parts = [(ref, part) for ref, part in parts if not _sealed(catalog, ref, part)]
+    drafts = [f"{ref} {part}" for ref, part in open_parts if catalog.get(ref).head]
+    rules = [f"{ref} {part}" for ref, part in open_parts if not catalog.get(ref).head]
+    typer.echo(f"{len(catalog.refs())} books, every proof holds; not yet published: {', '.join(drafts) or 'none'}")
+    if rules:
+        typer.echo(f"Without a version, so never frozen: {', '.join(rules)}")
+
+
+@app.command("list")
+def list_books(shelf: Shelf = BOOKS) -> None:
+    """Every book with its stages and how much of it is assumed."""
+    catalog = _loaded(shelf)
+    _refuse_with(faults_of_parts(catalog))
+    table = Table()
+    for heading in ("book", "title", "parts", "stages", "assumptions", "published"):
+        table.add_column(heading, overflow="fold")
+    for ref in catalog.refs():
+        book = catalog.get(ref)
+        stages = [each.name for each in _stages(book)]
+        sealed = sum(_sealed(catalog, ref, part) for part in book.parts())
+        table.add_row(
+            ref,
+            book.head.title.text if book.head else "(house rules)",
+            "\n".join(book.parts()),
+            " → ".join(stages),
+            str(book.assumptions()),
+            f"{sealed} of {len(book.parts())} parts" if book.head else "(no version)",
+        )
+    wide_console().print(table)
+    reference = catalog.reference
+    said = f"{len(reference.sheets)} files of reference data, {reference.assumptions()} assumptions in them"
+    typer.echo(f"Beside the books: {said}.")
+
+
+@app.command()
+def diff(old: Named, new: Named, shelf: Shelf = BOOKS) -> None:
+    """What changed from one book to another, clause by clause with sources. Exit code 0: the same, 1: different."""
+    before, after = (_book(named, shelf, COULD_NOT) for named in (old, new))
+    said, says = ({part: sheet.data for part, sheet in book.sheets.items()} for book in (before, after))
+    found = list(changes(said, says))
+    typer.echo(told(found, (before, after)), nl=False)
+    if found:
+        raise typer.Exit(1)
+
+
+@app.command()
+def publish(ref: str, shelf: Shelf = BOOKS) -> None:
+    """Freeze the parts of a book that are not published yet. Published parts never change."""
+    catalog = _loaded(shelf)
+    book = _on_shelf(catalog, ref)
+    if book.head is None:
+        _refuse(f"{ref} has no scheme.yaml and so no version: what is frozen must have one, to be followed by a next.")
+    _refuse_with(faults(catalog))
+    seals = {each: dict(parts) for each, parts in catalog.published.items()}
+    seals[ref] = {part: book.digest(part) for part in book.parts()} | seals.get(ref, {})
+    lines = ["# The digest of every published part: what people are judged by never changes. `./zikao schemes publish`"]
+    for each, parts in sorted(seals.items()):
+        lines += [f"{each}:", *(f"  {part}: {digest}" for part, digest in sorted(parts.items()))]
+    try:
+        (shelf / PUBLISHED).write_text("\n".join(lines) + "\n", "utf-8")
+    except OSError as error:  # in an image the books are fixed
+        _refuse(f"{shelf / PUBLISHED} cannot be written ({error.strerror}): publish in a checkout.")
+    typer.echo(f"{ref}: {len(seals[ref])} parts are published")
+
+
+def _loaded(shelf: Path, exit_code: int = 1) -> Catalog:
+    try:
+        return Catalog.load(shelf)
+    except BadBook as bad:
+        _refuse(*bad.faults, exit_code=exit_code)
+
+
+def _book(named: str, shelf: Path, exit_code: int = 1) -> Book:
+    """By its name on the shelf, or by the folder of a draft."""
+    folder = Path(named)
+    if "@" in named or not folder.is_dir():
+        return _on_shelf(_loaded(shelf, exit_code), named, exit_code)
+    try:
+        return read_draft(folder.resolve())
+    except BadBook as bad:
+        _refuse(*bad.faults, exit_code=exit_code)
+
+
+def _on_shelf(catalog: Catalog, ref: str, exit_code: int = 1) -> Book:
+    if ref not in catalog.books:
+        _refuse(f"There is no book {ref}; there are {', '.join(catalog.refs())}.", exit_code=exit_code)
+    return catalog.get(ref)
+
+
+def _refuse_with(found: list[str]) -> None:
+    if found:
+        _refuse(*found)
+
+
+def _refuse(*sentences: str, exit_code: int = 1) -> NoReturn:
+    sys.stdout.flush()
+    typer.echo("\n".join(sentences), err=True)
+    raise typer.Exit(exit_code)
+
+
+def _stages(book: Book) -> tuple[Stage, ...]:
+    return book.part("exemption", ExemptionScheme).stages if "exemption" in book.sheets else ()
+
+
+def _sealed(catalog: Catalog, ref: str, part: str) -> bool:
+    return part in catalog.published.get(ref, {})

@@ -1,0 +1,113 @@
+"""What must hold of every book before a service starts with it. Called by `commands.py`, and by tests of books.
+
+What one service can say of its own part, its model says (`domain/scheme.py`); what an invented case shows is in
+`services/exemption/domain/proofs.py`; here is what holds between the parts of a book, and between books.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from pydantic import BaseModel
+
+from services.exemption.domain.proofs import faults_of
+from services.exemption.domain.scheme import ExemptionScheme, Rules
+from services.identity.domain.scheme import IdentityScheme, JurisdictionIdentity
+from services.notification.domain.scheme import NotificationScheme, PlatformNotification
+from shared.schemes.book import Head
+from shared.schemes.catalog import HEAD, PLATFORM, BadBook, Book, Catalog
+
+MODELS: Mapping[str, type[BaseModel]] = {
+    HEAD: Head,
+    "exemption": ExemptionScheme,
+    "identity": JurisdictionIdentity,
+    "notification": NotificationScheme,
+}
+PLATFORM_MODELS: Mapping[str, type[BaseModel]] = {
+    "identity": IdentityScheme,
+    "notification": PlatformNotification,
+}
+
+
+def models_of(book: Book) -> Mapping[str, type[BaseModel]]:
+    """Part -> the model of the service that reads it."""
+    return PLATFORM_MODELS if book.ref == PLATFORM else MODELS
+
+
+def faults(catalog: Catalog) -> list[str]:
+    """Everything that is wrong with the books, in sentences; empty when all proofs hold."""
+    unreadable = faults_of_parts(catalog)
+    found = catalog.broken_seals() + unreadable
+    if not catalog.books:
+        found.append("there is no book on the shelf, so nothing is proved")
+    if not unreadable:  # what cannot be read cannot be walked
+        for book in catalog.with_part("exemption"):
+            found += faults_of_exemption(catalog, book)
+        found += _organisations_out_of_place(catalog)
+    return found
+
+
+def faults_of_exemption(catalog: Catalog, book: Book) -> list[str]:
+    """What is wrong with a book's exemption rules as they meet its head, the reference data and an invented case."""
+    rules = book.part("exemption", ExemptionScheme)
+    walked = [book.fault("exemption", path, law) for path, law in faults_of(Rules(book.ref, rules))]
+    return [*_roles_nobody_holds(catalog, book, rules), *walked, *_courses_nobody_knows(catalog, book, rules)]
+
+
+def faults_of_parts(catalog: Catalog) -> list[str]:
+    """What the services that read the books could not read."""
+    found: list[str] = []
+    for book in catalog.books.values():
+        models = models_of(book)
+        for part in sorted(set(book.parts()) - {HEAD}):
+            if part not in models:
+                found.append(book.fault(part, (), f"no service reads {part}.yaml"))
+                continue
+            try:
+                book.part(part, models[part])
+            except BadBook as bad:
+                found += bad.faults
+    return sorted(found)
+
+
+def _roles_nobody_holds(catalog: Catalog, book: Book, rules: ExemptionScheme) -> Iterator[str]:
+    """Whoever decides by the rules has a role in the book's head, at that level, and identity's book can give it."""
+    assert book.head is not None  # with `exemption.yaml` there is one, or the book was not readable
+    levels = {role.id: role.level for role in book.head.roles}
+    for role, level in sorted(rules.deciding()):
+        if role not in levels or levels[role] not in (None, level):
+            law = f"{role} decides at a {level}, but {book.files[HEAD]} has no such role"
+            yield book.fault("exemption", _where(book, role), law)
+    if PLATFORM in catalog.books:
+        given = catalog.get(PLATFORM).part("identity", IdentityScheme).roles
+        for index, each in enumerate(book.head.roles):
+            if each.id not in given or (each.level and each.level not in given[each.id].levels):
+                law = f"{each.id} is a role that identity's book does not give at a {each.level}"
+                yield book.fault(HEAD, ("roles", index), law)
+
+
+def _where(book: Book, role: str) -> tuple[str | int, ...]:
+    """The first stage that a role decides, or the whole file where it decides something else."""
+    stages = book.part("exemption", ExemptionScheme).stages
+    return next((("stages", index, "role") for index, stage in enumerate(stages) if stage.role == role), ())
+
+
+def _courses_nobody_knows(catalog: Catalog, book: Book, rules: ExemptionScheme) -> Iterator[str]:
+    """Courses that a book exempts from, but the catalogue does not have; a shelf without a catalogue has no say."""
+    known = catalog.reference.courses
+    for index, each in enumerate(rules.certificates if known.courses else ()):
+        for code in each.courses:
+            if known.get(code) is None:
+                law = f"{each.id}: no such course: {code}"
+                yield book.fault("exemption", ("certificates", index, "courses"), law)
+
+
+def _organisations_out_of_place(catalog: Catalog) -> Iterator[str]:
+    """Whether identity would take the organisations as they are listed, each below its parent."""
+    if PLATFORM not in catalog.books:
+        return
+    levels = catalog.get(PLATFORM).part("identity", IdentityScheme).levels
+    for place, listed in sorted(catalog.reference.organisations.items()):
+        for each in listed.organisations:
+            parent = listed.get(each.parent)
+            if each.level not in levels or (parent.level if parent else None) not in levels[each.level].under:
+                below = f"below a {parent.level}" if parent else "below nobody"
+                yield f"{place}/organisations.yaml: {each.id}: identity's book knows no {each.level} {below}"
