@@ -14,6 +14,8 @@ from uuid import UUID, uuid5
 
 Key = tuple[str, str]
 """(source, stream)"""
+At = tuple[str, str, int]
+"""(source, stream, version): a fact"""
 _MOST_PARTS = 8
 """Streams that one command of ours ever moves."""
 
@@ -73,21 +75,24 @@ class Store:
     commands: Mapping[UUID, Receipt]
     inbox: Mapping[Key, int]
     followed_to: Mapping[str, int]
-    refused: frozenset[tuple[str, str, int]]
+    refused: Mapping[At, str]
+    """Facts whose reaction our own rules said no to, and the code of it."""
+    of_erased: frozenset[At]
+    """Facts of others about persons who are erased: they ask for less than they did, so no effect is expected."""
     parked: Sequence[str]
     published: int | None
     effects: Sequence[Effect]
 
 
 @dataclass(frozen=True)
-class Message:
-    """An SMS as notification's events tell it, and how often the sandbox received each of its attempts."""
+class Wish:
+    """One wish for an SMS as notification's events tell it, and how often the sandbox received each of its attempts. A
+    message that was asked for again is two of them, and each is to come once."""
 
-    stream: str
+    what: str
     state: str
     scheduled: bool
-    """A timer stands that will go on with it."""
-    wishes: int
+    """A timer stands that will go on with it, or nobody has to."""
     received: Mapping[str, int]
 
 
@@ -95,12 +100,14 @@ class Message:
 class Evidence:
     requests: Sequence[Request]
     stores: Mapping[str, Store]
-    messages: Sequence[Message]
+    wishes: Sequence[Wish]
     strangers: Sequence[str]
     """SMS that the sandbox received and no event tells of."""
     rebuilt: Mapping[str, tuple[int, int]]
     """Service -> rows compared with a rebuild, rows that differ."""
     audit: Sequence[str]
+    leaks: Sequence[str]
+    """Where something stands that is personal or secret, and should not."""
     story_faults: Sequence[str] = ()
 
 
@@ -131,12 +138,13 @@ def check(evidence: Evidence) -> Verdict:
         _log(store, verdict)
         _inboxes(store, evidence.stores, verdict)
         _effects(store, verdict)
-    _messages(evidence, verdict)
+        _refusals(store, verdict)
+    _wishes(evidence, verdict)
     verdict.counted["rows compared"] = sum(rows for rows, _ in evidence.rebuilt.values())
     for service, (rows, differing) in evidence.rebuilt.items():
         if differing or not rows:
             verdict.differences.append(f"{service}: {differing} of {rows} rows differ from a rebuild")
-    verdict.differences += [*evidence.audit, *evidence.story_faults]
+    verdict.differences += [*evidence.audit, *evidence.leaks, *evidence.story_faults]
     return verdict
 
 
@@ -243,6 +251,16 @@ def _effects(store: Store, verdict: Verdict) -> None:
         verdict.differences.append(complaint)
 
 
+def _refusals(store: Store, verdict: Verdict) -> None:
+    """A reaction that our own rules refused is done with, so each is counted by its code. What no rule of a service can
+    have meant is a difference: a service that was not there, and an erasure of somebody who is not erased."""
+    for fact, code in store.refused.items():
+        verdict.counted[f"refused as {code}"] = verdict.counted.get(f"refused as {code}", 0) + 1
+        unexplained = code.endswith(_OF_ERASED) and fact not in store.of_erased
+        if unexplained or code.startswith(_NO_ANSWER):
+            verdict.differences.append(f"{store.service} took {' '.join(map(str, fact))} for done: refused as {code}")
+
+
 def _out_of_order(store: Store) -> Iterator[str]:
     """What the facts of one stream did to one stream of ours, it did in the order of the facts."""
     done = {event.command: event for event in reversed(store.events)}
@@ -257,23 +275,24 @@ def _out_of_order(store: Store) -> Iterator[str]:
         reached[between] = event.version
 
 
+_OF_ERASED = ".person_erased"
+_NO_ANSWER = "service."
 _SENT = frozenset({"accepted", "delivered", "undelivered"})
 _DOUBTED = frozenset({"sending", "in_doubt", "unresolved"})
 """Whether it was sent cannot be told (yet): shown as that, and not sent a second time meanwhile."""
 _ENDED = frozenset({"undelivered", "delivered", "unresolved", "given_up"})
 
 
-def _messages(evidence: Evidence, verdict: Verdict) -> None:
-    wanted = [message for message in evidence.messages if message.wishes]
-    verdict.counted["SMS received"] = sum(sum(message.received.values()) for message in wanted)
-    verdict.counted["SMS in doubt"] = sum(message.state in _DOUBTED for message in wanted)
-    verdict.counted["SMS still to send"] = sum(message.state == "waiting" for message in wanted)
-    for message in wanted:
-        received = sum(message.received.values())
-        if received > message.wishes:
-            verdict.twice.append(f"{message.stream} was wished for {message.wishes} times and sent {received} times")
-        elif message.state in _SENT and not received:
-            verdict.lost.append(f"{message.stream} counts as {message.state}, and nobody received it")
-        elif message.state not in _ENDED and not message.scheduled:
-            verdict.lost.append(f"{message.stream} is {message.state}, and nothing will go on with it")
+def _wishes(evidence: Evidence, verdict: Verdict) -> None:
+    verdict.counted["SMS received"] = sum(sum(wish.received.values()) for wish in evidence.wishes)
+    verdict.counted["SMS in doubt"] = sum(wish.state in _DOUBTED for wish in evidence.wishes)
+    verdict.counted["SMS still to send"] = sum(wish.state == "waiting" for wish in evidence.wishes)
+    for wish in evidence.wishes:
+        received = sum(wish.received.values())
+        if received > 1:
+            verdict.twice.append(f"{wish.what} was wished for once and sent {received} times")
+        elif wish.state in _SENT and not received:
+            verdict.lost.append(f"{wish.what} counts as {wish.state}, and nobody received it")
+        elif wish.state not in _ENDED and not wish.scheduled:
+            verdict.lost.append(f"{wish.what} is {wish.state}, and nothing will go on with it")
     verdict.twice += [f"{each} was received, and no attempt tells of it" for each in evidence.strangers]

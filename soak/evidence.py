@@ -9,9 +9,10 @@ import asyncio
 import base64
 import json
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -19,7 +20,18 @@ import msgspec
 from ops.replay import definition_of
 from ops.stack.stack import Stack
 from shared import events
-from shared.events.notification import MessageRequested, ResendRequested, SendingAttempted
+from shared.events.notification import (
+    AttemptFailed,
+    MessageAccepted,
+    MessageDelivered,
+    MessageRequested,
+    MessageUndelivered,
+    OutcomeInDoubt,
+    OutcomeUnresolved,
+    ResendRequested,
+    SendingAttempted,
+    SendingGivenUp,
+)
 from shared.kernel.messages import command_id
 from shared.runtime.audit import Audited, verify
 from shared.runtime.database import DATABASE, with_database
@@ -27,8 +39,9 @@ from shared.runtime.keyring import Keyring
 from shared.runtime.records import COLUMNS, Record, fact_of
 from shared.runtime.replay import compare
 from shared.runtime.rows import Connection
-from soak.checker import Effect, Evidence, Key, Message, Receipt, Request, Store, Stored
+from soak.checker import At, Effect, Evidence, Key, Receipt, Request, Store, Stored, Wish
 from soak.journal import Answered, Asked, Unknown, read
+from soak.secrecy import leaks, received
 
 _EVENTS = f"""
 select e.seq, l.position, {", ".join(f"e.{column}" for column in COLUMNS)}
@@ -39,12 +52,11 @@ _READ = {
     "commands": "select command_id, receipt from commands",
     "inbox": "select source, stream, version from inbox",
     "sources": "select source, position, coalesce(deployed_at, 0) as deployed_at from sources",
-    "reactions": "select source, stream, version from reactions",
+    "reactions": "select source, stream, version, outcome from reactions",
     "parked": "select source, stream, version, reason, detail from parked",
     "published": "select published from sequencer",
     "timers": "select stream from timers",
 }
-_STATES = "select 'message-' || id as stream, sms_state from notification.messages"
 _LOOKS = 60
 
 Rows = Mapping[str, Sequence[asyncpg.Record]]
@@ -60,24 +72,27 @@ async def gathered(stack: Stack, journal: Path, story_faults: Sequence[str] = ()
             rebuilt[service] = comparison.rows, comparison.differing
             audit += [f"audit: {found.sentence}" async for found in verify(connection, Audited(service))]
     async with opened(stack, "notification") as (pool, keyring), pool.acquire() as connection:
-        found, states = await _snapshot(connection)
+        found = await _snapshot(connection)
         stores = {service: await _store(service, found, keyring) for service in events.SERVICES}
-        received = _received(stack)
+        came = _received(stack)
         # an attempt is recorded before the call, so of what was received by then each is told of by now
         told = _attempts(await connection.fetch(_EVENTS))
     return Evidence(
         requests=requests_of(journal),
         stores=stores,
-        messages=_messages(found["notification"], states, received),
-        strangers=sorted(received.keys() - {out_id for each in told.values() for out_id in each}),
+        wishes=wishes_of(
+            found["notification"]["events"], {row["stream"] for row in found["notification"]["timers"]}, came
+        ),
+        strangers=sorted(came.keys() - {out_id for each in told.values() for out_id in each}),
         rebuilt=rebuilt,
         audit=audit,
+        leaks=[f"{Path(name).name} tells something personal or secret" for name, _ in leaks(stack)],
         story_faults=story_faults,
     )
 
 
-async def _snapshot(connection: Connection) -> tuple[Mapping[str, Rows], Mapping[str, str]]:
-    """All services at one instant, since receipts of SMS go on being recorded for minutes; and where each SMS stands.
+async def _snapshot(connection: Connection) -> Mapping[str, Rows]:
+    """All services at one instant, since receipts of SMS go on being recorded for minutes.
 
     An instant at which every event has its position, which comes within moments if nothing is wrong.
     """
@@ -87,11 +102,10 @@ async def _snapshot(connection: Connection) -> tuple[Mapping[str, Rows], Mapping
             for service in events.SERVICES:
                 await connection.execute(f'set local search_path to "{service}"')
                 found[service] = {name: await connection.fetch(query) for name, query in _READ.items()}
-            states = {row["stream"]: row["sms_state"] for row in await connection.fetch(_STATES)}
         if all(row["position"] is not None for rows in found.values() for row in rows["events"]):
             break
         await asyncio.sleep(0.1)
-    return found, states
+    return found
 
 
 @asynccontextmanager
@@ -132,11 +146,12 @@ def requests_of(journal: Path) -> list[Request]:
 async def _store(service: str, found: Mapping[str, Rows], keyring: Keyring) -> Store:
     rows = found[service]
     deployed = {row["source"]: row["deployed_at"] for row in rows["sources"]}
-    effects = [
-        effect
-        for source in events.FOLLOWS.get(service, ())
-        for effect in await _asked_for(service, source, found[source]["events"], deployed.get(source, 0), keyring)
-    ]
+    effects: list[Effect] = []
+    of_erased: list[At] = []
+    for source in events.FOLLOWS.get(service, ()):
+        asked, erased = await _asked_for(service, source, found[source]["events"], deployed.get(source, 0), keyring)
+        effects += asked
+        of_erased += erased
     followed: dict[str, int] = dict.fromkeys(events.FOLLOWS.get(service, ()), 0)
     handled: dict[Key, int] = {(row["source"], row["stream"]): row["version"] for row in rows["inbox"]}
     return Store(
@@ -145,7 +160,8 @@ async def _store(service: str, found: Mapping[str, Rows], keyring: Keyring) -> S
         commands={row["command_id"]: msgspec.json.decode(row["receipt"], type=Receipt) for row in rows["commands"]},
         inbox=handled,
         followed_to=followed | {row["source"]: row["position"] for row in rows["sources"]},
-        refused=frozenset((row["source"], row["stream"], row["version"]) for row in rows["reactions"]),
+        refused={(row["source"], row["stream"], row["version"]): row["outcome"] for row in rows["reactions"]},
+        of_erased=frozenset(of_erased),
         parked=[" ".join(str(value) for value in row.values()) for row in rows["parked"]],
         published=rows["published"][0]["published"] if events.followers(service) else None,
         effects=effects,
@@ -168,16 +184,18 @@ def _stored(row: asyncpg.Record) -> Stored:
 
 async def _asked_for(
     follower: str, source: str, rows: Sequence[asyncpg.Record], deployed_at: int, keyring: Keyring
-) -> list[Effect]:
-    """What the source's facts ask of its follower. An erased person's facts ask for less than they did: left out."""
+) -> tuple[list[Effect], list[At]]:
+    """What the source's facts ask of its follower; and the facts of erased persons, which ask for less than they did:
+    of these no effect is worked out."""
     reactions = defaultdict(list)
     for reaction in definition_of(follower).reactions:
         reactions[reaction.event.name].append(reaction)
     interesting = [row for row in rows if row["type"] in reactions]
     ciphers = await keyring.ciphers({row["person"] for row in interesting if row["person"]})
-    effects = []
+    effects, of_erased = [], []
     for row in interesting:
         if row["person"] and ciphers[row["person"]] is None:
+            of_erased.append((source, row["stream"], row["version"]))
             continue
         fact = fact_of(source, Record(*tuple(row)[2:]), ciphers, row["position"])
         wanted = [
@@ -189,14 +207,12 @@ async def _asked_for(
         for number, _ in enumerate(wanted):
             command = command_id(follower, str(fact.id), str(number))
             effects.append(Effect(source, fact.stream, fact.version, number, command, fact.id))
-    return effects
+    return effects, of_erased
 
 
 def _received(stack: Stack) -> Counter[str]:
     """Our own number of an attempt -> how often a provider accepted it; from the file, which outlives the sandbox."""
-    file = Path(stack.programs["sandbox"].environment["ZIKAO_SANDBOX_FILE"])
-    lines = file.read_text("utf-8").splitlines() if file.exists() else []
-    return Counter(json.loads(line)["out_id"] for line in lines)
+    return Counter(sms["out_id"] for sms in received(stack))
 
 
 def _attempts(rows: Sequence[asyncpg.Record]) -> Mapping[str, list[str]]:
@@ -208,25 +224,50 @@ def _attempts(rows: Sequence[asyncpg.Record]) -> Mapping[str, list[str]]:
     return attempts
 
 
-def _messages(rows: Rows, states: Mapping[str, str], received: Counter[str]) -> list[Message]:
-    attempts = _attempts(rows["events"])
-    wishes = Counter(
-        row["stream"]
-        for row in rows["events"]
-        if row["type"] == ResendRequested.name
-        or (row["type"] == MessageRequested.name and "sms" in json.loads(row["body"])["channels"])
-    )
-    scheduled = {row["stream"] for row in rows["timers"]}
-    return [
-        Message(
-            stream=stream,
-            state=states.get(stream, "unknown"),
-            scheduled=stream in scheduled,
-            wishes=wishes[stream],
-            received={each: received[each] for each in attempts.get(stream, ())},
-        )
-        for stream in wishes
-    ]
+_STATE_AFTER = {
+    MessageRequested.name: "waiting",
+    ResendRequested.name: "waiting",
+    SendingAttempted.name: "sending",
+    AttemptFailed.name: "waiting",
+    OutcomeInDoubt.name: "in_doubt",
+    OutcomeUnresolved.name: "unresolved",
+    SendingGivenUp.name: "given_up",
+    MessageAccepted.name: "accepted",
+    MessageDelivered.name: "delivered",
+    MessageUndelivered.name: "undelivered",
+}
+"""Where a wish stands after an event of its message; after any other it stands where it stood."""
+
+
+def wishes_of(rows: Sequence[Any], scheduled: Iterable[str], received: Mapping[str, int]) -> list[Wish]:
+    """Each wish of each message with the attempts that were made for it, which are those up to the next wish.
+
+    `rows` are notification's events in their order, `scheduled` the streams with a timer, which is the last wish's; of
+    an earlier one that was accepted nobody asks for the receipt any more.
+    """
+    histories: dict[str, list[Any]] = defaultdict(list)
+    for row in rows:
+        if row["type"] in _STATE_AFTER:
+            histories[row["stream"]].append(row)
+    going_on = set(scheduled)
+    wishes: list[Wish] = []
+    for stream, history in histories.items():
+        if "sms" not in json.loads(history[0]["body"])["channels"]:
+            continue
+        begins = [n for n, row in enumerate(history) if row["type"] in (MessageRequested.name, ResendRequested.name)]
+        for number, (begin, end) in enumerate(zip(begins, [*begins[1:], len(history)], strict=True), 1):
+            about = history[begin:end]
+            state = _STATE_AFTER[about[-1]["type"]]
+            tried = [json.loads(row["body"])["out_id"] for row in about if row["type"] == SendingAttempted.name]
+            wishes.append(
+                Wish(
+                    what=f"{stream}, wish {number}",
+                    state=state,
+                    scheduled=stream in going_on if end == len(history) else state == "accepted",
+                    received={out_id: received.get(out_id, 0) for out_id in tried},
+                )
+            )
+    return wishes
 
 
 async def unquiet(stack: Stack, *, sms: bool = True) -> list[str]:

@@ -209,7 +209,7 @@ def junk(world: World, random: Random) -> None:
 
 
 def keyring_away(world: World, random: Random) -> None:
-    """No service may read a key. What it parks for a person, that person then has tried again."""
+    """No service may read a key: an outage, so whoever needs one waits, and nothing is parked for it."""
     roles = ", ".join(events.SERVICES)
 
     async def run(statement: str) -> None:

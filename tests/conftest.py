@@ -20,6 +20,7 @@ from ops.stack.infrastructure import AMQP_VARIABLE, POSTGRES_VARIABLE, Infrastru
 from ops.stack.places import CHECKOUT
 from ops.stack.screen import Screen
 from ops.stack.stack import Stack
+from soak.secrecy import leaks
 from tests.journeys.collector import Collector
 
 # how long an example takes says more about the machine than about the code
@@ -150,5 +151,7 @@ def stack(infra: Infrastructure, collector: Collector) -> Iterator[Stack]:
             surroundings.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")  # ms, so that no test waits for a batch to be full
             whole.start()
         yield whole
+        # whatever the journeys did on it: nothing of anybody stands in what it wrote
+        assert leaks(whole, besides=collector.written()) == []
     finally:
         whole.stop()

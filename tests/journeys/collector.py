@@ -85,6 +85,10 @@ class Collector:
         self._server.shutdown()
         self._server.server_close()
 
+    def written(self) -> dict[str, str]:
+        """Everything it was told, as a log would be."""
+        return {"spans": "\n".join(f"{told.service} {told.span}" for told in list(self.spans))}
+
     def of(self, trace: str) -> list[Told]:
         return [told for told in list(self.spans) if told.trace == trace]
 

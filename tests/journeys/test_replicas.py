@@ -22,6 +22,7 @@ from ops.stack.screen import Screen
 from ops.stack.stack import Stack
 from shared import events
 from shared.runtime.bus import ALL_QUEUES
+from soak.secrecy import leaks
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(900)]  # nine processes to start, and three again
 
@@ -36,6 +37,7 @@ def doubled() -> Iterator[Stack]:
         try:
             stack.start()
             yield stack
+            assert leaks(stack) == []
         finally:
             stack.stop()
 

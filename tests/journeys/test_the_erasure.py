@@ -36,8 +36,8 @@ from shared.runtime.keyring import Keyring
 from shared.runtime.records import SELECT, Record
 from shared.runtime.replay import compare
 from shared.runtime.trail import rebuild_trail
+from soak.secrecy import leaks
 from tests.journeys.collector import Collector
-from tests.journeys.secrecy import leaks, written
 
 pytestmark = pytest.mark.journey
 _PATIENCE = 90.0
@@ -206,5 +206,5 @@ def test_nobody_signs_in_any_more_and_a_token_that_still_lasts_opens_nothing(don
 
 
 def test_no_log_and_no_span_holds_anything_personal_whatever_went_wrong(done: Erasure, collector: Collector) -> None:
-    assert len(written(done.stack, collector)["spans"]) > 1000
-    assert leaks(done.stack, collector, *done.personal, done.note) == []
+    assert len(collector.written()["spans"]) > 1000
+    assert leaks(done.stack, *done.personal, done.note, besides=collector.written()) == []

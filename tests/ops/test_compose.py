@@ -241,6 +241,18 @@ def test_ports_are_open_on_loopback_only() -> None:
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
+@pytest.mark.parametrize("name", events.SERVICES)
+def test_a_service_can_have_replicas_since_a_range_of_ports_fits_where_one_stands(name: str) -> None:
+    """Two containers of one service cannot share a port of the host, nor a name."""
+    (port,) = service(name)["ports"]
+    variable = f"ZIKAO_{name.upper()}_PORT"
+    given = ASKED.sub(lambda match: "8120-8122" if match["name"] == variable else match[0], port)
+    assert given == "127.0.0.1:8120-8122:8000"
+    assert "container_name" not in service(name)
+    firsts = [ASKED.search(each["ports"][0]) for each in map(service, events.SERVICES)]
+    assert len({match["rest"] for match in firsts if match}) == len(events.SERVICES)
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_the_command_of_a_container_is_a_module_that_is_in_the_image(name: str) -> None:
     _, *options, module = command_line(name)[: command_line(name).index("-m") + 2]

@@ -1,5 +1,6 @@
 """The checker on evidence that is made up: it says yes to what fits together, and notices each thing that does not."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -8,13 +9,15 @@ from uuid import UUID, uuid4, uuid5
 
 import pytest
 
-from shared.kernel.messages import command_id
-from soak.checker import Effect, Evidence, Message, Receipt, Request, Store, Stored, check
-from soak.evidence import requests_of
+from shared.events.notification import MessageAccepted, MessageRequested, ResendRequested, SendingAttempted
+from shared.kernel.messages import Event, command_id
+from soak.checker import Effect, Evidence, Receipt, Request, Store, Stored, Wish, check
+from soak.evidence import requests_of, wishes_of
 from soak.journal import Answered, Asked, Journal, Unknown
 
 SUBMIT, RETURN = uuid4(), uuid4()
 FACTS = (uuid4(), uuid4())
+SUBMITTED, RETURNED = ("exemption", "application-1", 1), ("exemption", "application-1", 2)
 TOLD = tuple(command_id("notification", str(fact), "0") for fact in FACTS)
 
 
@@ -40,7 +43,8 @@ EXEMPTION = Store(
     },
     inbox={},
     followed_to={},
-    refused=frozenset(),
+    refused={},
+    of_erased=frozenset(),
     parked=(),
     published=2,
     effects=(),
@@ -56,7 +60,8 @@ NOTIFICATION = Store(
     commands={TOLD[number - 1]: Receipt("contact-1", number, ("learned",)) for number in (1, 2)},
     inbox={("exemption", "application-1"): 2},
     followed_to={"exemption": 2},
-    refused=frozenset(),
+    refused={},
+    of_erased=frozenset(),
     parked=(),
     published=None,
     effects=tuple(
@@ -66,13 +71,14 @@ NOTIFICATION = Store(
 WHOLE = Evidence(
     requests=(request(SUBMIT, 1, "submitted"), request(RETURN, 2, "returned")),
     stores={"exemption": EXEMPTION, "notification": NOTIFICATION},
-    messages=(
-        Message("message-1", "delivered", False, 1, {"out-1": 1}),
-        Message("message-2", "in_doubt", True, 1, {"out-2": 1}),
+    wishes=(
+        Wish("message-1", "delivered", False, {"out-1": 1}),
+        Wish("message-2", "in_doubt", True, {"out-2": 1}),
     ),
     strangers=(),
     rebuilt={"exemption": (5, 0), "notification": (3, 0)},
     audit=(),
+    leaks=(),
 )
 
 
@@ -130,10 +136,23 @@ def test_an_effect_that_our_own_rules_refused_is_not_lost() -> None:
             "notification",
             events=NOTIFICATION.events[:1],
             commands=without(NOTIFICATION.commands, TOLD[1]),
-            refused=frozenset({("exemption", "application-1", 2)}),
+            refused={RETURNED: "notification.cannot_be_told"},
         )
     )
     assert verdict.good
+    assert verdict.counted["refused as notification.cannot_be_told"] == 1
+
+
+@pytest.mark.parametrize("code", ["access.person_erased", "exemption.person_erased", "service.unavailable"])
+def test_a_refusal_that_no_rule_can_have_meant_is_a_difference_and_not_a_thing_done(code: str) -> None:
+    verdict = check(with_store("notification", refused={RETURNED: code}))
+    assert verdict.differences == [f"notification took exemption application-1 2 for done: refused as {code}"]
+
+
+def test_what_was_refused_because_its_person_is_erased_is_explained_by_that() -> None:
+    refused = {RETURNED: "access.person_erased"}
+    assert check(with_store("notification", refused=refused, of_erased=frozenset({RETURNED}))).good
+    assert not check(with_store("notification", refused=refused, of_erased=frozenset({SUBMITTED}))).good
 
 
 def test_a_doubled_effect_is_noticed() -> None:
@@ -204,28 +223,62 @@ def test_a_refusal_that_was_recorded_and_a_request_without_an_answer_are_differe
 
 
 @pytest.mark.parametrize(
-    ("message", "kind"),
+    ("wish", "kind"),
     [
-        (Message("message-1", "delivered", False, 1, {"out-1": 2}), "twice"),
-        (Message("message-1", "delivered", False, 1, {"out-1": 1, "out-2": 1}), "twice"),
-        (Message("message-1", "in_doubt", True, 1, {"out-1": 1, "out-2": 1}), "twice"),
-        (Message("message-1", "accepted", True, 1, {"out-1": 0}), "lost"),
-        (Message("message-1", "waiting", False, 1, {}), "lost"),
-        (Message("message-1", "sending", False, 1, {"out-1": 1}), "lost"),
+        (Wish("message-1", "delivered", False, {"out-1": 2}), "twice"),
+        (Wish("message-1", "delivered", False, {"out-1": 1, "out-2": 1}), "twice"),
+        (Wish("message-1", "in_doubt", True, {"out-1": 1, "out-2": 1}), "twice"),
+        (Wish("message-1", "accepted", True, {"out-1": 0}), "lost"),
+        (Wish("message-1", "waiting", False, {}), "lost"),
+        (Wish("message-1", "sending", False, {"out-1": 1}), "lost"),
     ],
 )
-def test_an_sms_that_came_twice_or_never_or_that_nobody_goes_on_with_is_noticed(message: Message, kind: str) -> None:
-    verdict = check(replace(WHOLE, messages=(message,)))
+def test_an_sms_that_came_twice_or_never_or_that_nobody_goes_on_with_is_noticed(wish: Wish, kind: str) -> None:
+    verdict = check(replace(WHOLE, wishes=(wish,)))
     assert [name for name in ("lost", "twice", "differences") if getattr(verdict, name)] == [kind]
 
 
-def test_an_sms_that_was_asked_for_again_may_come_again() -> None:
-    again = Message("message-1", "delivered", False, 2, {"out-1": 1, "out-2": 1})
-    assert check(replace(WHOLE, messages=(again,))).good
+def told(kind: type[Event], number: int = 0) -> dict[str, str]:
+    """An event of one message, as its row stands in the store."""
+    body = {"channels": ["sms", "inbox"], "out_id": f"out-{number}"}
+    return {"stream": "message-1", "type": kind.name, "body": json.dumps(body)}
+
+
+WISHED_TWICE = [
+    told(MessageRequested),
+    told(SendingAttempted, 1),
+    told(MessageAccepted),
+    told(ResendRequested),
+    told(SendingAttempted, 2),
+    told(MessageAccepted),
+]
+
+
+@pytest.mark.parametrize(
+    ("received", "lost", "twice"),
+    [
+        ({"out-1": 1, "out-2": 1}, [], []),
+        ({"out-1": 1}, ["message-1, wish 2"], []),
+        ({"out-2": 1}, ["message-1, wish 1"], []),
+        ({"out-1": 2}, ["message-1, wish 2"], ["message-1, wish 1"]),
+    ],
+)
+def test_an_sms_that_was_asked_for_again_comes_once_for_each_time(
+    received: dict[str, int], lost: list[str], twice: list[str]
+) -> None:
+    verdict = check(replace(WHOLE, wishes=wishes_of(WISHED_TWICE, {"message-1"}, received)))
+    assert [each.split(" counts")[0] for each in verdict.lost] == lost
+    assert [each.split(" was")[0] for each in verdict.twice] == twice
+    assert not verdict.differences
+
+
+def test_a_wish_that_nobody_tried_to_fulfil_is_lost_also_when_it_is_not_the_first() -> None:
+    wishes = wishes_of(WISHED_TWICE[:4], (), {"out-1": 1})
+    assert check(replace(WHOLE, wishes=wishes)).lost == ["message-1, wish 2 is waiting, and nothing will go on with it"]
 
 
 def test_an_sms_that_a_timer_will_send_is_counted_and_not_lost() -> None:
-    verdict = check(replace(WHOLE, messages=(Message("message-1", "waiting", True, 1, {}),)))
+    verdict = check(replace(WHOLE, wishes=(Wish("message-1", "waiting", True, {}),)))
     assert verdict.good
     assert verdict.counted["SMS still to send"] == 1
 
@@ -237,6 +290,12 @@ def test_an_sms_that_no_attempt_tells_of_is_noticed() -> None:
 def test_a_row_that_differs_from_a_rebuild_is_a_difference_and_so_is_nothing_to_compare() -> None:
     assert check(replace(WHOLE, rebuilt={"exemption": (5, 1)})).differences
     assert check(replace(WHOLE, rebuilt={"exemption": (0, 0)})).differences
+
+
+def test_what_is_personal_and_stands_in_a_log_is_a_difference() -> None:
+    assert check(replace(WHOLE, leaks=("identity.log: a mobile number",))).differences == [
+        "identity.log: a mobile number"
+    ]
 
 
 def test_what_the_audit_finds_is_a_difference() -> None:
