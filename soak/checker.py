@@ -30,6 +30,8 @@ class Request:
     status: int | None
     answer: Mapping[str, Any]
     asked_again: int = 0
+    cut_off: int = 0
+    """How often of these the connection broke off while the answer was being made."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,7 @@ def _requests(evidence: Evidence, verdict: Verdict) -> None:
     acknowledged = [each for each in evidence.requests if each.status is not None and each.status < 300]
     verdict.counted["acknowledged"] = len(acknowledged)
     verdict.counted["asked again"] = sum(each.asked_again for each in evidence.requests)
+    verdict.counted["cut off half-way"] = sum(each.cut_off for each in evidence.requests)
     for request in evidence.requests:
         receipt = evidence.stores[request.service].commands.get(request.command)
         if request.status is None:

@@ -122,6 +122,7 @@ def requests_of(journal: Path) -> list[Request]:
     asked: dict[int, Asked] = {}
     answered: dict[int, Answered] = {}
     again: Counter[int] = Counter()
+    cut_off: Counter[int] = Counter()
     for entry in read(journal):
         match entry:
             case Asked():
@@ -130,6 +131,7 @@ def requests_of(journal: Path) -> list[Request]:
                 answered[entry.number] = entry
             case Unknown():
                 again[entry.number] += 1
+                cut_off[entry.number] += entry.cut_off
     return [
         Request(
             service=asked[number].service,
@@ -138,6 +140,7 @@ def requests_of(journal: Path) -> list[Request]:
             status=answered[number].status if number in answered else None,
             answer=answered[number].answer if number in answered else {},
             asked_again=again[number],
+            cut_off=cut_off[number],
         )
         for number in (*answered, *(asked.keys() - answered.keys()))
     ]

@@ -1,6 +1,6 @@
 """The faults: each a small function that breaks a running stack, waits, and makes it whole again.
 
-`main.py` chooses them; the journey of the kill points uses `kill_at`. What a fault does follows from its own `Random`
+`running.py` chooses them; the journey of the worst moments uses `die`. What a fault does follows from its own `Random`
 alone, so that a seed breaks the same things in the same order again.
 """
 
@@ -13,7 +13,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from random import Random
 
@@ -22,8 +22,7 @@ from aio_pika.exceptions import ChannelNotFoundEntity
 
 from ops.stack.children import Identity
 from ops.stack.environment import SANDBOX
-from ops.stack.places import Unserviceable
-from ops.stack.processes import Program
+from ops.stack.processes import what_is_wrong
 from ops.stack.stack import Stack
 from shared import events
 from shared.runtime.feed import positioned
@@ -31,6 +30,7 @@ from shared.runtime.points import POINTS
 from soak import messages
 from soak.evidence import opened
 from soak.load import Load
+from soak.victim import lives_on, reached_or_killed
 
 REACHED_WITHIN = 25.0
 
@@ -81,47 +81,32 @@ class World:
 Fault = Callable[[World, Random], None]
 
 
-def kill_at(world: World, points: Sequence[str], name: str, times: int, within: float = REACHED_WITHIN) -> list[bool]:
-    """Let the process `name` kill itself when it reaches the first point for the `times`-th time, start it again and
-    let it do so at the next, and so on; whether it came to that at each. It serves as before in the end."""
-    stack, program = world.stack, world.stack.programs[name]
+def die(world: World, name: str, ends: Sequence[str], within: float = REACHED_WITHIN) -> list[bool]:
+    """Let the process `name` die as often as there are `ends`: a point and a number (`commit.after*3`), where it kills
+    itself, or the seconds after which it is killed. Whether it came to that at each; it serves as before in the end."""
+    program = world.stack.programs[name]
     service = name.partition("-")[0]
-    reached = []
-    for point in points:
-        world.kill(name)
-        before = program.log.stat().st_size
-        words = ("-m", "soak.victim", service, "--at", point, "--times", str(times))
-        with world.breaking(f"{name} dies at {point}"), suppress(_DiedEarly):
-            _started(world, replace(program, words=words))
-            ends = time.monotonic() + within
-            while not world.gone(name) and time.monotonic() < ends:
-                time.sleep(0.01)
-        with program.log.open(encoding="utf-8", errors="replace") as log:
-            log.seek(before)
-            reached.append(f"victim: {service} reached {point} {times} times\n" in log.read())
     world.kill(name)
-    stack.restart(name)
-    return reached
-
-
-class _DiedEarly(Exception):
-    """The victim reached its point before it was ready to serve."""
-
-
-def _started(world: World, program: Program) -> None:
-    try:
-        world.stack.processes.start(program)
-    except Unserviceable:
-        if world.gone(program.name):
-            raise _DiedEarly from None
-        raise
+    before = program.log.stat().st_size
+    said = ""
+    with world.breaking(f"{name} dies {len(ends)} times"):
+        world.stack.processes.start(replace(program, words=("-m", "soak.victim", service, str(within), *ends)))
+        until = time.monotonic() + within * (len(ends) + 1)
+        while lives_on(service) not in said and time.monotonic() < until:
+            time.sleep(0.05)
+            with program.log.open(encoding="utf-8", errors="replace") as log:
+                log.seek(before)
+                said = log.read()
+        while what_is_wrong(program.ready_url) and time.monotonic() < until:
+            time.sleep(0.05)
+    return [reached_or_killed(service, end) in said for end in ends]
 
 
 def killed_at_a_point(world: World, random: Random) -> None:
     point = random.choice(POINTS)
     service = random.choice(PASSED_BY[point.partition(".")[0]])
     name = random.choice(world.processes_of(service))
-    (reached,) = kill_at(world, [point], name, random.randint(1, 12))
+    (reached,) = die(world, name, [f"{point}*{random.randint(1, 12)}"])
     world.done[f"killed at {point}" if reached else f"{point} not reached"] += 1
 
 

@@ -42,6 +42,11 @@ class Unknown(msgspec.Struct, frozen=True, tag="unknown"):
     at: str
     why: str
 
+    @property
+    def cut_off(self) -> bool:
+        """Whether it was in hand when its service died: httpx calls it so, after it was connected."""
+        return self.why in ("ReadError", "RemoteProtocolError")
+
 
 class Answered(msgspec.Struct, frozen=True, tag="answered"):
     """The last word: acknowledged (2xx) or refused (4xx)."""

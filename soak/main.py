@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from secrets import randbelow
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ops.stack.screen import Screen
-from ops.stack.stack import INTERRUPTED, MOST_REPLICAS, stack_of_its_own, stop_on_signals
+from ops.stack.stack import INTERRUPTED, MOST_REPLICAS, Stack, stack_of_its_own, stop_on_signals
+
+if TYPE_CHECKING:
+    from soak.checker import Verdict
 
 
 def soak(
@@ -31,28 +36,35 @@ def soak(
     screen = Screen()
     screen.say(f"soak: seed {chosen}, {minutes:g} minutes, {replicas} of each service")
     stop_on_signals()
-    good = False
     try:
         with stack_of_its_own(screen, replicas) as stack:
-            try:
-                # loaded only now, because the libraries it needs take a second that no other command has to wait
-                good = import_module("soak.running").soaked(stack, screen, minutes * 60, chosen).good
-            finally:
-                if not good:
-                    kept = _kept(stack.place.logs, stack.place.data / "journal.jsonl", chosen)
-                    again = f"--seed {chosen} --minutes {minutes:g} --replicas {replicas}"
-                    screen.say(f"Logs and journal are kept in {kept}; run it again with {again}")
+            # loaded only now, because the libraries it needs take a second that no other command has to wait
+            running = import_module("soak.running")
+            breaking = partial(running.broken_for, minutes * 60, chosen)
+            again = f"--seed {chosen} --minutes {minutes:g} --replicas {replicas}"
+            kept = stack.place.home / "soaks" / f"{chosen}-{int(time.time())}"
+            code = concluded(stack, screen, partial(running.soaked, stack, screen, chosen, breaking), kept, again)
     except KeyboardInterrupt:
         screen.say("soak: stopped before there was a verdict")
         raise typer.Exit(INTERRUPTED) from None
-    if not good:
-        raise typer.Exit(1)
+    if code:
+        raise typer.Exit(code)
 
 
-def _kept(logs: Path, journal: Path, seed: int) -> Path:
+def concluded(stack: Stack, screen: Screen, soaked: Callable[[], Verdict], kept: Path, again: str) -> int:
+    """The exit code; unless it ends well, journal and logs are kept, and it is said how to do it `again`."""
+    good = False
+    try:
+        good = soaked().good
+    finally:
+        if not good:
+            _keep(stack.place.logs, stack.place.data / "journal.jsonl", kept)
+            screen.say(f"Logs and journal are kept in {kept}; run it again with {again}")
+    return 0 if good else 1
+
+
+def _keep(logs: Path, journal: Path, kept: Path) -> None:
     """The place is temporary, and what it tells of a failure is not."""
-    kept = journal.parent.parent.parent / "soaks" / f"{seed}-{int(time.time())}"
     kept.mkdir(parents=True, mode=0o700)
     for file in (*logs.glob("*.log"), *journal.parent.glob(journal.name)):  # no journal before there are people
         (kept / file.name).write_bytes(file.read_bytes())
-    return kept

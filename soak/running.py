@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
 
 from ops.stack.screen import Screen
@@ -28,30 +29,45 @@ PAUSE = (1.0, 6.0)
 _MOST_SHOWN = 20
 
 
-def soaked(stack: Stack, screen: Screen, seconds: float, seed: int) -> Verdict:
-    """Load and faults for so long, then rest, then the verdict, which is printed."""
-    with screen.steps(), screen.step("people", f"{CANDIDATES} candidates to register, three offices"):
-        people = gathered(stack, CANDIDATES)
-    journal = Journal(stack.place.data / "journal.jsonl")
+def journal_of(stack: Stack) -> Path:
+    return stack.place.data / "journal.jsonl"
+
+
+def soaked(
+    stack: Stack,
+    screen: Screen,
+    seed: int,
+    breaking: Callable[[World], list[str]],
+    *,
+    candidates: int = CANDIDATES,
+    sms: bool = True,
+) -> Verdict:
+    """Load and faults, then rest, then the verdict, which is printed. `breaking` breaks the world and tells what went
+    wrong by itself; `sms`: whether rest means that every SMS is sent, too, which takes a minute after a kill."""
+    with screen.steps(), screen.step("people", f"{candidates} candidates to register, three offices"):
+        people = gathered(stack, candidates)
+    journal = Journal(journal_of(stack))
     load = Load(stack, people, journal, str(seed))
     world = World(stack, load)
     load.start()
     with _a_line_a_minute(world, screen):
-        faults = _broken_until(world, time.monotonic() + seconds, seed)
+        faults = breaking(world)
     answered = load.stop(ANSWERED_WITHIN)
-    waiting = asyncio.run(evidence.until_quiet(stack, QUIET_WITHIN))
+    journal.close()
+    waiting = asyncio.run(evidence.until_quiet(stack, QUIET_WITHIN, sms=sms))
     faults += [] if answered else ["requests were without an answer long after everything was whole again"]
     faults += [f"never came to rest: {each}" for each in waiting] + load.refusals
     faults += [f"the load failed: {load.fault!r}"] if load.fault else []
     verdict = check(asyncio.run(evidence.gathered(stack, journal.file, faults)))
-    _tell(verdict, world, screen)
-    return verdict
+    _tell(world, screen)
+    return told(verdict, screen)
 
 
-def _broken_until(world: World, ends: float, seed: int) -> list[str]:
+def broken_for(seconds: float, seed: int, world: World) -> list[str]:
     """One fault after the other, each by a chance of its own; what ended by itself meanwhile."""
     ended: list[str] = []
     number = 0
+    ends = time.monotonic() + seconds
     while time.monotonic() < ends:
         number += 1
         fault, pause, random = chosen(seed, number)
@@ -105,10 +121,14 @@ def _line(world: World, screen: Screen) -> None:
     )
 
 
-def _tell(verdict: Verdict, world: World, screen: Screen) -> None:
+def _tell(world: World, screen: Screen) -> None:
     screen.say("faults: " + ", ".join(f"{name} {times}" for name, times in sorted(world.done.items())))
     busy = sum(number > 0 for number in world.in_flight)
     screen.say(f"kills: {len(world.in_flight)}, {busy} of them with requests under way")
+
+
+def told(verdict: Verdict, screen: Screen) -> Verdict:
+    """The verdict, in words."""
     screen.say("counted: " + ", ".join(f"{name} {number}" for name, number in verdict.counted.items()))
     for kind, found in (("lost", verdict.lost), ("twice", verdict.twice), ("differs", verdict.differences)):
         for each in found[:_MOST_SHOWN]:
@@ -116,3 +136,4 @@ def _tell(verdict: Verdict, world: World, screen: Screen) -> None:
         if len(found) > _MOST_SHOWN:
             screen.say(f"{kind}: and {len(found) - _MOST_SHOWN} more")
     screen.say(verdict.line)
+    return verdict

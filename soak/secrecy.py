@@ -22,8 +22,8 @@ NOTES = ("末位没有字母", "材料真实有效", "请重新拍摄")
 """Of what the reviewers of the stories write."""
 STAFF = (*(position.name for position in (FIRST_REVIEWER, FINAL_REVIEWER, CLERK)), "样例管理员", "首任管理员")
 _NOTHING: Mapping[str, str] = MappingProxyType({})
-_ALONE = r"(?<![\w.]){}(?![\w.])"
-"""A code of six digits by itself: not a part of a time, an id or a longer number."""
+_ALONE = r"(?<![\w.\[]){}(?![\w.])"
+"""A code of six digits by itself: not a part of a time, an id or a longer number, nor a process in brackets."""
 
 
 def written(stack: Stack) -> dict[str, str]:

@@ -12,7 +12,12 @@ from typing import Any, cast
 
 import pytest
 from aio_pika.exceptions import ChannelNotFoundEntity
+from typer.testing import CliRunner
 
+from ops.main import app
+from ops.stack.infrastructure import POSTGRES_VARIABLE, NotOurs
+from ops.stack.screen import Screen
+from ops.stack.stack import stack_of_its_own
 from shared.runtime.points import LISTENERS, POINTS
 from soak.client import Client, Refusal
 from soak.faults import FAULTS, PASSED_BY, World, followers_away, made
@@ -113,3 +118,30 @@ def test_every_named_point_stands_in_the_code_of_who_passes_it_and_nobody_listen
     assert {point.partition(".")[0] for point in POINTS} == PASSED_BY.keys()
     assert (ROOT / "soak/victim.py").exists()
     assert LISTENERS == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--minutes", "0"), ("--minutes", "soon"), ("--seed", "x"), ("--replicas", "0"), ("--replicas", "99"), ("now",)],
+    ids=" ".join,
+)
+def test_a_soak_that_makes_no_sense_is_refused_before_anything_is_started(words: tuple[str, ...]) -> None:
+    said = CliRunner().invoke(app, ["soak", *words])
+    assert said.exit_code == 2
+    assert "PostgreSQL" not in said.output
+
+
+def test_somebody_elses_servers_are_never_soaked() -> None:
+    with pytest.MonkeyPatch.context() as surroundings:
+        surroundings.setenv(POSTGRES_VARIABLE, "postgresql://postgres@somewhere/postgres")
+        with pytest.raises(NotOurs, match=POSTGRES_VARIABLE), stack_of_its_own(Screen()):
+            pass
+
+
+def test_what_a_service_died_over_is_told_apart_from_what_never_reached_it() -> None:
+    assert [Unknown(1, "now", why).cut_off for why in ("ReadError", "RemoteProtocolError", "ConnectError", "503")] == [
+        True,
+        True,
+        False,
+        False,
+    ]

@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -20,15 +19,15 @@ import asyncpg
 import pytest
 
 from ops.stack.infrastructure import Infrastructure
-from shared.kernel.messages import Meta, Receipt
+from shared.kernel.messages import Meta
 from shared.kernel.time import utc_now
-from shared.runtime.bus import QUEUES, grave_name, queue_name
-from shared.runtime.event_store import OUTAGE, Work
+from shared.runtime.bus import grave_name, queue_name
+from shared.runtime.event_store import OUTAGE
 from shared.runtime.node import Node
+from shared.runtime.replay import compare
 from shared.runtime.service import Service
-from shared.testing.stores import KEK, LocalFeed, pool_of
-from tests.shared.runtime.nodes import connected, echoed, published, running, running_pair, say, until
-from tests.shared.runtime.toy import DEFINITION, FOLLOWER, Echo, Note, echo
+from tests.shared.runtime.nodes import connected, echoed, published, running_pair, say, until
+from tests.shared.runtime.toy import Note, NoteMobile
 
 pytestmark = pytest.mark.servers
 
@@ -60,6 +59,20 @@ async def assert_flows_through_the_broker(pair: tuple[Node, Node], thing: str) -
     assert (await source.health())["ready"] is (await follower.health())["ready"] is True
 
 
+async def assert_equals_a_rebuild(service: Service) -> None:
+    """Read models, claims and timers beside what the events make of them from nothing; there are some of each."""
+    person = f"person-{uuid4()}"
+    await service.keyring.create(person)
+    asked = Meta(command_id=uuid4(), actor="tester", at=utc_now())
+    await service.handle(NoteMobile(thing=person, person=person, mobile=f"139{uuid4().int % 10**8:08d}"), asked)
+    async with service.reading() as connection:
+        comparison = await compare(connection, service.definition, service.keyring)
+    rows = {table.name: table.live for table in comparison.tables}
+    assert rows.keys() == {"toys", "claims", "timers"}
+    assert min(rows.values()) > 0
+    assert comparison.differing == 0, comparison.tables
+
+
 async def test_a_vhost_that_was_erased_and_made_again_is_filled_again_by_both_sides(
     pair: tuple[Node, Node], infra: Infrastructure, amqp_url: str
 ) -> None:
@@ -73,6 +86,7 @@ async def test_a_vhost_that_was_erased_and_made_again_is_filled_again_by_both_si
     await until(connected(follower))
     await assert_flows_through_the_broker(pair, "after-erasure")
     await until(echoed(follower, "while-erased"))
+    await assert_equals_a_rebuild(source.service)
 
 
 @pytest.mark.parametrize("named", [queue_name, grave_name], ids=["the queue", "its dead-letter queue"])
@@ -127,6 +141,16 @@ async def test_a_database_that_restarts_is_used_again_by_every_loop(
     for number in range(3):
         await until(echoed(follower, f"restarted-{number}", 10), 30)
     await assert_flows_through_the_broker(pair, "after-restart")
+    await assert_equals_a_rebuild(source.service)
+
+
+@pytest.mark.parametrize("setting", ["fsync", "synchronous_commit", "full_page_writes"])
+async def test_what_these_tests_break_writes_to_the_disk_before_it_says_so(
+    toy: Service, owner: asyncpg.Connection, setting: str
+) -> None:
+    """Asked of the server, as its owner and as a service: without it a restart would prove nothing."""
+    assert await owner.fetchval(f"show {setting}") == "on"
+    assert await toy.pool.fetchval(f"show {setting}") == "on"
 
 
 async def test_a_database_that_restarts_under_load_loses_nothing_that_was_acknowledged_and_does_nothing_twice(
@@ -178,51 +202,6 @@ async def test_a_database_that_restarts_under_load_loses_nothing_that_was_acknow
     assert await _is(follower.service.pool, "select count(*) from parked", 0)
 
 
-async def test_of_a_backlog_at_the_broker_a_slow_follower_holds_no_more_than_it_may(
-    toy_database: str, owner: asyncpg.Connection, amqp_url: str
-) -> None:
-    """Whatever waits beyond that waits at the broker, so a follower is as large as ever however far it is behind."""
-    await owner.execute("update sequencer set lease_until = '-infinity'")
-    gate, said = asyncio.Event(), 600
-
-    async def slowly(work: Work, command: Echo) -> Receipt:
-        await gate.wait()
-        return await echo(work, command)
-
-    async def waiting() -> int:
-        async with await aio_pika.connect(amqp_url) as connection:
-            channel = await connection.channel()
-            found = [await channel.declare_queue(queue_name("exemption", n), passive=True) for n in range(QUEUES)]
-            return sum(queue.declaration_result.message_count or 0 for queue in found)
-
-    slow = replace(FOLLOWER, handlers={**FOLLOWER.handlers, Echo: slowly})
-    async with pool_of(toy_database, "identity") as pool, pool_of(toy_database, "exemption") as other:
-        source = Node(DEFINITION, pool, KEK, utc_now, amqp_url=amqp_url)
-        follower = Node(slow, other, KEK, utc_now, amqp_url=amqp_url, feed=LocalFeed(source.service))
-
-        async def is_level() -> bool:
-            return bool((await follower.health())["lag"].get("identity") == 0)
-
-        async def has_taken_some() -> bool:
-            return await waiting() < said
-
-        async with running(source):
-            await until(published(source), 30)
-            async with running(follower):
-                await until(connected(follower))
-                await until(is_level)
-                for number in range(said // 20):
-                    asked = Meta(command_id=uuid4(), actor="tester", at=utc_now())
-                    await source.service.handle(Note(thing=f"slow-{number}", count=20), asked)
-                await until(published(source), 30)
-                await until(has_taken_some)
-                await asyncio.sleep(0.5)
-                assert 0 < said - await waiting() <= HELD_AT_MOST
-                gate.set()
-                heard = "select count(*) from events where stream like 'echo-slow-%'"
-                await until(lambda: _is(other, heard, said), 30)
-
-
 async def test_a_connection_cut_in_the_middle_of_an_append_is_told_as_an_outage_and_asking_again_is_harmless(
     toy: Service, owner: asyncpg.Connection
 ) -> None:
@@ -258,9 +237,6 @@ async def test_a_connection_cut_in_the_middle_of_an_append_is_told_as_an_outage_
     assert row is not None
     assert row["heads"] == 8 * 12 * 2
 
-
-HELD_AT_MOST = 200
-"""Messages: as many as two batches, over all queues."""
 
 CRASHING = """
 import asyncio, sys
