@@ -8,9 +8,11 @@ import typer
 from rich.table import Table
 
 from ops.schemes.differing import told
+from ops.schemes.explained import page_of
 from ops.schemes.proving import faults, faults_of_parts
 from ops.stack.screen import wide_console
 from services.exemption.domain.scheme import ExemptionScheme
+from shared.schemes import pages
 from shared.schemes.catalog import BOOKS, PUBLISHED, BadBook, Book, Catalog, read_draft
 from shared.schemes.comparing import changes
 from shared.schemes.procedure import Stage
@@ -64,6 +66,25 @@ def list_books(shelf: Shelf = BOOKS) -> None:
 
 
 @app.command()
+def explain(
+    scheme: Named,
+    shelf: Shelf = BOOKS,
+    html: Annotated[Path | None, typer.Option(help="Write it as one HTML file instead, to read and print.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write it as Markdown into this file.")] = None,
+) -> None:
+    """The whole procedure as a page that an official reads: every clause with its source, assumptions counted."""
+    try:
+        page = page_of(_book(scheme, shelf), _loaded(shelf))
+    except BadBook as bad:
+        _refuse(*bad.faults)
+    for file, content in ((html, pages.html), (out, pages.markdown)):
+        if file is not None:
+            _written(file, content(page))
+    if html is None and out is None:
+        typer.echo(pages.markdown(page), nl=False)
+
+
+@app.command()
 def diff(old: Named, new: Named, shelf: Shelf = BOOKS) -> None:
     """What changed from one book to another, clause by clause with sources. Exit code 0: the same, 1: different."""
     before, after = (_book(named, shelf, COULD_NOT) for named in (old, new))
@@ -92,6 +113,14 @@ def publish(ref: str, shelf: Shelf = BOOKS) -> None:
     except OSError as error:  # in an image the books are fixed
         _refuse(f"{shelf / PUBLISHED} cannot be written ({error.strerror}): publish in a checkout.")
     typer.echo(f"{ref}: {len(seals[ref])} parts are published")
+
+
+def _written(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, "utf-8")
+    except OSError as error:
+        _refuse(f"{file} cannot be written: {error.strerror}.")
+    typer.echo(f"Written: {file}")
 
 
 def _loaded(shelf: Path, exit_code: int = 1) -> Catalog:

@@ -28,6 +28,7 @@ class Word:
     unit: str = ""
     if_true: str = ""
     if_false: str = ""
+    if_missing: str = ""
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,7 @@ class Walk:
 
     steps: dict[Situation, set[Situation]] = field(default_factory=dict)
     states: dict[Situation, Application] = field(default_factory=dict)
+    moves: dict[str, set[tuple[str, str, str]]] = field(default_factory=dict)  # title -> who, by what, to which title
 
 
 def faults_of(rules: Rules) -> list[Fault]:
@@ -128,9 +129,12 @@ def walked(rules: Rules) -> Walk:
         if situation in walk.steps:
             continue
         walk.states[situation] = state
-        onward = [_after(state, *sent) for sent in _tries(state, rules)]
-        walk.steps[situation] = {_situation(each) for each in onward} - {situation}
-        found += onward
+        onward = [(sent, _after(state, *sent)) for sent in _tries(state, rules)]
+        walk.steps[situation] = {_situation(each) for _, each in onward} - {situation}
+        walk.moves.setdefault(situation[1], set()).update(
+            (actor, type(command).__name__, _situation(after)[1]) for (command, _, actor), after in onward
+        )
+        found += [after for _, after in onward]
     return walk
 
 

@@ -1,0 +1,84 @@
+"""`./zikao schemes explain`: a whole book as a page, with the way of a case as the decider itself shows it.
+
+Called by `commands.py`. The chapters are the parts of the book; what follows a state is not taken from the book's
+words but from the walk of `services/exemption/domain/proofs.py`, so the page tells what the code does.
+"""
+
+from collections.abc import Iterator
+
+from ops.schemes.proving import models_of
+from services.exemption.domain.proofs import walked
+from services.exemption.domain.scheme import ExemptionScheme, Rules
+from services.identity.domain.scheme import IdentityScheme
+from shared.kernel.errors import Refused
+from shared.schemes.book import Head
+from shared.schemes.catalog import HEAD, PLATFORM, Book, Catalog
+from shared.schemes.explaining import Explainer, Page, Row, Section, names_of
+from shared.schemes.wording import chinese
+
+ORDER = (HEAD, "exemption", "identity", "notification")
+FOLLOWS = "状态与后续"
+CANDIDATE = "考生"
+
+
+def page_of(book: Book, catalog: Catalog) -> Page:
+    """Everything that a book says; raises BadBook when it may not be used."""
+    models = models_of(book)
+    parts = sorted(book.parts(), key=lambda part: (ORDER.index(part) if part in ORDER else len(ORDER), part))
+    said = {part: book.part(part, models[part]) for part in parts}
+    known = catalog.reference.courses
+    explainer = Explainer(
+        {**_given_roles(catalog), **(names_of(book.head) if book.head else {})},
+        lambda code: course.name if (course := known.get(code)) else "",
+    )
+    sections = []
+    for part in parts:
+        sections.append(explainer.chapter(_title(part), part, said[part]))
+        if part == "exemption" and book.head:
+            sections.append(_follows(book.ref, book.part(part, ExemptionScheme), book.head))
+    count = f"共 {explainer.clauses} 条，其中假定 {len(explainer.assumed)} 处（标 ※）"
+    about: tuple[str, ...]
+    if head := book.head:
+        title, about = head.title.text, (head.authority.text, f"适用对象：{head.audience.text}", f"{book.ref}，{count}")
+    else:
+        title, about = book.ref, (f"没有版本的规则，{count}",)
+    unnamed = tuple(sorted(explainer.unnamed.items()))
+    return Page(title, about, tuple(sections), explainer.clauses, tuple(explainer.assumed), unnamed)
+
+
+def _given_roles(catalog: Catalog) -> dict[str, str]:
+    """Roles and levels of the whole platform, by which books may speak too."""
+    if PLATFORM not in catalog.books:
+        return {}
+    given = catalog.get(PLATFORM).part("identity", IdentityScheme)
+    return {code: each.title for rules in (given.levels, given.roles) for code, each in rules.items()}
+
+
+def _title(part: str) -> str:
+    known = chinese().of(part)
+    return known.zh if known else part
+
+
+def _follows(ref: str, rules: ExemptionScheme, head: Head) -> Section:
+    """From each state: who does what, and what it becomes."""
+    try:
+        moves = walked(Rules(ref, rules)).moves
+    except Refused as refused:
+        return Section(FOLLOWS, rows=(Row("无法推演", (f"一份完全符合要求的申请也会被拒绝：{refused}",)),))
+    actors = dict(_actors(rules, head))
+    rows = []
+    for state in rules.states:
+        onward = sorted((who, by, to) for who, by, to in moves.get(state.title, ()) if to != state.title)
+        says = tuple(f"{actors.get(who, who)}{chinese().commands.get(by, by)} → {to}" for who, by, to in onward)
+        rows.append(Row(state.title, (state.explanation, *(says or ("到此办结。",)))))
+    return Section(FOLLOWS, rows=tuple(rows))
+
+
+def _actors(rules: ExemptionScheme, head: Head) -> Iterator[tuple[str, str]]:
+    """What the people of the walk are called here."""
+    titles = {role.id: role.title for role in head.roles}
+    yield "sample-candidate", CANDIDATE
+    yield from ((f"by-{stage.name}", titles.get(stage.role, stage.role)) for stage in rules.stages)
+    if handing := rules.hand_off:
+        yield "sender", titles.get(handing.role, handing.role)
+        yield "receiver", titles.get(handing.receiver_role, handing.receiver_role)
