@@ -2,10 +2,12 @@
 
 Run by the consumer for its reactions to many facts. Commands are carried out in their order, each on the state that
 those before it left; only the way to the database is shared: one query reads the streams they will load, one statement
-appends what they recorded, and then the read models follow. All of it happens or nothing.
+moves the inbox and appends what they recorded, and then the read models follow, if there is any of those events. All of
+it happens or nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from itertools import groupby
 from operator import attrgetter, itemgetter
 from typing import Any, NoReturn, cast
@@ -23,14 +25,16 @@ from shared.runtime.service import Service
 _LOAD_ALL = (
     "select stream, version, type, person, body, hash from events where stream = any($1) order by stream, version"
 )
-_APPEND_ALL = f"select append_all({', '.join(f'${n}' for n in range(1, 9 + len(COLUMNS)))})"
+_NOTHING_MOVED: tuple[Sequence[Any], ...] = ((),) * 4
+_WRITE_ALL = f"select move_inbox($1, $2, $3, $4), append_all({', '.join(f'${n}' for n in range(5, 13 + len(COLUMNS)))})"
+"""The inbox first, as where one event alone is handled."""
 _columns = attrgetter(*COLUMNS)
 
 AnyDecider = Decider[Any, Any, Any, Any]
 
 
 class Batch:
-    """`foresee` the commands, `carry_out` each in its order, `finish`: all in the transaction of `connection`."""
+    """`foresee` the commands; in its `transaction` `carry_out` each in its order, and `finish`."""
 
     def __init__(self, service: Service, connection: Connection) -> None:
         self.loaded: dict[str, Loaded] = {}
@@ -91,20 +95,31 @@ class Batch:
             raise TypeError(f"the handler of {type(command).__name__} executed nothing")
         return work.receipt
 
-    async def finish(self) -> None:
-        """Append first, and the read models after it: a single command takes its locks in the same order.
+    def transaction(self) -> AbstractAsyncContextManager[object]:
+        """Around all that is carried out, where that is written at once; elsewhere `finish` is all that writes."""
+        return self._atomic(self._direct)
+
+    def _atomic(self, needed: bool) -> AbstractAsyncContextManager[object]:
+        return self._connection.transaction() if needed and not self._connection.is_in_transaction() else nullcontext()
+
+    async def finish(self, moves: tuple[Sequence[Any], ...] = _NOTHING_MOVED) -> None:
+        """Move the inbox, append, and the read models after it: a single command takes its locks in the same order.
 
         Raises `Conflict` or `Recorded`, without saying by whose fault.
         """
-        if self.commands:
-            await self._append()
-        await self._service.projector.project(SqlTx(self._connection, self._service.keyring), self.facts)
+        projector = self._service.projector
+        shown = {event for view in projector.views for event in view.on}
+        async with self._atomic(any(type(fact.event) in shown for fact in self.facts)):
+            if self.commands or moves[0]:
+                await self._write(moves)
+            await projector.project(SqlTx(self._connection, self._service.keyring), self.facts)
 
-    async def _append(self) -> None:
+    async def _write(self, moves: tuple[Sequence[Any], ...]) -> None:
         heads = [(name, known, self.loaded[name].version, self.loaded[name].hash) for name, known in self.heads.items()]
         try:
             await self._connection.execute(
-                _APPEND_ALL,
+                _WRITE_ALL,
+                *moves,
                 *_turned(self.commands, 4),
                 *_turned(heads, 4),
                 *_turned([_columns(record) for record in self.records], len(COLUMNS)),

@@ -191,22 +191,26 @@ class Consumer:
                 return await self._one_by_one(envelopes)
 
     async def _together(self, envelopes: Sequence[Envelope]) -> set[Key]:
-        async with self._service.pool.acquire() as connection, connection.transaction():
-            inbox = await Inbox.open(connection, envelopes)
+        """Nothing is locked while it is decided what to do: the writing finds out if anything has changed."""
+        async with self._service.pool.acquire() as connection:
+            inbox = await Inbox.seen(connection, envelopes)
             ciphers = await self._ciphers(envelopes)
+            waiting: list[Envelope] = []
             asked: list[tuple[Envelope, Any, Meta]] = []
             for envelope in envelopes:
-                if inbox.take(envelope) == "next":
+                if inbox.waits(envelope):
+                    waiting.append(envelope)
+                elif inbox.take(envelope) == "next":
                     asked += self._asked(inbox, envelope, ciphers)
             commands = Batch(self._service, connection)
             await commands.foresee((command, meta) for _, command, meta in asked)
-            for envelope, command, meta in asked:
-                await self._react(commands.carry_out, envelope, command, meta)
-            await commands.finish()
-            await inbox.close()
-            reached("effects.before")
+            async with commands.transaction():
+                for envelope, command, meta in asked:
+                    await self._react(commands.carry_out, envelope, command, meta)
+                reached("effects.before")
+                await commands.finish(inbox.moves)
         self._note(inbox)
-        return inbox.holes
+        return inbox.holes | await self._one_by_one(waiting)
 
     async def _one_by_one(self, envelopes: Iterable[Envelope]) -> set[Key]:
         return {(envelope.source, envelope.stream) for envelope in envelopes if await self._alone(envelope) == "hole"}

@@ -1,4 +1,8 @@
-"""The inbox: how far each stream of other services was handled, as one transaction of the consumer moves it."""
+"""The inbox: how far each stream of other services was handled, and how one transaction of the consumer moves it.
+
+A batch looks at it and moves it on as it writes, if it stands where it was seen (`seen`, `moves`); one event alone
+locks its row before (`open`, `close`), and so does whatever has to do with a parked stream.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, Self
@@ -9,6 +13,14 @@ from shared.runtime.rows import Connection
 
 Key = tuple[str, str]
 """(source, stream)"""
+_SEEN = """
+select k.source, k.stream, coalesce(i.version, 0) as version, p.source is not null as parked,
+    coalesce(s.deployed_at, 0) as deployed_at
+from unnest($1::text [], $2::text []) as k (source, stream)
+left join inbox as i using (source, stream)
+left join parked as p using (source, stream)
+left join sources as s using (source)
+"""
 _MOST_RUNS = 1000
 """What is forgotten beyond them is only read again from the feed."""
 Place = Literal["next", "duplicate", "hole", "parked"]
@@ -16,7 +28,7 @@ Place = Literal["next", "duplicate", "hole", "parked"]
 
 
 class Inbox:
-    """The rows of the streams that some envelopes are of, locked until the transaction ends."""
+    """Where the streams that some envelopes are of stand."""
 
     def __init__(self, connection: Connection, rows: Iterable[Any]) -> None:
         self._connection = connection
@@ -33,6 +45,12 @@ class Inbox:
             self._deployed_at[row["source"]] = row["deployed_at"]
             if row["parked"]:
                 self._parked.add((row["source"], row["stream"]))
+        self._known = dict(self._last)
+
+    @classmethod
+    async def seen(cls, connection: Connection, envelopes: Iterable[Envelope]) -> Self:
+        """As they stand now; `moves` finds out if that has changed."""
+        return cls(connection, await connection.fetch(_SEEN, *_columns({(e.source, e.stream) for e in envelopes})))
 
     @classmethod
     async def open(cls, connection: Connection, envelopes: Iterable[Envelope]) -> Self:
@@ -58,9 +76,19 @@ class Inbox:
         self.settled.append((envelope.source, envelope.position))
         return place
 
+    def waits(self, envelope: Envelope) -> bool:
+        """Whether its stream is parked."""
+        return (envelope.source, envelope.stream) in self._parked
+
     def follows(self, envelope: Envelope) -> bool:
         """Whether it was recorded after we first followed its source."""
         return envelope.position > self._deployed_at[envelope.source]
+
+    @property
+    def moves(self) -> tuple[Sequence[Any], ...]:
+        """What `move_inbox` is told: sources, streams, where they were seen and where they are now."""
+        moved = {key: version for key, version in self._last.items() if version > self._known[key]}
+        return *_columns(moved), [self._known[key] for key in moved], list(moved.values())
 
     async def close(self) -> None:
         """Remember the versions, also of what was passed over."""

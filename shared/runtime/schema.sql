@@ -271,6 +271,35 @@ begin
     left join sources as s using (source);
 end $$;
 
+-- Move these streams on from where somebody saw them without a lock; nobody else may have moved them or parked them
+-- since. What is parked is read by a statement after the locks, as in `open_inbox`.
+create function move_inbox(sources text [], streams text [], known integer [], reached integer [])
+returns void language plpgsql as $$
+declare
+    begun integer;
+    moved integer := 0;
+begin
+    insert into inbox
+    select k.source, k.stream, k.reached
+    from unnest(sources, streams, known, move_inbox.reached) as k (source, stream, known, reached)
+    where k.known = 0
+    order by k.source, k.stream
+    on conflict do nothing;
+    get diagnostics begun = row_count;
+    if begun < cardinality(streams) then
+        perform from inbox as i join unnest(sources, streams) as k (source, stream) using (source, stream)
+        order by i.source, i.stream for update of i;
+        update inbox as i set version = k.reached
+        from unnest(sources, streams, known, move_inbox.reached) as k (source, stream, known, reached)
+        where i.source = k.source and i.stream = k.stream and i.version = k.known
+            and not exists (select from parked as p where p.source = k.source and p.stream = k.stream);
+        get diagnostics moved = row_count;
+    end if;
+    if begun + moved < cardinality(streams) then
+        raise exception 'one of % streams is not where it was', cardinality(streams) using errcode = 'ZK003';
+    end if;
+end $$;
+
 -- Leadership is a lease by the database's clock: a frozen leader loses it, and its epoch with it. One that seems to last
 -- longer than any lease was taken before that clock was set back, and is over.
 create function take_lead(candidate uuid, lease interval) returns bigint language sql as $$

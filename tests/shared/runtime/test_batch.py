@@ -16,7 +16,8 @@ from shared.runtime.event_store import Conflict, Recorded, Work, records_of
 from shared.runtime.records import GENESIS, chained
 from shared.runtime.rows import Connection
 from shared.runtime.service import Service
-from tests.shared.runtime.toy import DEFINITION, TOY, Note, NoteMobile
+from tests.shared.runtime.follower import Follower
+from tests.shared.runtime.toy import DEFINITION, TOY, Echo, Note, NoteMobile
 
 pytestmark = pytest.mark.servers
 
@@ -108,6 +109,30 @@ async def test_a_batch_of_any_size_reads_once_and_appends_once(toy: Service) -> 
             read, append = await statements(connection, size)
             assert "from events" in read
             assert "append_all" in append
+
+
+async def test_only_a_batch_that_read_models_follow_needs_a_transaction_around_it(
+    toy: Service, follower: Follower
+) -> None:
+    async def said_of(service: Service, asked: Sequence[tuple[Command, Meta]]) -> list[str]:
+        said: list[str] = []
+        async with service.pool.acquire() as connection:
+            batch = Batch(service, connection)
+            await batch.foresee(asked)
+            with connection.query_logger(lambda query: said.append(query.query)):
+                async with batch.transaction():
+                    for command, each in asked:
+                        await batch.carry_out(command, each, b"")
+                    await batch.finish()
+        return said
+
+    for turn in range(2):  # in the first the client learns the types of the arrays
+        echoes = asking(*(Echo(thing=f"unseen-{turn}-{number}", version=1, text="said") for number in range(3)))
+        unseen = await said_of(follower.service, echoes)
+        shown = await said_of(toy, asking(Note(thing=f"seen-{turn}")))
+    (written,) = unseen
+    assert "append_all" in written
+    assert [shown[0], shown[1], shown[-1]] == ["BEGIN;", written, "COMMIT;"]
 
 
 async def test_a_stream_that_somebody_moved_after_it_was_read_undoes_the_whole_batch(toy: Service) -> None:

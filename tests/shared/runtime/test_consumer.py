@@ -12,9 +12,11 @@ from shared.events import Upcaster
 from shared.kernel.messages import Meta
 from shared.kernel.parking import ResolveParked
 from shared.kernel.time import utc_now
+from shared.runtime.batch import Batch
 from shared.runtime.consumer import Consumer
+from shared.runtime.event_store import Conflict
 from shared.runtime.feed import Envelope
-from shared.runtime.inbox import Settled
+from shared.runtime.inbox import Inbox, Settled
 from shared.runtime.service import Service
 from shared.testing.stores import LocalFeed
 from tests.shared.runtime import toy as toys
@@ -50,6 +52,26 @@ async def test_two_replicas_taking_the_same_batch_have_one_effect(follower: Foll
     await twin.begin("identity")
     await asyncio.gather(follower.consumer.take(envelopes), twin.take(envelopes))
     assert await follower.echoed("d") == ["one", "two", "three"]
+
+
+async def test_a_stream_that_another_replica_moved_or_parked_is_not_moved_from_where_it_was_seen(
+    follower: Follower,
+) -> None:
+    first, second = await follower.say("s", "one", "two")
+    for envelope, rival in ((first, "moves"), (second, "parks")):
+        async with follower.service.reading() as connection:
+            inbox = await Inbox.seen(connection, [envelope])
+            assert inbox.take(envelope) == "next"
+            if rival == "moves":
+                await follower.consumer.take([envelope])
+            else:
+                await follower.consumer._park(envelope, "ValueError", "as a rival does")
+            with pytest.raises(Conflict):
+                await Batch(follower.service, connection).finish(inbox.moves)
+    row = await follower.parked("s")
+    assert row is not None
+    assert row["version"] == 2
+    assert await follower.echoed("s") == ["one"]
 
 
 async def test_a_lost_message_even_the_last_of_its_stream_is_read_from_the_feed(follower: Follower) -> None:
