@@ -13,14 +13,9 @@ import aio_pika
 import aiormq
 import msgspec
 import structlog
-from aio_pika.abc import (
-    AbstractChannel,
-    AbstractConnection,
-    AbstractExchange,
-    AbstractIncomingMessage,
-    AbstractQueue,
-)
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, AbstractQueue
 from aio_pika.exceptions import AMQPError, PublishError
+from aiormq.abc import DeliveredMessage
 from aiormq.exceptions import ChannelInvalidStateError
 from pamqp.commands import Basic
 
@@ -123,7 +118,7 @@ _ENVELOPE = msgspec.json.Decoder(Envelope)
 NO_ENVELOPE = (msgspec.DecodeError, UnicodeDecodeError)
 
 
-def envelope_of(message: AbstractIncomingMessage) -> Envelope:
+def envelope_of(message: DeliveredMessage) -> Envelope:
     """The envelope a message carries; raises one of `NO_ENVELOPE` for a message that is none of ours."""
     return _ENVELOPE.decode(message.body)
 
@@ -262,16 +257,18 @@ class Subscriber:
         """One channel for all queues that are ours, so that one acknowledgement covers a batch out of several."""
         channel = await connection.channel()
         channel.close_callbacks.add(lambda *_: _settle(gone))
-        # the broker takes our consumer away when the queue is deleted or loses its leader
-        (await channel.get_underlay_channel()).on_consumer_cancel_callbacks.add(lambda _: _settle(gone))
         await channel.set_qos(prefetch_count=max(2 * most // QUEUES, 1))  # of each queue
-        arrived: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
+        # aio-pika's own way to consume makes two tasks and two objects of each message
+        bare = cast(aiormq.Channel, await channel.get_underlay_channel())
+        # the broker takes our consumer away when the queue is deleted or loses its leader
+        bare.on_consumer_cancel_callbacks.add(lambda _: _settle(gone))
+        arrived: asyncio.Queue[DeliveredMessage] = asyncio.Queue()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._serve(channel, names, arrived))
-            group.create_task(self._take_all(arrived, most))
+            group.create_task(self._serve(bare, names, arrived))
+            group.create_task(self._take_all(bare, arrived, most))
 
     async def _serve(
-        self, channel: AbstractChannel, names: Sequence[str], arrived: asyncio.Queue[AbstractIncomingMessage]
+        self, channel: aiormq.Channel, names: Sequence[str], arrived: asyncio.Queue[DeliveredMessage]
     ) -> None:
         """Consume from the queues that are ours, as that changes. What had arrived from one that we let go is still
         taken: whoever has it now may be ahead of us then, and the inbox sorts that out."""
@@ -280,11 +277,12 @@ class Subscriber:
             held = await self._other_than(frozenset(tags))
             raise_if_cancelled()
             for number in tags.keys() - held:
-                await (await channel.get_queue(names[number], ensure=False)).cancel(tags.pop(number))
+                await channel.basic_cancel(tags.pop(number))
             for number in held - tags.keys():
-                tags[number] = await (await channel.get_queue(names[number])).consume(arrived.put)
+                begun = await channel.basic_consume(names[number], arrived.put)
+                tags[number] = str(begun.consumer_tag)
 
-    async def _take_all(self, arrived: asyncio.Queue[AbstractIncomingMessage], most: int) -> None:
+    async def _take_all(self, channel: aiormq.Channel, arrived: asyncio.Queue[DeliveredMessage], most: int) -> None:
         while True:
             raise_if_cancelled()
             batch = [await arrived.get()]
@@ -292,16 +290,20 @@ class Subscriber:
                 batch.append(arrived.get_nowait())
             await self._take(self._readable(batch))
             reached("ack.before")
-            await batch[-1].ack(multiple=True)
+            await channel.basic_ack(cast(int, batch[-1].delivery_tag), multiple=True)
             reached("ack.after")
 
-    def _readable(self, batch: Sequence[AbstractIncomingMessage]) -> list[Envelope]:
+    def _readable(self, batch: Sequence[DeliveredMessage]) -> list[Envelope]:
         """Without the messages that carry no envelope: whatever they stood for is read from the feed."""
         envelopes = []
         for message in batch:
             try:
                 envelopes.append(envelope_of(message))
             except NO_ENVELOPE as error:
-                log.error("subscriber.not_an_envelope", message_id=message.message_id, error=type(error).__name__)
+                log.error(
+                    "subscriber.not_an_envelope",
+                    message_id=message.header.properties.message_id,
+                    error=type(error).__name__,
+                )
                 self._suspect()
         return envelopes
