@@ -3,7 +3,8 @@
 What reads comes first, so that what writes makes no store bigger before it is read. Cases are as many at each size,
 from all over its past, so that what the server and the keyring keep in memory is as much: the pages of those at work.
 Beside the time each reading says what does not depend on the machine: how many pages of tables and indexes PostgreSQL
-touched for one event (`pages`), and how many rows it read by going through a whole table (`gone_through`).
+touched for one event (`pages`), how many rows it read by going through a whole table (`gone_through`), and how many
+bytes of log it wrote (`log_bytes`).
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from operator import sub
 from uuid import uuid4
 
 import asyncpg
@@ -69,13 +71,17 @@ class Past:
     def any_case(self) -> Case:
         return self.chance.choice(self.cases)
 
-    async def looked_at(self, pool: asyncpg.Pool) -> tuple[int, int]:
-        """How many pages were touched and how many rows gone through, by the connections of `pool` too."""
+    async def looked_at(self, pool: asyncpg.Pool) -> tuple[int, int, int]:
+        """How many pages were touched, rows gone through and bytes logged, by the connections of `pool` too."""
         async with AsyncExitStack() as stack:
             for connection in [await stack.enter_async_context(pool.acquire()) for _ in range(pool.get_size())]:
                 await connection.execute("select pg_stat_force_next_flush()")
         async with self.store.owner() as owner:
-            return await owner.fetchval(_PAGES), await owner.fetchval(_GONE_THROUGH)
+            return (
+                await owner.fetchval(_PAGES),
+                await owner.fetchval(_GONE_THROUGH),
+                await owner.fetchval("select (pg_current_wal_insert_lsn() - '0/0')::bigint"),
+            )
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,7 @@ class Worker:
 
 
 Hired = Callable[[Past], AbstractAsyncContextManager[Worker]]
+Around = Callable[[Workplace], AbstractAsyncContextManager[object]]
 
 
 async def past_of(workplace: Workplace, events: int) -> Past:
@@ -106,7 +113,7 @@ async def measured(worker: Worker, past: Past, seconds: float) -> Reading:
         if worker.first is not None:
             await worker.first()
         await worker.step()
-    pages, gone_through = await past.looked_at(worker.pool)
+    before = await past.looked_at(worker.pool)
     took: list[float] = []
     events = 0
     ends = time.perf_counter() + seconds
@@ -116,9 +123,9 @@ async def measured(worker: Worker, past: Past, seconds: float) -> Reading:
         began = time.perf_counter()
         events += await worker.step()
         took.append(time.perf_counter() - began)
-    more_pages, more_gone_through = await past.looked_at(worker.pool)
+    pages, gone_through, logged = map(sub, await past.looked_at(worker.pool), before)
     told = {"p50_ms": 1e3 * percentile(took, 50), "p99_ms": 1e3 * percentile(took, 99)}
-    told |= {"pages": (more_pages - pages) / events, "gone_through": more_gone_through - gone_through}
+    told |= {"pages": pages / events, "gone_through": gone_through, "log_bytes": logged / events}
     return Reading(events / sum(took), told)
 
 
@@ -245,10 +252,23 @@ async def _append(service: Service, past: Past, events: int) -> None:
 # --- side by side
 
 
-def _by_size(hired: Hired) -> Callable[[Workplace], AbstractAsyncContextManager[Mapping[str, Tried]]]:
+@asynccontextmanager
+async def _no_page_written_whole(workplace: Workplace) -> AsyncIterator[None]:
+    """A checkpoint makes PostgreSQL write each page whole when it is next touched. A bigger store has more pages, so a
+    few hundred appends after the checkpoint that ends the filling would tell of that and not of an append."""
+    await workplace.run("alter system set full_page_writes = off")
+    await workplace.run("select pg_reload_conf()")
+    try:
+        yield
+    finally:
+        await workplace.run("alter system reset full_page_writes")
+        await workplace.run("select pg_reload_conf()")
+
+
+def _by_size(hired: Hired, around: Around) -> Callable[[Workplace], AbstractAsyncContextManager[Mapping[str, Tried]]]:
     @asynccontextmanager
     async def cases(workplace: Workplace) -> AsyncIterator[Mapping[str, Tried]]:
-        async with AsyncExitStack() as stack:
+        async with around(workplace), AsyncExitStack() as stack:
             found: dict[str, Tried] = {}
             for size in SIZES:
                 past = await past_of(workplace, size)
@@ -259,11 +279,11 @@ def _by_size(hired: Hired) -> Callable[[Workplace], AbstractAsyncContextManager[
     return cases
 
 
-def _measure(name: str, hired: Hired) -> Measure:
+def _measure(name: str, hired: Hired, around: Around = nullcontext) -> Measure:
     """Held is the median time of a step, which always is of as many events."""
     smallest, *bigger = (f"{size:,}" for size in SIZES)
     holds = (Hold(smallest, FLAT, at_most=True, figure="p50_ms", ours=size) for size in bigger)
-    return Measure(f"sizes: {name}", "events/s", tuple(holds), _by_size(hired))
+    return Measure(f"sizes: {name}", "events/s", tuple(holds), _by_size(hired, around))
 
 
 MEASURES = (
@@ -274,6 +294,6 @@ MEASURES = (
     _measure("feed, last page of 500", feeding(1.0)),
     _measure("feed of one stream", filling_holes),
     _measure("anything new, and health", looking),
-    _measure("append one", appending),
+    _measure("append one", appending, _no_page_written_whole),
     _measure("give positions to 100", sequencing),
 )

@@ -104,7 +104,7 @@ class Workplace:
 
     async def prepare(self) -> None:
         """The database that `store` copies: every service's schema, and the read models of the bench's own."""
-        await self._run(f'create database "{_TEMPLATE}"')
+        await self.run(f'create database "{_TEMPLATE}"')
         url = with_database(self.admin_url, _TEMPLATE)
         await prepare_database(url, dict.fromkeys((*events.SERVICES, AUDITOR), self._password))
         connection = await asyncpg.connect(url)
@@ -158,14 +158,15 @@ class Workplace:
         try:
             yield with_database(self.admin_url, name)
         finally:
-            await self._run(f'drop database "{name}" with (force)')
+            await self.run(f'drop database "{name}" with (force)')
 
     async def _new_database(self, template: str) -> str:
         name = f"bench_{next(self._numbers)}"
-        await self._run(f'create database "{name}" template "{template}"')
+        await self.run(f'create database "{name}" template "{template}"')
         return name
 
-    async def _run(self, statement: str) -> None:
+    async def run(self, statement: str) -> None:
+        """As the owner of the whole server, which is this run's own."""
         connection = await asyncpg.connect(self.admin_url)
         try:
             await connection.execute(statement)
