@@ -57,7 +57,7 @@ async def test_two_replicas_taking_the_same_batch_have_one_effect(follower: Foll
 async def test_a_stream_that_another_replica_moved_or_parked_is_not_moved_from_where_it_was_seen(
     follower: Follower,
 ) -> None:
-    first, second = await follower.say("s", "one", "two")
+    first, second = await follower.say("seen", "one", "two")
     for envelope, rival in ((first, "moves"), (second, "parks")):
         async with follower.service.reading() as connection:
             inbox = await Inbox.seen(connection, [envelope])
@@ -68,10 +68,10 @@ async def test_a_stream_that_another_replica_moved_or_parked_is_not_moved_from_w
                 await follower.consumer._park(envelope, "ValueError", "as a rival does")
             with pytest.raises(Conflict):
                 await Batch(follower.service, connection).finish(inbox.moves)
-    row = await follower.parked("s")
+    row = await follower.parked("seen")
     assert row is not None
     assert row["version"] == 2
-    assert await follower.echoed("s") == ["one"]
+    assert await follower.echoed("seen") == ["one"]
 
 
 async def test_a_lost_message_even_the_last_of_its_stream_is_read_from_the_feed(follower: Follower) -> None:
