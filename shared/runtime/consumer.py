@@ -38,6 +38,13 @@ _POLL_SECONDS = {True: 30.0, False: 1.0}
 _RIVALS = 20
 """How often, in about a minute, one event gives way to others: no rival comes so often, a bug of ours does."""
 
+_DOUBTS = 6
+"""How often, in about two seconds, one event may fail as if something was away while the database answers."""
+_DOUBTFUL = (OSError, asyncpg.InterfaceError)
+"""Of `OUTAGE`, what a bug of ours raises as well: a file that is not there, a wrong argument of a query."""
+_CERTAIN = (ConnectionError, TimeoutError)
+"""Of these, what only comes from whoever is away: the database, the keyring, a source."""
+
 log = structlog.get_logger(__name__)
 
 CarryOut = Callable[[Command, Meta, bytes], Awaitable[Receipt]]
@@ -184,6 +191,8 @@ class Consumer:
                 return await self._one_by_one(envelopes)
             except OUTAGE as error:
                 log.warning("consumer.outage", error=type(error).__name__)
+                if await self._may_be_ours(error):
+                    return await self._one_by_one(envelopes)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0)
             except Exception as error:  # noqa: BLE001 - one of them is poison: it is found and parked alone
@@ -246,7 +255,7 @@ class Consumer:
     async def _alone(self, envelope: Envelope, *, unpark: bool = False) -> Place:
         """One event in its own transaction; what fails here parks its stream, and nothing else waits for it."""
         pause = 0.05
-        rivals = 0
+        rivals = doubts = 0
         while True:
             raise_if_cancelled()
             try:
@@ -255,13 +264,23 @@ class Consumer:
                 return await self._park(envelope, EARLY, str(early))
             except Exception as error:
                 rivals += isinstance(error, AGAIN)
-                if isinstance(error, (*AGAIN, *OUTAGE)) and rivals < _RIVALS:
+                doubts = doubts + 1 if await self._may_be_ours(error) else 0
+                if isinstance(error, (*AGAIN, *OUTAGE)) and rivals < _RIVALS and doubts < _DOUBTS:
                     log.warning("consumer.again", error=type(error).__name__)
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, 5.0)
                     continue
                 log.exception("consumer.parked", source=envelope.source, stream=envelope.stream, type=envelope.type)
                 return await self._park(envelope, type(error).__name__, _where(error))
+
+    async def _may_be_ours(self, error: Exception) -> bool:
+        """Whether what looks like an outage may be a bug of ours: it can be one, and the database answers."""
+        if not isinstance(error, _DOUBTFUL) or isinstance(error, _CERTAIN):
+            return False
+        try:
+            return bool(await self._service.pool.fetchval("select true"))
+        except (asyncpg.PostgresError, *OUTAGE):
+            return False
 
     async def _once(self, envelope: Envelope, *, unpark: bool) -> Place:
         async with self._service.pool.acquire() as connection, connection.transaction():

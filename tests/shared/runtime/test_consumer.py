@@ -160,6 +160,22 @@ async def test_a_bug_parks_its_stream_and_the_rest_of_the_batch_flows(follower: 
     assert "toy.py" in parked["detail"]
 
 
+@pytest.mark.parametrize("text", ["no such file", "wrong argument"])
+async def test_a_bug_that_looks_like_an_outage_is_parked_too_since_the_database_answers(
+    follower: Follower, text: str
+) -> None:
+    """It would be tried for ever otherwise, and nothing behind it would flow."""
+    thing = text.replace(" ", "-")
+    before = await follower.say(thing, "one", text, "three")
+    after = await follower.say(f"{thing}-2", "fine")
+    async with asyncio.timeout(30):
+        await follower.consumer.take([*before, *after])
+    assert (await follower.echoed(thing), await follower.echoed(f"{thing}-2")) == (["one"], ["fine"])
+    parked = await follower.parked(thing)
+    assert parked is not None
+    assert (parked["reason"], parked["version"]) == (toys.BUGS[text].__name__, 2)
+
+
 async def test_what_our_own_rules_refuse_is_recorded_with_its_code_and_the_stream_goes_on(follower: Follower) -> None:
     await follower.consumer.take(await follower.say("j", "one", "refuse", "three"))
     assert await follower.echoed("j") == ["one", "three"]

@@ -4,10 +4,11 @@ It records facts of identity under their real names, so the registry needs nothi
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
 from fastapi import APIRouter
 
 from services.exemption.domain.parking import PARKING
@@ -101,13 +102,19 @@ class Echo(Command):
     text: str
 
 
+BUGS: Mapping[str, type[Exception]] = {
+    "bug": ZeroDivisionError,
+    "no such file": FileNotFoundError,
+    "wrong argument": asyncpg.InterfaceError,
+}
+"""What the reaction to a text raises; the latter two are what outages raise as well."""
 mended: set[str] = set()
-"""Things about which "bug" is no bug any more."""
+"""Things about which these are no bugs any more."""
 
 
 def on_note(fact: Fact[SmsCodeMistyped]) -> list[Command]:
-    if fact.event.purpose == "bug" and fact.subject not in mended:
-        raise ZeroDivisionError
+    if fact.event.purpose in BUGS and fact.subject not in mended:
+        raise BUGS[fact.event.purpose](fact.event.purpose)
     return [Echo(thing=fact.subject, version=fact.version, text=fact.event.purpose)]
 
 
