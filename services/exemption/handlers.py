@@ -172,7 +172,8 @@ class Handlers:
     @staticmethod
     async def _one_at_a_time(work: Work, what: str) -> None:
         """Until the end of the transaction."""
-        await work.tx.connection.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", f"exemption/{what}")
+        connection = await work.tx.open()
+        await connection.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", f"exemption/{what}")
 
     async def _photographs(self, work: Work, uploads: Iterable[str]) -> dict[str, Photograph]:
         known = {upload: (await work.load(UPLOAD, upload))[0] for upload in uploads}

@@ -142,7 +142,8 @@ async def _take_turns(work: Work, numbers: Iterable[tuple[str, str]]) -> None:
     """Who frees a number and who takes it next append in that order too, so that a replay meets them in it."""
     keys = {int.from_bytes(work.tx.hashed(kind, value)[:8], "big", signed=True) for kind, value in numbers if value}
     if keys:
-        await work.tx.connection.execute("select pg_advisory_xact_lock(k) from unnest($1::bigint[]) as k", sorted(keys))
+        connection = await work.tx.open()
+        await connection.execute("select pg_advisory_xact_lock(k) from unnest($1::bigint[]) as k", sorted(keys))
 
 
 def _numbers_asked(command: account.Command, state: account.Account) -> Iterable[tuple[str, str]]:

@@ -31,7 +31,7 @@ from shared.runtime.service import Handler
 async def one_at_a_time(work: Work, person: str) -> None:
     """Erasing a person and verifying them append one after the other, so that a replay meets them in that order."""
     key = int.from_bytes(work.tx.hashed("verification", person)[:8], "big", signed=True)
-    await work.tx.connection.execute("select pg_advisory_xact_lock($1)", key)
+    await (await work.tx.open()).execute("select pg_advisory_xact_lock($1)", key)
 
 
 def rules_of(book: str, books: Books) -> VerificationRules:

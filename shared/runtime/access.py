@@ -13,7 +13,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal, Protocol, cast
+from hashlib import sha256
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, cast
 
 import httpx
 import msgspec
@@ -40,6 +41,8 @@ _LEEWAY_SECONDS = 5
 _REFETCH = timedelta(seconds=10)
 _RETRY = timedelta(seconds=1)
 _FRESH = timedelta(minutes=5)
+_KEPT = timedelta(seconds=60)
+_MOST_KEPT = 10_000
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{8,200}")
 _VERSION = re.compile(r'(?:W/)?"?([1-9][0-9]{0,8})"?')
 
@@ -111,20 +114,42 @@ class RemoteKeySource:
 class _Claims(msgspec.Struct, frozen=True):
     sub: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
     kind: Literal["candidate", "staff", "service"]
+    exp: float
     roles: tuple[tuple[str, str], ...] = ()
     sid: str | None = None
     acr: str | None = None
 
 
+class _Kept(NamedTuple):
+    caller: Caller
+    key: OKPKey
+    at: datetime
+    expires: float
+
+
 class Verifier:
-    """Turns a token into a `Caller`, or refuses it without saying more than expired or not valid."""
+    """Turns a token into a `Caller`, or refuses it without saying more than expired or not valid.
+
+    Checking a signature takes as long as deciding a command, and a page asks for several things at once: what a token
+    said is kept for a minute, by its digest, and only as long as its key is published.
+    """
 
     def __init__(self, audience: str, keys: KeySource, clock: Clock) -> None:
         self._audience = audience
         self._keys = keys
         self._clock = clock
+        self._kept: dict[bytes, _Kept] = {}
 
     async def caller(self, token: str) -> Caller:
+        digest, now = sha256(token.encode("utf-8", "surrogatepass")).digest(), self._clock()
+        kept = self._kept.get(digest)
+        # apart either way: a clock that was set back must keep nothing longer
+        if kept is None or abs(now - kept.at) >= _KEPT or now.timestamp() >= kept.expires:
+            return await self._verified(token, digest)
+        published = (await self._keys.key_set()).keys
+        return kept.caller if any(key is kept.key for key in published) else await self._verified(token, digest)
+
+    async def _verified(self, token: str, digest: bytes) -> Caller:
         try:
             key = await self._key(token)
             claims = jwt.decode(token, key, algorithms=[ALGORITHM]).claims
@@ -135,7 +160,11 @@ class Verifier:
         except (JoseError, ValueError, TypeError, RecursionError) as error:
             log.info("access.token_refused", reason=type(error).__name__)
             raise Refused("access.bad_token") from None
-        return Caller(told.sub, told.kind, frozenset(told.roles), told.sid, told.acr)
+        caller = Caller(told.sub, told.kind, frozenset(told.roles), told.sid, told.acr)
+        if len(self._kept) >= _MOST_KEPT:
+            self._kept.clear()
+        self._kept[digest] = _Kept(caller, key, self._clock(), told.exp)
+        return caller
 
     async def _key(self, token: str) -> OKPKey:
         """The published key the token names; a missing key id never means "the only key there is"."""

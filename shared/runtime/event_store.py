@@ -3,7 +3,8 @@
 `Work` is what a handler gets; its `tx` is what projections use (`rows.py`). Law 3 of the house: one write path.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid5
@@ -16,7 +17,7 @@ from shared.kernel.errors import Refused
 from shared.kernel.messages import Command, Event, Fact, Meta, Receipt, stream_name
 from shared.runtime.keyring import Keyring
 from shared.runtime.records import GENESIS, SELECT, Record, event_of, fact_of, record_all
-from shared.runtime.rows import Connection, SqlTx, Tx
+from shared.runtime.rows import Connection, SqlTx, Tx, Write
 
 if TYPE_CHECKING:
     from shared.runtime.access import Caller
@@ -26,7 +27,39 @@ S = TypeVar("S")
 E = TypeVar("E", bound=Event)
 X = TypeVar("X")
 
-_APPEND = "select append($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19)"
+_COMMAND = "insert into commands values ($1, $2, $3, $4)"
+_BEGIN = "insert into streams select $5, $6::integer + {count}, $7 from command"
+_MOVE = "update streams set version = $6::integer + {count}, hash = $7 from command where stream = $5 and version = $6"
+_ONE = "select $5, $6::integer + 1, $8, $9, $10::json, $11, $7, {shared} where {moved}"
+_MANY = """
+select $5, $6::integer + e.place::integer, e.type, e.event_id, e.body::json, e.previous, e.hash, {shared}
+from unnest($8::text [], $9::uuid [], $10::text [], $11::bytea [], $18::bytea [])
+    with ordinality as e (type, event_id, body, previous, hash, place)
+where {moved} order by e.place
+"""
+_APPEND = """
+with command as ({command} returning 1), head as ({head} returning true)
+insert into events (
+    stream, version, type, event_id, body, previous_hash, hash,
+    command_id, recorded_at, case_id, person, actor, causation, correlation, traceparent
+)
+{events}
+""".strip()
+"""One append, one statement. Order matters: the command id first (its insert also gives the transaction its id), then
+the compare-and-set, then the sequence numbers, so a loser burns none and no number is older than its owner."""
+
+
+def _append_statement(begins: bool, one: bool) -> str:
+    events = (_ONE if one else _MANY).format(
+        shared="$1::uuid, $4::timestamptz, $12, $13, $14, $15::uuid, $16::uuid, $17",
+        moved="coalesce((select * from head), refuse_move($5, $6))",
+    )
+    head = (_BEGIN if begins else _MOVE).format(count="1" if one else "cardinality($8::text [])")
+    return _APPEND.format(command=_COMMAND, head=head, events=events)
+
+
+_APPENDS = {(begins, one): _append_statement(begins, one) for begins in (True, False) for one in (True, False)}
+_STORE = ("commands", "streams", "events")
 _LOAD = "select version, type, person, body, hash from events where stream = $1 order by version"
 """What a decision needs of the past. A case is loaded before each of its commands, so not a column more."""
 _WHOLE = f"select {SELECT} from events where stream = $1 order by version"  # noqa: S608 - columns of ours
@@ -196,44 +229,36 @@ class Work:
         return receipt
 
     async def _append(self, stream: str, version: int, records: Sequence[Record], meta: Meta, receipt: Receipt) -> None:
-        connection = self.tx.connection
-        text = msgspec.json.encode(receipt).decode()
-        try:
-            if not records:
-                await connection.execute(
-                    "insert into commands values ($1, $2, $3, $4)", meta.command_id, self._digest, text, meta.at
-                )
-                return
-            await connection.execute(
-                _APPEND,
-                meta.command_id,
-                self._digest,
-                text,
-                meta.at,
-                stream,
-                version,
-                records[-1].hash,
-                [r.version for r in records],
-                [r.type for r in records],
-                [r.event_id for r in records],
-                [r.body for r in records],
-                [r.previous_hash for r in records],
-                [r.hash for r in records],
-                meta.case,
-                meta.person,
-                meta.actor,
-                meta.causation,
-                meta.correlation,
-                meta.traceparent,
-            )
-        except asyncpg.UniqueViolationError as error:
-            raise Recorded(str(meta.command_id)) from error
-        except asyncpg.PostgresError as error:
-            if error.sqlstate == "ZK002":
-                raise Recorded(str(meta.command_id)) from error
-            if error.sqlstate == "ZK003":
-                raise Conflict(stream) from error
-            raise
+        command = (meta.command_id, self._digest, msgspec.json.encode(receipt).decode(), meta.at)
+        if not records:
+            await self.tx.write(Write(_COMMAND, command, ("commands",), adds=True))
+            return
+        own: tuple[Any, ...] = tuple(
+            zip(*((r.type, r.event_id, r.body, r.previous_hash, r.hash) for r in records), strict=True)
+        )
+        if one := len(records) == 1:
+            own = tuple(values[0] for values in own)
+        shared = meta.case, meta.person, meta.actor, meta.causation, meta.correlation, meta.traceparent
+        values = (*command, stream, version, records[-1].hash, *own[:4], *shared, *(() if one else own[4:]))
+        with told_apart():
+            await self.tx.write(Write(_APPENDS[version == 0, one], values, _STORE))
+
+
+@contextmanager
+def told_apart() -> Iterator[None]:
+    """What the database says of an append, in words of ours."""
+    try:
+        yield
+    except asyncpg.UniqueViolationError as error:
+        if error.table_name == "commands":
+            raise Recorded from error
+        if error.table_name in _STORE:
+            raise Conflict from error
+        raise
+    except asyncpg.PostgresError as error:
+        if error.sqlstate == "ZK003":
+            raise Conflict from error
+        raise
 
 
 async def records_of(connection: Connection, stream: str) -> list[Record]:

@@ -110,7 +110,7 @@ def resolving(decider: AnyDecider) -> Mapping[type[Command], Callable[[Work, Any
     async def resolve(work: Work, command: ResolveParked) -> Receipt:
         """Written down, and the inbox moved over this one fact, in one transaction. The stream stays marked as parked,
         and due, until the consumer has handled what was passed over meanwhile."""
-        connection, key = work.tx.connection, (command.source, command.stream)
+        connection, key = await work.tx.open(), (command.source, command.stream)
         handled = await connection.fetchval(
             "select version from inbox where source = $1 and stream = $2 for update", *key
         )

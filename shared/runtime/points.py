@@ -6,7 +6,7 @@
 from collections.abc import Callable
 
 POINTS = (
-    "commit.before",  # a command is carried out, its transaction still open
+    "commit.before",  # a command is carried out, and not in the store yet
     "commit.after",  # it is in the store, and whoever asked does not know
     "confirm.before",  # facts have their positions, the broker has not been told
     "confirm.after",  # the broker has confirmed them, the mark has not moved

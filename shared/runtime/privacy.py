@@ -6,6 +6,7 @@ mobile number or a password in a URL. Ids that only look similar by chance (UUID
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 REDACTED = "[redacted]"
@@ -53,8 +54,16 @@ def scrubbed(value: Any) -> Any:
 def redacted(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a log line: values of personal keys replaced, the rest scrubbed."""
     return {
-        scrubbed(str(key)): REDACTED if names_a_person(str(key)) else scrubbed(value) for key, value in fields.items()
+        told: REDACTED if personal else scrubbed(value)
+        for key, value in fields.items()
+        for told, personal in (_told(str(key)),)
     }
+
+
+@lru_cache(maxsize=1024)
+def _told(key: str) -> tuple[str, bool]:
+    """The same few keys stand in every line."""
+    return scrubbed(key), names_a_person(key)
 
 
 def names_a_person(key: str) -> bool:

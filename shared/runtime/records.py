@@ -6,11 +6,12 @@ Sealing, upcasting and the hash chain happen here and only here. Pure but for th
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from hashlib import sha256
+from hashlib import sha1, sha256
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import msgspec
+from asyncpg.pgproto.pgproto import UUID as QuickUUID
 
 from shared import events as registry
 from shared.kernel.messages import Event, Fact, Meta, erased_value, personal_fields
@@ -109,9 +110,9 @@ def record_all(
 ) -> list[Record]:
     """The records that continue `stream` after `version`, whose last hash is `previous`."""
     records = []
-    place, shared = _measured(stream), _shared(meta)
+    place, shared, command = _measured(stream), _shared(meta), meta.command_id.bytes
     for number, event in enumerate(new, start=version + 1):
-        event_id = uuid5(meta.command_id, f"{stream}/{number}")
+        event_id = _uuid5(command, f"{stream}/{number}")
         body = _encode(event, stream, number, cipher)
         own = _own(number, event.name, event_id)
         head = sha256(b"".join((previous, place, own, shared, _measured(body)))).digest()
@@ -136,6 +137,14 @@ def record_all(
         )
         previous = head
     return records
+
+
+def _uuid5(namespace: bytes, name: str) -> UUID:
+    """As `uuid.uuid5`, in the class that the database's client speaks: made and written in a quarter of the time."""
+    digest = bytearray(sha1(namespace + name.encode(), usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    return QuickUUID(bytes(digest))
 
 
 def _encode(event: Event, stream: str, version: int, cipher: Cipher | None) -> str:

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -81,33 +81,52 @@ class Tx(ABC):
         await self.remove("timers", kind=kind, stream=stream, key=key)
 
 
+class Write(NamedTuple):
+    """A statement that changes `tables` and answers nothing; `adds`: with new rows only."""
+
+    statement: str
+    values: tuple[Any, ...]
+    tables: Columns
+    adds: bool = False
+
+
 class SqlTx(Tx):
-    """One open transaction; `connection` looks first in the service's own schema."""
+    """One open transaction, in which everything is carried out as it is said (`late.py` has one that waits).
+
+    `connection` looks first in the service's own schema. Handlers read through it; one that reads what it wrote, or
+    locks, asks for it with `open`.
+    """
 
     def __init__(self, connection: Connection, keyring: Keyring) -> None:
         super().__init__(keyring)
         self.connection = connection
 
+    async def open(self) -> Connection:
+        """In a transaction, with all that was written so far."""
+        return self.connection
+
+    async def write(self, write: Write) -> None:
+        await self.connection.execute(write.statement, *write.values)
+
     async def insert(self, table: str, /, **columns: Any) -> None:
-        await self.connection.execute(_insert(table, tuple(columns)), *columns.values())
+        await self.write(Write(_insert(table, tuple(columns)), tuple(columns.values()), (table,), adds=True))
 
     async def put(self, table: str, key: Columns, /, **columns: Any) -> None:
-        await self.connection.execute(_put(table, key, tuple(columns)), *columns.values())
+        await self.write(Write(_put(table, key, tuple(columns)), tuple(columns.values()), (table,)))
 
     async def add(self, table: str, key: Mapping[str, Any], /, **amounts: int) -> None:
-        await self.connection.execute(_add(table, tuple(key), tuple(amounts)), *key.values(), *amounts.values())
+        statement = _add(table, tuple(key), tuple(amounts))
+        await self.write(Write(statement, (*key.values(), *amounts.values()), (table,)))
 
     async def change(self, table: str, where: Mapping[str, Any], /, **columns: Any) -> None:
         named = _named(where)
-        await self.connection.execute(
-            _change(table, tuple(columns), named, tuple(where)),
-            *columns.values(),
-            *(where[name] for name in named),
-        )
+        statement = _change(table, tuple(columns), named, tuple(where))
+        await self.write(Write(statement, (*columns.values(), *(where[name] for name in named)), (table,)))
 
     async def remove(self, table: str, /, **where: Any) -> None:
         named = _named(where)
-        await self.connection.execute(_remove(table, named, tuple(where)), *(where[name] for name in named))
+        statement = _remove(table, named, tuple(where))
+        await self.write(Write(statement, tuple(where[name] for name in named), (table,)))
 
     async def find(self, table: str, /, **where: Any) -> Sequence[Mapping[str, Any]]:
         named = _named(where)

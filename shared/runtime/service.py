@@ -24,8 +24,19 @@ from shared.kernel.time import Clock
 from shared.runtime import feed as log_feed
 from shared.runtime.blobs import Blobs
 from shared.runtime.bus import Publisher
-from shared.runtime.event_store import Conflict, Projector, Recorded, View, Work, decoded, receipt_of, records_of
+from shared.runtime.event_store import (
+    Conflict,
+    Projector,
+    Recorded,
+    View,
+    Work,
+    decoded,
+    receipt_of,
+    records_of,
+    told_apart,
+)
 from shared.runtime.keyring import Keyring
+from shared.runtime.late import late
 from shared.runtime.points import reached
 from shared.runtime.records import SELECT, Record
 from shared.runtime.rows import Connection, SqlTx
@@ -150,9 +161,9 @@ class Service:
         for attempt in range(1, _ATTEMPTS + 1):
             async with self.pool.acquire() as connection:
                 try:
-                    async with connection.transaction():
-                        receipt = await self.carry_out(connection, command, meta, digest, caller)
-                        reached("commit.before")
+                    with told_apart():
+                        async with late(connection, self.keyring) as tx:
+                            receipt = await self._carried_out(tx, command, meta, digest, caller)
                     reached("commit.after")
                     return receipt
                 except (Refused, *AGAIN) as failed:
@@ -167,7 +178,12 @@ class Service:
         self, connection: Connection, command: Command, meta: Meta, digest: bytes, caller: "Caller | None" = None
     ) -> Receipt:
         """The command's handler in a transaction that is open already (the consumer's batch has one)."""
-        work = Work(SqlTx(connection, self.keyring), self.name, self.keyring, self.projector, meta, digest, caller)
+        return await self._carried_out(SqlTx(connection, self.keyring), command, meta, digest, caller)
+
+    async def _carried_out(
+        self, tx: SqlTx, command: Command, meta: Meta, digest: bytes, caller: "Caller | None"
+    ) -> Receipt:
+        work = Work(tx, self.name, self.keyring, self.projector, meta, digest, caller)
         await self.definition.handlers[type(command)](work, command)
         if work.receipt is None:
             raise TypeError(f"the handler of {type(command).__name__} executed nothing")

@@ -156,3 +156,34 @@ def impure_calls_in(tree: ast.Module) -> Iterator[str]:
 @pytest.mark.parametrize("line", ["datetime.now(UTC)", "date.today()", "uuid4()", "uuid.uuid4()", "open('x')"])
 def test_an_impure_call_would_be_noticed(line: str) -> None:
     assert list(impure_calls_in(ast.parse(line)))
+
+
+LOCKS = re.compile(r"advisory_xact_lock|\bfor (no key )?(update|share)\b", re.IGNORECASE)
+OPENED = "work.tx.open()"
+
+
+def _rooms_of_handlers() -> list[Path]:
+    return [
+        file for file in python_files("services", "shared/runtime") if "work.tx." in file.read_text(encoding="utf-8")
+    ]
+
+
+@pytest.mark.parametrize("file", _rooms_of_handlers(), ids=named)
+def test_a_handler_locks_only_in_a_transaction_it_opened(file: Path) -> None:
+    """Before `tx.open` every statement is a transaction of its own, whose locks end with it."""
+    assert not list(idle_locks_in(file.read_text(encoding="utf-8")))
+
+
+def idle_locks_in(text: str) -> Iterator[str]:
+    """Functions of a handler with the words of a lock, in which nothing is opened."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.AsyncFunctionDef):
+            words = ast.get_source_segment(text, node) or ""
+            if "work.tx." in words and LOCKS.search(words) and OPENED not in words:
+                yield node.name
+
+
+def test_a_lock_that_ends_at_once_would_be_noticed() -> None:
+    handler = """async def on(work): await work.tx.connection.execute("select pg_advisory_xact_lock(1)")"""
+    assert list(idle_locks_in(handler)) == ["on"]
+    assert not list(idle_locks_in(handler.replace("work.tx.connection", "(await work.tx.open())")))

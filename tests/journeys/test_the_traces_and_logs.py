@@ -95,7 +95,7 @@ def traced(stack: Stack, collector: Collector) -> Traced:
     return Traced(stack, collector)
 
 
-APPEND = "selectselect append("  # the name that the library gives a statement, and the statement
+APPEND = "withwith "  # the name that the library gives a statement, and the statement
 HOPS = [
     ("identity", "POST /v1/registrations"),  # the request
     ("identity", APPEND),  # what happened is recorded

@@ -118,10 +118,12 @@ async def test_one_is_shown_with_its_envelope_the_fault_and_what_can_be_done(tow
 async def test_no_personal_value_is_shown_sealed_or_not(town: Town) -> None:
     """Of a type nobody knows not even the plain fields are shown, since nobody knows that they are."""
     await town.source.pool.execute(
-        "select append(gen_random_uuid(), '', '{}', now(), 'toy-q', 0, '', '{1,2}', "
-        "'{identity.mobile_replaced.v1,identity.unheard_of.v1}', array[gen_random_uuid(), gen_random_uuid()], "
-        'array[\'{"mobile": "sealed:AAAA", "previous": "x", "evidence": "", "checked_by": null}\', '
-        "'{\"secret\": \"open\"}'], '{x,x}', '{x,x}', null, null, 'tester', null, null, null)"
+        "insert into events "
+        "(stream, version, type, event_id, command_id, actor, recorded_at, body, previous_hash, hash) "
+        "select 'toy-q', version, type, gen_random_uuid(), gen_random_uuid(), 'tester', now(), body::json, '', '' "
+        "from (values (1, 'identity.mobile_replaced.v1', "
+        '\'{"mobile": "sealed:AAAA", "previous": "x", "evidence": "", "checked_by": null}\'), '
+        "(2, 'identity.unheard_of.v1', '{\"secret\": \"open\"}')) as e (version, type, body)"
     )
     for version in (1, 2):
         await town.node.service.pool.execute(

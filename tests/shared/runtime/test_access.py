@@ -235,6 +235,31 @@ async def test_a_key_that_identity_took_back_ends_within_five_minutes() -> None:
         await identity.verifier.caller(token(exp=int(identity.now.timestamp()) + 60))
 
 
+async def test_a_token_that_was_good_a_moment_ago_ends_with_its_expiry_and_with_its_key() -> None:
+    identity = Identity(KEY)
+    told = token(exp=int((NOW + timedelta(minutes=30)).timestamp()))
+    short = token(exp=int((NOW + timedelta(seconds=30)).timestamp()))
+    for each in (told, short):
+        await identity.verifier.caller(each)
+    identity.now += timedelta(seconds=40)
+    with pytest.raises(Refused, match=r"access\.token_expired"):
+        await identity.verifier.caller(short)
+    identity.now += timedelta(minutes=4)
+    await identity.verifier.caller(told)
+    identity.keys = [OKPKey.generate_key("Ed25519", {"kid": "2026-b"})]
+    identity.now += timedelta(seconds=30)
+    with pytest.raises(Refused, match=r"access\.bad_token"):
+        await identity.verifier.caller(told)
+
+
+async def test_a_token_is_told_from_another_that_differs_in_its_signature_only() -> None:
+    good = token()
+    await VERIFIER.caller(good)
+    body, _, signature = good.rpartition(".")
+    with pytest.raises(Refused, match=r"access\.bad_token"):
+        await VERIFIER.caller(f"{body}.{'A' if signature[0] != 'A' else 'B'}{signature[1:]}")
+
+
 async def test_without_any_keys_the_answer_is_to_come_back_later() -> None:
     identity = Identity(KEY)
     identity.up = False

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import pytest
 from msgspec.structs import replace
@@ -44,6 +44,14 @@ def _another(value: object) -> object:
             return bytes([value[0] ^ 1]) + value[1:]
         case _:
             return f"{value} "
+
+
+def test_the_id_of_an_event_is_the_uuid5_of_its_command_and_its_place() -> None:
+    """Version 5 of RFC 9562, as any library makes it."""
+    events = [SmsCodeMistyped(purpose="register", attempts_left=1)] * 50
+    for written in record_all(events, "toy-2", 6, GENESIS, META, None):
+        assert written.event_id == uuid5(META.command_id, f"toy-2/{written.version}")
+        assert str(written.event_id) == str(UUID(int=written.event_id.int))
 
 
 @pytest.mark.parametrize("column", [column for column in COLUMNS if column != "hash"])

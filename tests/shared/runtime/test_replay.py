@@ -137,8 +137,10 @@ async def test_a_connection_that_has_projected_before_still_builds_beside_the_li
 
 async def test_an_unknown_type_of_event_stops_the_replay_with_a_sentence(toy: Service) -> None:
     await toy.pool.execute(
-        "select append(gen_random_uuid(), '', '{}', now(), 'toy-x', 0, '', '{1}', '{identity.unheard_of.v1}', "
-        "array[gen_random_uuid()], array['{}'], '{x}', '{x}', null, null, 'tester', null, null, null)"
+        "insert into events "
+        "(stream, version, type, event_id, command_id, actor, recorded_at, body, previous_hash, hash) "
+        "select 'toy-x', 1, 'identity.unheard_of.v1', gen_random_uuid(), gen_random_uuid(), 'tester', now(), '{}', "
+        "'', ''"
     )
     with pytest.raises(Stopped, match=r"Version 1 of toy-x is of the type identity\.unheard_of\.v1, which"):
         await compared(toy)
