@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import BaseModel
 
+from ops.schemes.telling import faults_of_notices
 from services.exemption.domain.proofs import faults_of
 from services.exemption.domain.scheme import ExemptionScheme, Rules
 from services.identity.domain.scheme import IdentityScheme, JurisdictionIdentity
@@ -49,7 +50,8 @@ def faults_of_exemption(catalog: Catalog, book: Book) -> list[str]:
     """What is wrong with a book's exemption rules as they meet its head, the reference data and an invented case."""
     rules = book.part("exemption", ExemptionScheme)
     walked = [book.fault("exemption", path, law) for path, law in faults_of(Rules(book.ref, rules))]
-    return [*_roles_nobody_holds(catalog, book, rules), *walked, *_courses_nobody_knows(catalog, book, rules)]
+    told = faults_of_notices(book, rules)
+    return [*_roles_nobody_holds(catalog, book, rules), *walked, *_courses_nobody_knows(catalog, book, rules), *told]
 
 
 def faults_of_parts(catalog: Catalog) -> list[str]:

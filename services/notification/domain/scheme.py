@@ -24,8 +24,18 @@ MOMENTS: Mapping[str, frozenset[str]] = {
     "exemption.returned": frozenset({"stage", "reason", "document", "note"}),
     "exemption.stage_passed": frozenset({"stage"}),
     "exemption.granted": frozenset(),
+    "exemption.refused": frozenset({"stage", "reason", "note"}),
+    "exemption.unlocked": frozenset({"reason", "note"}),
+    "exemption.superseded": frozenset(),
+    "exemption.lapsed": frozenset(),
+    "exemption.expired": frozenset(),
+    "exemption.revoked": frozenset({"reason", "note"}),
 }
 """The closed list: each moment there is, and the facts its texts may name."""
+
+ALWAYS = frozenset(moment for moment in MOMENTS if moment.startswith("identity."))
+"""Moments that whoever tells of one of them must tell of. Which of the others a procedure can come to, its own rules
+say: `ops/schemes/telling.py` compares both."""
 
 SECRET_MOMENTS = frozenset(moment for moment, facts in MOMENTS.items() if "code" in facts)
 """Told by SMS alone: a code in an inbox would prove nothing about the telephone."""
@@ -89,11 +99,10 @@ class NotificationScheme(Clause):
     def _moments_are_known_and_complete(self) -> Self:
         if unknown_facts := set(self.words) - frozenset().union(*MOMENTS.values()):
             raise ValueError(f"words for facts nobody knows: {sorted(unknown_facts)}")
-        areas = {moment.split(".")[0] for moment in self.moments}
-        expected = {moment for moment in MOMENTS if moment.split(".")[0] in areas}
-        if expected != set(self.moments):
-            missing, unknown = expected - set(self.moments), set(self.moments) - expected
-            raise ValueError(f"moments without words: {sorted(missing)}; moments nobody knows: {sorted(unknown)}")
+        if unknown := set(self.moments) - set(MOMENTS):
+            raise ValueError(f"moments nobody knows: {sorted(unknown)}")
+        if ALWAYS & set(self.moments) and (missing := ALWAYS - set(self.moments)):
+            raise ValueError(f"moments without words: {sorted(missing)}")
         for moment, notice in self.moments.items():
             self._notice_must_be_sayable(moment, notice)
         return self

@@ -8,6 +8,7 @@ from typing import Any
 
 from services.notification.domain.scheme import NotificationScheme, Sending, placeholders
 from shared.events.notification import SmsTemplate
+from shared.kernel.errors import Refused
 
 NOTHING = "无"
 """What a fact that is empty reads as: providers refuse an empty parameter."""
@@ -27,8 +28,13 @@ class Letter:
 
 
 def written(moment: str, ref: str, scheme: NotificationScheme, sending: Sending, facts: Mapping[str, Any]) -> Letter:
-    """`ref` names the book. Codes become words; facts that no text of the notice names are left behind."""
-    notice = scheme.moments[moment]
+    """`ref` names the book. Codes become words; facts that no text of the notice names are left behind.
+
+    A book may keep silent about a moment: what is decided is not told before the results are open.
+    """
+    notice = scheme.moments.get(moment)
+    if notice is None:
+        raise Refused("notification.nothing_to_say", moment=moment)
     facts = {name: scheme.words.get(name, {}).get(str(fact), str(fact)) for name, fact in facts.items()}
     templates: tuple[SmsTemplate, ...] = ()
     if sms := notice.sms:

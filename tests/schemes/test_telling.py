@@ -1,0 +1,52 @@
+"""Notices and rules of one book agree: the cases that the folder of broken books does not show."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ops.schemes.telling import faults_of_notices, moments_of
+from services.exemption.domain.scheme import ExemptionScheme
+from shared.schemes.catalog import Catalog
+from tests.schemes.test_broken import shelf
+from tests.schemes.test_vocabulary import ISLE, REEF, book
+
+__all__ = ["shelf"]
+
+
+def test_what_can_happen_follows_from_the_words_of_the_book() -> None:
+    always = {"submitted", "stage_passed", "granted"}
+    assert moments_of(book(REEF)) == always | {"returned", "refused", "superseded", "lapsed", "expired", "revoked"}
+    assert moments_of(book(ISLE)) == always | {"refused", "unlocked", "lapsed"}
+
+
+def told(shelf: Path, changes: dict[str, object], left_out: list[str]) -> list[str]:
+    """The faults of the good book's notices under rules with `results`."""
+    file = shelf / "made" / "notification.yaml"
+    said = yaml.safe_load(file.read_text("utf-8"))
+    for moment in left_out:
+        del said["moments"][moment]
+    file.write_text(yaml.safe_dump(said, allow_unicode=True), "utf-8")
+    shown = Catalog.load(shelf).get("made/guild@1")
+    rules = shown.part("exemption", ExemptionScheme)
+    return list(faults_of_notices(shown, rules.model_copy(update=changes)))
+
+
+@pytest.mark.parametrize(
+    ("left_out", "faults"),
+    [
+        ([], ["exemption.granted: says what candidates may not see", "exemption.stage_passed: says what candidates"]),
+        (["exemption.granted", "exemption.stage_passed"], []),
+    ],
+)
+def test_where_results_have_a_window_of_their_own_no_notice_tells_them(
+    shelf: Path, left_out: list[str], faults: list[str]
+) -> None:
+    found = told(shelf, {"results": object()}, left_out)
+    assert len(found) == len(faults)
+    for fault, said in zip(found, faults, strict=True):
+        assert said in fault
+
+
+def test_a_stage_on_the_way_may_pass_in_silence(shelf: Path) -> None:
+    assert told(shelf, {}, ["exemption.stage_passed"]) == []
