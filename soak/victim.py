@@ -26,7 +26,7 @@ import psutil
 
 from shared.runtime.points import LISTENERS
 
-_LOOK = 0.01
+_LOOK = 0.02
 _DIE_WITH_PARENT = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
 
