@@ -9,7 +9,9 @@ from rich.table import Table
 
 from ops.schemes.differing import told
 from ops.schemes.explained import page_of
+from ops.schemes.performing import told_step_by_step
 from ops.schemes.proving import faults, faults_of_parts
+from ops.schemes.stories import BadStory, read_story
 from ops.stack.screen import wide_console
 from services.exemption.domain.scheme import ExemptionScheme
 from shared.schemes import pages
@@ -22,7 +24,7 @@ app = typer.Typer(no_args_is_help=True, help="The books of rules.")
 Shelf = Annotated[Path, typer.Option(help="The folder of the books.")]
 Named = Annotated[str, typer.Argument(help="A book as `schemes list` names it, or the folder of a draft.")]
 COULD_NOT = 2
-"""Exit code of `diff` when there is nothing to compare: 1 says that the books differ."""
+"""Exit code of `diff` and `try` when there is nothing to compare: 1 says that something is different."""
 
 
 @app.command()
@@ -93,6 +95,23 @@ def diff(old: Named, new: Named, shelf: Shelf = BOOKS) -> None:
     typer.echo(told(found, (before, after)), nl=False)
     if found:
         raise typer.Exit(1)
+
+
+@app.command("try")
+def try_case(scheme: Named, case: Path, shelf: Shelf = BOOKS) -> None:
+    """What would be decided of a case under a book, step by step; nothing is stored. Cases are written like stories.
+
+    Exit code 1: something was decided otherwise than the case says.
+    """
+    book = _book(scheme, shelf, COULD_NOT)
+    try:
+        story = read_story(case)
+        lines = [*told_step_by_step(story, book)]
+    except (BadStory, BadBook) as bad:
+        _refuse(*bad.faults, exit_code=COULD_NOT)
+    wrong = [fault for _, faults in lines for fault in faults]
+    typer.echo("\n".join([f"{story.story.title}    {book.ref}", *(line for line, _ in lines)]))
+    _refuse_with(wrong)
 
 
 @app.command()
