@@ -18,6 +18,8 @@ TITLES = ("title", "label", "about", "text", "name")
 CODES = ("id", "slot", "code", "name", "level")
 """What rules call it."""
 BASICS = "基本规则"
+Name = tuple[str, str, str]
+"""What an entry is called by those who read it and by rules, and the word that says so."""
 _FEW = 2  # so many plain words of a clause inside a clause are told in its line; more take a section
 
 
@@ -92,22 +94,22 @@ class Explainer:
         return Section(title, code, source, rows, sections)
 
     def _of_entries(self, title: str, entries: list[tuple[str, Any]], place: str, trail: tuple[str, ...]) -> Section:
+        named = [(_name_of(key, each, nth), each) for nth, (key, each) in enumerate(entries, 1)]
         if not any(_large(each) for _, each in entries):
-            return Section(title, rows=tuple(self._row(key, each, place, trail) for key, each in entries))
-        return Section(title, sections=tuple(self._of_entry(key, each, place, trail) for key, each in entries))
+            return Section(title, rows=tuple(self._row(name, each, place, trail) for name, each in named))
+        return Section(title, sections=tuple(self._of_entry(name, each, place, trail) for name, each in named))
 
-    def _of_entry(self, key: str, entry: Any, place: str, trail: tuple[str, ...]) -> Section:
-        name, code = (chinese().entry(key), key) if key else _called(entry)
+    def _of_entry(self, called: Name, entry: Any, place: str, trail: tuple[str, ...]) -> Section:
+        name, code, _ = called
         if isinstance(entry, BaseModel):
             return self._of_clause(name, entry, place, (*trail, name), code or name)
         return self._of_entries(name, list(_entries(entry)), place, (*trail, name))
 
-    def _row(self, key: str, entry: Any, place: str, trail: tuple[str, ...]) -> Row:
+    def _row(self, called: Name, entry: Any, place: str, trail: tuple[str, ...]) -> Row:
         """One entry of a list whose entries are short."""
-        name, code = (chinese().entry(key), key) if key else _called(entry)
+        name, code, title = called
         if not isinstance(entry, BaseModel):
             return Row(name, (self._say(entry, None),), code=code if code != name else "")
-        title = "" if key else _title_word(entry)
         words = [(word, each) for word, each in _said(entry) if word != title and not (word in CODES and each == code)]
         trail = (*trail, name)
         says = tuple(self._facts(entry, words, place, trail))
@@ -258,6 +260,14 @@ def _large(value: Any) -> bool:
         else any(True for _ in _entries(each))
         for _, each in _said(value)
     )
+
+
+def _name_of(key: str, entry: Any, nth: int) -> Name:
+    """An entry by its key, by what it is called, or by where it stands."""
+    if key:
+        return chinese().entry(key), key, ""
+    name, code = _called(entry)
+    return (name, code, _title_word(entry)) if name else (f"第 {nth} 项", "", "")
 
 
 def _title_word(clause: BaseModel) -> str:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from ops.schemes import app
 from ops.schemes.explained import page_of
+from services.exemption.domain.scheme import ExemptionScheme
 from shared.schemes import pages
 from shared.schemes.catalog import BOOKS, Book, Catalog
 from shared.schemes.explaining import Explainer, Page, Row, Section
@@ -19,6 +20,7 @@ from shared.schemes.wording import WORDS, chinese
 from shared.schemes.yaml_reading import read_sheet
 
 GOOD = Path(__file__).parents[1] / "schemes" / "broken" / "good"
+CLAIMS = GOOD.parents[1] / "claims_books"
 SHELVES = {BOOKS: Catalog.load(BOOKS), GOOD: Catalog.load(GOOD)}
 EVERY = [pytest.param(book, catalog, id=ref) for catalog in SHELVES.values() for ref, book in catalog.books.items()]
 REAL = SHELVES[BOOKS]
@@ -119,6 +121,17 @@ def test_a_new_word_of_the_vocabulary_appears_by_itself_and_is_listed_as_unnamed
 def test_every_word_of_the_published_books_has_a_chinese_name() -> None:
     for ref in REAL.published:
         assert page_of(REAL.get(ref), REAL).unnamed == ()
+
+
+@pytest.mark.parametrize("book", Catalog.load(CLAIMS).with_part("exemption"), ids=lambda book: book.ref)
+def test_every_word_of_the_vocabulary_has_a_chinese_name_and_every_clause_a_name_or_a_number(book: Book) -> None:
+    """The books in `claims_books` say every word that there is."""
+    explainer = Explainer({}, lambda code: "")
+    said = book.part("exemption", ExemptionScheme)
+    chapter = explainer.chapter("免考规则", "exemption", said)
+    assert explainer.unnamed == {}, "add them to shared/schemes/words.yaml"
+    assert explainer.clauses == len(list(sources(book.sheets["exemption"].data)))
+    assert all(each.name for each in rows(chapter))
 
 
 def test_the_dictionary_says_of_each_word_only_what_it_can_use() -> None:
