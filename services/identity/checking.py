@@ -12,7 +12,8 @@ from uuid import uuid4
 from opentelemetry.trace import SpanKind
 
 from services.identity.domain.commands import BeginCheck, RecordCall, RecordChsiAnswer
-from services.identity.domain.education import EDUCATION, Checking, Education, Submitted
+from services.identity.domain.education import EDUCATION
+from services.identity.domain.education_record import Checking, Education, Submitted
 from services.identity.education import Books
 from services.identity.gateways import Answered, ChsiGateway, Query
 from shared.events.identity import EducationCheckAttempted

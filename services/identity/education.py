@@ -16,11 +16,13 @@ from services.identity.domain.commands import (
     RecordCall,
     RecordChsiAnswer,
     SavePriorEducation,
+    SettleContradiction,
     StartPriorEducation,
     SubmitPriorEducation,
     TakeBackPriorEducation,
 )
-from services.identity.domain.education import EDUCATION, EducationContext, NotStarted
+from services.identity.domain.education import EDUCATION
+from services.identity.domain.education_record import EducationContext, NotStarted
 from services.identity.domain.education_rules import Rules
 from services.identity.domain.followed import CYCLE_FOLLOWED, Unknown
 from services.identity.domain.scheme import JurisdictionIdentity
@@ -100,6 +102,17 @@ class Educations:
         )
         return await work.execute(EDUCATION, record, command, context, case=record, person=person)
 
+    async def settle(self, work: Work, command: SettleContradiction) -> Receipt:
+        """By a clerk; who may, the book of the record says."""
+        state, _ = await work.load(EDUCATION, command.record)
+        if isinstance(state, NotStarted):
+            raise Refused("access.not_found")
+        roles = frozenset(work.caller.roles) if work.caller else frozenset()
+        rules = self.books.rules(state.record.scheme)
+        context = EducationContext(work.meta.at, work.meta.actor, rules, roles=roles)
+        person = state.record.candidate
+        return await work.execute(EDUCATION, command.record, command, context, case=command.record, person=person)
+
     async def follow(self, work: Work, command: CycleCommand) -> Receipt:
         return await work.execute(CYCLE_FOLLOWED, command.cycle, command, None)
 
@@ -107,5 +120,6 @@ class Educations:
         of_candidates: dict[type[Command], Any] = {StartPriorEducation: self.start}
         of_candidates |= dict.fromkeys((SavePriorEducation, SubmitPriorEducation, TakeBackPriorEducation), self.edit)
         of_checks: dict[type[Command], Any] = dict.fromkeys((BeginCheck, RecordCall, RecordChsiAnswer), self.check)
-        assert {*of_candidates, *of_checks} == set(get_args(EducationCommand))
-        return {**of_candidates, **of_checks, **dict.fromkeys(get_args(CycleCommand), self.follow)}
+        of_clerks: dict[type[Command], Any] = {SettleContradiction: self.settle}
+        assert {*of_candidates, *of_checks, *of_clerks} == set(get_args(EducationCommand))
+        return {**of_candidates, **of_checks, **of_clerks, **dict.fromkeys(get_args(CycleCommand), self.follow)}

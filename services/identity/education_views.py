@@ -24,6 +24,7 @@ from shared.events.identity import (
     EducationCheckDoubted,
     EducationCheckFailed,
     EducationCheckUnresolved,
+    EducationContradictionSettled,
     EducationDraftSaved,
     PriorEducationConfirmed,
     PriorEducationNotConfirmed,
@@ -54,11 +55,11 @@ async def _started(tx: Tx, fact: Fact[PriorEducationStarted]) -> None:
 
 
 async def _saved(tx: Tx, fact: Fact[EducationDraftSaved]) -> None:
-    await _moved(tx, fact, DRAFT)
+    await _moved(tx, fact, DRAFT, flagged=False)
 
 
 async def _submitted(tx: Tx, fact: Fact[PriorEducationSubmitted]) -> None:
-    await _moved(tx, fact, SUBMITTED, submissions=fact.event.submission)
+    await _moved(tx, fact, SUBMITTED, submissions=fact.event.submission, flagged=False)
     await tx.schedule(CHECK, fact.stream, fact.event.check_at)
 
 
@@ -99,6 +100,10 @@ async def _answered(tx: Tx, fact: Fact[EducationAnswered]) -> None:
         await tx.unschedule(CHECK, fact.stream)
 
 
+async def _settled(tx: Tx, fact: Fact[EducationContradictionSettled]) -> None:
+    await tx.change("education_records", {"id": fact.subject}, version=fact.version, flagged=False)
+
+
 async def _confirmed(tx: Tx, fact: Fact[PriorEducationConfirmed]) -> None:
     await _moved(tx, fact, EFFECTIVE)
 
@@ -137,6 +142,7 @@ EDUCATIONS = View(
         EducationCheckFailed: _failed,
         EducationCheckUnresolved: _unresolved,
         EducationAnswered: _answered,
+        EducationContradictionSettled: _settled,
         PriorEducationConfirmed: _confirmed,
         PriorEducationNotConfirmed: _not_confirmed,
         PriorEducationTakenBack: _taken_back,
@@ -182,6 +188,15 @@ async def find_own_record(connection: Connection, person: str, record: str) -> E
         record,
     )
     return EducationRow(**row) if row else None
+
+
+async def find_contradicted(connection: Connection, most: int) -> Sequence[EducationRow]:
+    """Where CHSI contradicted itself and nobody has settled it; what waits longest first."""
+    rows = await connection.fetch(
+        f"select {_COLUMNS} from education_records where flagged order by changed_at, id limit $1",  # noqa: S608
+        most,
+    )
+    return [EducationRow(**row) for row in rows]
 
 
 async def find_record_of(connection: Connection, request: str) -> str | None:

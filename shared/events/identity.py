@@ -305,6 +305,18 @@ class EducationAnswered(Event):
     answer: Personal[dict[str, Any]]
 
 
+class EducationContradictionSettled(Event):
+    """核定学信网反馈（第{counts}次反馈为准）: of what CHSI said under `request`, by a clerk who says why."""
+
+    name: ClassVar[str] = "identity.education_contradiction_settled.v1"
+    request: str
+    counts: int
+    note: Personal[str]
+    role: str
+    organisation: str
+    clause: str
+
+
 class PriorEducationConfirmed(Event):
     """前置学历生效: CHSI has the diploma as it was typed; the guard of what needs a prior education."""
 
@@ -528,6 +540,7 @@ EducationEvent = (
     | EducationAnswerAwaited
     | EducationCheckUnresolved
     | EducationAnswered
+    | EducationContradictionSettled
     | PriorEducationConfirmed
     | PriorEducationNotConfirmed
     | PriorEducationTakenBack

@@ -125,6 +125,14 @@ def identity_rows(  # noqa: C901 - a list
         assert (await desk.ask("PUT /v1/prior-educations/{record}", "owner", asking)).status_code == 200
         return replace(asking, sent={})
 
+    async def contradicted() -> Asking:
+        record, request = await schooling.contradicted(office.service, await somebody_new())
+        settlement = {"request": request, "seen": 2, "counts": 2, "note": "样本：以第二次反馈为准"}
+        return Asking({"record": record}, {"json": settlement})
+
+    async def looked_at() -> Asking:
+        return replace(await contradicted(), sent={})
+
     return {
         "GET /v1/me": Row(frozenset({"owner", "candidate"})),
         **verification_rows(office, desk),
@@ -137,6 +145,9 @@ def identity_rows(  # noqa: C901 - a list
         "POST /v1/prior-educations/{record}/take-back": Row(
             frozenset({"owner"}), typed, told="identity.education_cannot_be_taken_back"
         ),
+        "GET /v1/contradicted-educations": Row(ANY_STAFF),
+        "GET /v1/contradicted-educations/{record}": Row(at("authority_clerk", "*"), looked_at),
+        "POST /v1/contradicted-educations/{record}/settlement": Row(at("authority_clerk", "*"), contradicted),
         "POST /v1/me/password": Row(frozenset({"owner", "candidate"}), own_password),
         "POST /v1/me/mobile-codes": Row(CANDIDATES, new_mobile),
         "POST /v1/me/mobile": Row(frozenset({"owner"}), mobile_code, kept_out="identity.sms_code_expired"),

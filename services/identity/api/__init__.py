@@ -6,6 +6,7 @@ from services.identity.api import (
     account,
     directory,
     education,
+    education_desk,
     organisations,
     registration,
     sessions,
@@ -23,6 +24,7 @@ parts = (
     organisations,
     directory,
     education,
+    education_desk,
     verification,
     verification_desk,
 )

@@ -19,7 +19,8 @@ from services.identity.domain.commands import (
     SubmitPriorEducation,
     TakeBackPriorEducation,
 )
-from services.identity.domain.education import EDUCATION, NotEffective, NotStarted
+from services.identity.domain.education import EDUCATION
+from services.identity.domain.education_record import NotEffective, NotStarted
 from services.identity.domain.education_rules import DRAFT, NOT_EFFECTIVE, UNRESOLVED
 from services.identity.domain.followed import CYCLE_FOLLOWED, Unknown
 from services.identity.education import Books

@@ -255,6 +255,16 @@ class RecordChsiAnswer(Command):
     record: str | None = None
 
 
+class SettleContradiction(Command):
+    """Which of the `seen` answers of CHSI under `request`, the first being 1, counts: by a clerk who says why."""
+
+    record: str
+    request: str
+    seen: int
+    counts: int
+    note: str
+
+
 EducationCommand = (
     StartPriorEducation
     | SavePriorEducation
@@ -263,6 +273,7 @@ EducationCommand = (
     | BeginCheck
     | RecordCall
     | RecordChsiAnswer
+    | SettleContradiction
 )
 
 # --- 批次 what exemption says about its cycles

@@ -3,25 +3,42 @@
 Draft -> Submitted -> Checking -> Effective | NotEffective -> Draft
                          `-> (no answer for long) taken back -> Draft
 
-`education.py` of the service loads its events, calls `decide`, and appends what comes back. An answer of CHSI decides
-once; one that is late or says something else is kept as a fact and changes nothing by itself.
+`education.py` of the service loads its events, calls `decide`, and appends what comes back. The states stand in
+`education_record.py`; what an answer of CHSI means, and who settles it where two contradict, in `chsi_answers.py`.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Any, ClassVar, assert_never
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import assert_never
 
 from services.identity.domain import education_rules as laws
+from services.identity.domain.chsi_answers import answered, settle
 from services.identity.domain.commands import (
     BeginCheck,
     EducationCommand,
     RecordCall,
     RecordChsiAnswer,
     SavePriorEducation,
+    SettleContradiction,
     StartPriorEducation,
     SubmitPriorEducation,
     TakeBackPriorEducation,
+)
+from services.identity.domain.education_record import (
+    ERASED,
+    NO_ANSWER,
+    Checking,
+    Draft,
+    Education,
+    EducationContext,
+    Effective,
+    NotEffective,
+    NotStarted,
+    Record,
+    Started,
+    Submitted,
+    Unresolved,
 )
 from services.identity.domain.followed import Cycle, Unknown
 from shared.events.identity import (
@@ -32,6 +49,7 @@ from shared.events.identity import (
     EducationCheckDoubted,
     EducationCheckFailed,
     EducationCheckUnresolved,
+    EducationContradictionSettled,
     EducationDraftSaved,
     EducationEvent,
     PriorEducationConfirmed,
@@ -43,102 +61,6 @@ from shared.events.identity import (
 from shared.kernel.answers import Absent, Accepted, Declined, InDoubt
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refused
-
-NO_ANSWER, ERASED = "no_answer", "erased"
-
-
-@dataclass(frozen=True)
-class Record:
-    """What every state of a record has."""
-
-    candidate: str
-    cycle: str
-    scheme: str
-    form: Mapping[str, str] = field(default_factory=dict)
-    submissions: int = 0
-    attempts: int = 0
-    requests: Mapping[str, int] = field(default_factory=dict)  # what CHSI was asked under -> for which submission
-    answers: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)  # request -> what it said
-
-    @property
-    def erased(self) -> bool:
-        """Of a record that was handed in: nobody can read it any more."""
-        return not self.form
-
-
-@dataclass(frozen=True)
-class NotStarted:
-    state_title: ClassVar[str] = "未填写"
-
-
-@dataclass(frozen=True)
-class Draft:
-    state_title: ClassVar[str] = "保存"
-    record: Record
-
-
-@dataclass(frozen=True)
-class Submitted:
-    """To be asked about, for the first time or anew, at `due_at`."""
-
-    state_title: ClassVar[str] = "提交"
-    record: Record
-    due_at: datetime
-    failures: int = 0
-
-
-@dataclass(frozen=True)
-class Checking:
-    """Asked under `request`. `taken`: CHSI has the query; until then we only know that we called."""
-
-    state_title: ClassVar[str] = "学信网验"
-    record: Record
-    request: str
-    tried_at: datetime
-    failures: int
-    taken: bool = False
-    asked: int = 0
-    absent: int = 0
-    looked: int = 0
-
-
-@dataclass(frozen=True)
-class Unresolved:
-    """Handed in, and nobody can tell; an answer may still come."""
-
-    state_title: ClassVar[str] = "学信网验（无结果）"
-    record: Record
-    reason: str
-
-
-@dataclass(frozen=True)
-class Effective:
-    state_title: ClassVar[str] = "生效"
-    record: Record
-
-
-@dataclass(frozen=True)
-class NotEffective:
-    state_title: ClassVar[str] = "未生效"
-    record: Record
-    reason: str
-    differences: Mapping[str, Any]
-
-
-Started = Draft | Submitted | Checking | Unresolved | Effective | NotEffective
-Education = NotStarted | Started
-
-
-@dataclass(frozen=True)
-class EducationContext:
-    """What a decision may know besides the past."""
-
-    now: datetime
-    actor: str
-    rules: laws.Rules
-    cycle: Cycle | Unknown = Unknown()  # noqa: RUF009 - frozen and empty
-    holder: str = ""  # in whose name the account is
-    new_request: str = ""
 
 
 def decide(command: EducationCommand, state: Education, context: EducationContext) -> Sequence[EducationEvent]:
@@ -159,7 +81,9 @@ def decide(command: EducationCommand, state: Education, context: EducationContex
         case RecordCall():
             return _called(command, state, context)
         case RecordChsiAnswer():
-            return _answered(command, state, context)
+            return answered(command, state, context)
+        case SettleContradiction():
+            return settle(command, state, context)
         case _:
             assert_never(command)
 
@@ -297,57 +221,6 @@ def _doubted(reason: str, absent: int, asked: int, state: Checking, context: Edu
     )
 
 
-# --- what CHSI says
-
-
-def _answered(command: RecordChsiAnswer, state: Education, context: EducationContext) -> Sequence[EducationEvent]:
-    """It decides only about what is handed in now; said again it is nothing new."""
-    if isinstance(state, NotStarted) or command.request not in state.record.requests:
-        raise Refused("identity.no_such_check")
-    record, answer, request = state.record, command.answer, command.request
-    if record.erased:
-        return [EducationCheckUnresolved(reason=ERASED)] if isinstance(state, Submitted | Checking) else []
-    if answer in record.answers.get(request, ()):
-        return []
-    if record.requests[request] != record.submissions or isinstance(state, Draft):
-        return [EducationAnswered(request=request, standing="late", answer=answer)]
-    if isinstance(state, Effective | NotEffective):
-        return [EducationAnswered(request=request, standing="contradicts", answer=answer)]
-    decides = EducationAnswered(request=request, standing="decides", answer=answer)
-    return [decides, _judged(record, answer, context)]
-
-
-def _judged(record: Record, answer: Mapping[str, Any], context: EducationContext) -> EducationEvent:
-    book = context.rules.book
-    match answer["result"]:
-        case "found":
-            differences = laws.difference(book, record.form, answer["on_record"])
-            if not differences:
-                return _confirmed(record, context)
-            reason = laws.NAME_DIFFERS if set(differences) == {"holder"} else laws.DETAILS_DIFFER
-        case "not_found":
-            reason, differences = laws.NOT_FOUND, {}
-        case _:
-            reason, differences = laws.INVALID, {}
-    clause = context.rules.clause(f"reasons[{reason}]", book.reason(reason).source)
-    return PriorEducationNotConfirmed(reason=reason, differences=differences, clause=clause)
-
-
-def _confirmed(record: Record, context: EducationContext) -> EducationEvent:
-    return PriorEducationConfirmed(
-        candidate=record.candidate,
-        cycle=record.cycle,
-        scheme=record.scheme,
-        level=record.form["level"],
-        category=record.form["category"],
-        certificate_number=record.form["certificate_number"],
-        school=record.form["school"],
-        major=record.form["major"],
-        graduated_on=record.form["graduated_on"],
-        clause=context.rules.clause("states[effective]", context.rules.book.state(laws.EFFECTIVE).source),
-    )
-
-
 # --- the past
 
 
@@ -359,9 +232,10 @@ def evolve(state: Education, event: EducationEvent) -> Education:  # noqa: C901 
     record = state.record
     match event:
         case EducationDraftSaved():
-            return Draft(replace(record, form=event.form))
+            return Draft(replace(record, form=event.form, disputed=None))
         case PriorEducationSubmitted():
-            return Submitted(replace(record, form=event.form, submissions=event.submission), event.check_at)
+            handed_in = replace(record, form=event.form, submissions=event.submission, disputed=None)
+            return Submitted(handed_in, event.check_at)
         case EducationCheckAttempted():
             assert isinstance(state, Submitted)
             requests = {**record.requests, event.request: record.submissions}
@@ -382,8 +256,11 @@ def evolve(state: Education, event: EducationEvent) -> Education:  # noqa: C901 
         case EducationCheckUnresolved():
             return Unresolved(record, event.reason)
         case EducationAnswered():
-            said = (*record.answers.get(event.request, ()), event.answer)
-            return replace(state, record=replace(record, answers={**record.answers, event.request: said}))
+            said = {**record.answers, event.request: (*record.answers.get(event.request, ()), event.answer)}
+            disputed = event.request if event.standing == "contradicts" else record.disputed
+            return replace(state, record=replace(record, answers=said, disputed=disputed))
+        case EducationContradictionSettled():
+            return replace(state, record=replace(record, disputed=None))
         case PriorEducationConfirmed():
             return Effective(record)
         case PriorEducationNotConfirmed():

@@ -20,6 +20,7 @@ from shared.kernel.values import parse_text
 from shared.schemes.forms import FormField, Kind
 from shared.schemes.procedure import Id, Sentence, Sourced, Text, no_twins
 from shared.schemes.reading import read_value
+from shared.schemes.reference import OrganisationId
 
 NEEDED: Mapping[str, Kind] = {
     "holder": "name",
@@ -111,6 +112,14 @@ class CheckRule(Sourced):
         return wait_of(self.look_after, looked)
 
 
+class Contradictions(Sourced):
+    """Who settles it where CHSI says two things about one record."""
+
+    role: Id
+    organisation: OrganisationId = Field(description="Where that role must be held.")
+    action: Text = Field(description="Text of the button.")
+
+
 class PriorEducation(Sourced):
     """前置学历管理."""
 
@@ -125,6 +134,7 @@ class PriorEducation(Sourced):
         description="A record that was handed in in time may be corrected and handed in again after the deadline."
     )
     check: CheckRule
+    contradictions: Contradictions
     states: tuple[StateShown, ...]
     reasons: tuple[Entry, ...] = Field(description="Why a record did not take effect, and what to do.")
 

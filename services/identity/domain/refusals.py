@@ -205,6 +205,17 @@ REFUSALS: dict[str, Refusal] = {
     "identity.education_cannot_be_taken_back": Refusal(
         409, "只有学信网长时间未反馈时才能撤回。", "It can be taken back only after CHSI has not answered for long."
     ),
+    "identity.nothing_to_settle": Refusal(
+        409, "该记录没有需要核定的学信网反馈。", "CHSI does not contradict itself about this record."
+    ),
+    "identity.answered_again": Refusal(
+        409,
+        "学信网又有新的反馈（共 {count} 次），请重新查看后核定。",
+        "CHSI has answered again ({count} answers); look again.",
+    ),
+    "identity.no_such_answer": Refusal(
+        422, "请从学信网的 {count} 次反馈中选择以哪一次为准。", "Choose which of the {count} answers counts."
+    ),
     "identity.unknown_field": Refusal(422, "没有这些项目：{fields}。", "There are no such fields: {fields}."),
     "identity.form_wrong": Refusal(
         422, "有 {count} 处需要修改，详见各项说明。", "{count} things must be put right; see each of them."

@@ -19,6 +19,7 @@ from services.identity.domain.commands import (
     FollowCycle,
     FollowExtension,
     FollowWindow,
+    RecordChsiAnswer,
     SavePriorEducation,
     StartPriorEducation,
     SubmitPriorEducation,
@@ -90,6 +91,17 @@ async def checking(service: Service, person: str) -> str:
     return record
 
 
+async def contradicted(service: Service, person: str) -> tuple[str, str]:
+    """A record about which CHSI said first yes and then no, and under which request."""
+    record = await checking(service, person)
+    async with service.reading() as connection:
+        attempt = (await service.history(connection, f"education-{record}"))[-1].event
+    assert isinstance(attempt, EducationCheckAttempted)
+    for answer in (FOUND, NOT_FOUND):
+        await service.handle(RecordChsiAnswer(request=attempt.request, answer=dict(answer)), _meta(service))
+    return record, attempt.request
+
+
 async def extend(service: Service, cycle: str, to_day: date) -> None:
     await service.handle(FollowExtension(cycle=cycle, purpose=PURPOSE, to_day=to_day), _meta(service))
 
@@ -152,6 +164,22 @@ class World:
         assert answer.status_code == 200, answer.text
         told: dict[str, Any] = answer.json()
         return told
+
+    # --- a clerk
+
+    async def clerk(self, method: str, path: str, role: tuple[str, str], body: Any = None) -> httpx.Response:
+        headers = self.web.as_staff(f"clerk-{role[0]}-{len(role[1])}", role)
+        return await self.web.client.request(method, f"/v1{path}", headers=headers, json=body)
+
+    async def disputed(self, record: str, role: tuple[str, str]) -> dict[str, Any]:
+        """The case as the clerk sees it, who found it among what waits."""
+        waiting = (await self.clerk("get", "/contradicted-educations", role)).json()["records"]
+        assert record in {each["record"] for each in waiting}
+        case: dict[str, Any] = (await self.clerk("get", f"/contradicted-educations/{record}", role)).json()
+        return case
+
+    async def settled(self, record: str, role: tuple[str, str], said: Mapping[str, Any]) -> httpx.Response:
+        return await self.clerk("post", f"/contradicted-educations/{record}/settlement", role, said)
 
     # --- CHSI
 

@@ -16,11 +16,13 @@ from services.identity.domain.commands import (
     RecordCall,
     RecordChsiAnswer,
     SavePriorEducation,
+    SettleContradiction,
     StartPriorEducation,
     SubmitPriorEducation,
     TakeBackPriorEducation,
 )
-from services.identity.domain.education import EDUCATION, Checking, EducationContext, NotEffective
+from services.identity.domain.education import EDUCATION
+from services.identity.domain.education_record import Checking, EducationContext, NotEffective
 from services.identity.domain.education_rules import PriorEducation, Rules, checked_form
 from services.identity.domain.followed import CYCLE_FOLLOWED, Cycle
 from services.identity.reactions import REACTIONS
@@ -111,21 +113,23 @@ COMMANDS: list[EducationCommand] = [
     BeginCheck(record=RECORD, due_at=NOW),
     RecordCall(record=RECORD, request=REQUEST, result=Accepted(None)),
     RecordChsiAnswer(request=REQUEST, answer=NOT_FOUND),
+    SettleContradiction(record=RECORD, request=REQUEST, seen=2, counts=2, note="样本：以第二次为准"),
 ]
 THERE, NONE, ASKED = "identity.education_already_started", "access.not_found", "identity.no_such_check"
 SENT, KEPT = "identity.education_submitted", "identity.education_in_effect"
 BACK = "identity.education_cannot_be_taken_back"
+CLERK, QUIET = "access.not_allowed", "identity.nothing_to_settle"
 CELLS: dict[str, tuple[Sequence[EducationEvent], tuple[str, ...]]] = {
-    # state: past, start, save, submit, take back, begin, call, answer
-    "nothing": ((), ("ok", NONE, NONE, NONE, "-", "-", ASKED)),
-    "draft": (SAVED, (THERE, "ok", "ok", BACK, "-", "-", ASKED)),
-    "submitted": (SUBMITTED, (THERE, SENT, SENT, BACK, "ok", "-", ASKED)),
-    "tried": (TRIED, (THERE, SENT, SENT, BACK, "-", "ok", "ok")),
-    "taken": (TAKEN, (THERE, SENT, SENT, BACK, "-", "ok", "ok")),
-    "unresolved": (UNRESOLVED, (THERE, SENT, SENT, "ok", "-", "-", "ok")),
-    "taken back": (TAKEN_BACK, (THERE, "ok", "ok", BACK, "-", "-", "ok")),
-    "effective": (EFFECTIVE, (THERE, KEPT, KEPT, BACK, "-", "-", "ok")),
-    "not effective": (NOT_EFFECTIVE, (THERE, "ok", "ok", BACK, "-", "-", "-")),
+    # state: past, start, save, submit, take back, begin, call, answer, settle
+    "nothing": ((), ("ok", NONE, NONE, NONE, "-", "-", ASKED, NONE)),
+    "draft": (SAVED, (THERE, "ok", "ok", BACK, "-", "-", ASKED, CLERK)),
+    "submitted": (SUBMITTED, (THERE, SENT, SENT, BACK, "ok", "-", ASKED, CLERK)),
+    "tried": (TRIED, (THERE, SENT, SENT, BACK, "-", "ok", "ok", CLERK)),
+    "taken": (TAKEN, (THERE, SENT, SENT, BACK, "-", "ok", "ok", CLERK)),
+    "unresolved": (UNRESOLVED, (THERE, SENT, SENT, "ok", "-", "-", "ok", CLERK)),
+    "taken back": (TAKEN_BACK, (THERE, "ok", "ok", BACK, "-", "-", "ok", CLERK)),
+    "effective": (EFFECTIVE, (THERE, KEPT, KEPT, BACK, "-", "-", "ok", CLERK)),
+    "not effective": (NOT_EFFECTIVE, (THERE, "ok", "ok", BACK, "-", "-", "-", CLERK)),
 }
 
 
@@ -138,6 +142,67 @@ def test_every_command_in_every_state(state: str) -> None:
         outcome = given(EDUCATION, *past).when(command, context())
         found.append(outcome.refusal.code if outcome.refusal else "ok" if outcome.events else "-")
     assert tuple(found) == expected
+
+
+# --- what a clerk settles
+
+OFFICE = frozenset({("authority_clerk", "hb-prov")})
+
+
+def disputed(past: Sequence[EducationEvent], then: dict[str, Any]) -> tuple[EducationEvent, ...]:
+    return (*past, EducationAnswered(request=REQUEST, standing="contradicts", answer=then))
+
+
+@pytest.mark.parametrize(
+    ("past", "then", "counts", "told"),
+    [
+        (EFFECTIVE, NOT_FOUND, 1, ["EducationContradictionSettled"]),
+        (EFFECTIVE, NOT_FOUND, 2, ["EducationContradictionSettled", "PriorEducationNotConfirmed"]),
+        (NOT_EFFECTIVE, FOUND, 1, ["EducationContradictionSettled"]),
+        (NOT_EFFECTIVE, FOUND, 2, ["EducationContradictionSettled", "PriorEducationConfirmed"]),
+    ],
+    ids=["effective stays", "no longer effective", "stays out", "effective after all"],
+)
+def test_the_answer_that_a_clerk_lets_count_judges_the_record(
+    past: tuple[EducationEvent, ...], then: dict[str, Any], counts: int, told: list[str]
+) -> None:
+    settle = SettleContradiction(record=RECORD, request=REQUEST, seen=2, counts=counts, note="样本")
+    outcome = given(EDUCATION, *disputed(past, then)).when(settle, context(actor="clerk", roles=OFFICE))
+    assert [type(event).__name__ for event in outcome.events] == told
+    again = given(EDUCATION, *disputed(past, then), *outcome.events).when(settle, context(actor="clerk", roles=OFFICE))
+    assert again.refusal
+    assert again.refusal.code == QUIET
+
+
+@pytest.mark.parametrize(
+    ("changed", "known", "code"),
+    [
+        ({"counts": 3}, {}, "identity.no_such_answer"),
+        ({"counts": 0}, {}, "identity.no_such_answer"),
+        ({"seen": 1}, {}, "identity.answered_again"),
+        ({"request": "request-9"}, {}, "identity.answered_again"),
+        ({}, {"roles": frozenset({("authority_clerk", "sx-prov")})}, "access.not_allowed"),
+        ({}, {"roles": frozenset({("auditor", "hb-prov")})}, "access.not_allowed"),
+        ({}, {"actor": ME}, "access.not_allowed"),
+    ],
+)
+def test_a_settlement_names_what_was_looked_at_and_is_the_office_s(
+    changed: dict[str, Any], known: dict[str, Any], code: str
+) -> None:
+    said: dict[str, Any] = {"record": RECORD, "request": REQUEST, "seen": 2, "counts": 2, "note": "样本"}
+    outcome = given(EDUCATION, *disputed(EFFECTIVE, NOT_FOUND)).when(
+        SettleContradiction(**said | changed), context(**{"actor": "clerk", "roles": OFFICE} | known)
+    )
+    assert outcome.refusal
+    assert outcome.refusal.code == code
+
+
+def test_what_was_corrected_and_handed_in_again_has_nothing_left_to_settle() -> None:
+    past = (*disputed(NOT_EFFECTIVE, FOUND), EducationDraftSaved(form=form()))
+    settle = SettleContradiction(record=RECORD, request=REQUEST, seen=2, counts=2, note="样本")
+    outcome = given(EDUCATION, *past).when(settle, context(actor="clerk", roles=OFFICE))
+    assert outcome.refusal
+    assert outcome.refusal.code == QUIET
 
 
 # --- typing

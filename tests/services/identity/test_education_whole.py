@@ -7,7 +7,17 @@ import pytest
 
 from shared.events.identity import EducationAnswered, PriorEducationConfirmed, PriorEducationStarted
 from shared.kernel.time import SHANGHAI
-from tests.services.identity.schooling import FOUND, NOT_FOUND, ON_RECORD, World, extend, form, number, open_cycle
+from tests.services.identity.schooling import (
+    FOUND,
+    NOT_FOUND,
+    ON_RECORD,
+    World,
+    contradicted,
+    extend,
+    form,
+    number,
+    open_cycle,
+)
 
 pytestmark = pytest.mark.servers
 
@@ -257,6 +267,51 @@ async def test_a_second_answer_that_contradicts_is_kept_for_a_clerk_and_changes_
         ("decides", first["result"]),
         ("contradicts", then["result"]),
     ]
+
+
+CLERK = ("authority_clerk", "hb-prov")
+
+
+async def test_a_clerk_sees_what_chsi_said_both_times_and_says_which_counts(w: World) -> None:
+    me, cycle = await w.somebody(), await open_cycle(w.service)
+    record = await w.submitted(me, cycle, form(number()))
+    await w.due(record)
+    (request,) = await w.requests(record)
+    for said in (FOUND, {**FOUND, "on_record": {**ON_RECORD, "major": "园艺"}}):
+        assert (await w.call(request, said)).status_code == 200
+    case = await w.disputed(record, CLERK)
+    assert (case["title"], case["form"]["major"], case["action"]) == ("生效", "园林", "核定学信网反馈")
+    assert [(each["number"], each["result"]) for each in case["answers"]] == [(1, "found"), (2, "found")]
+    assert case["answers"][0]["differences"] == []
+    (differs,) = case["answers"][1]["differences"]
+    assert (differs["label"], differs["read"], differs["changes"][0]["position"]) == ("专业", "园艺", 1)
+    settlement: dict[str, Any] = {
+        "request": request,
+        "seen": 2,
+        "counts": 2,
+        "note": "样本：电话核实，以第二次反馈为准",
+    }
+    for changed, code in (({"seen": 1}, "identity.answered_again"), ({"note": " "}, "request.text_length")):
+        assert (await w.settled(record, CLERK, {**settlement, **changed})).json()["code"] == code
+    assert (await w.settled(record, CLERK, settlement)).status_code == 200
+    mine = await w.shown(me, record)
+    assert (mine["state"], mine["reason"], mine["editable"]) == ("not_effective", "details_differ", True)
+    assert (await w.kinds(record))[-2:] == ["EducationContradictionSettled", "PriorEducationNotConfirmed"]
+    assert (await w.settled(record, CLERK, settlement)).json()["code"] == "identity.nothing_to_settle"
+    assert not (await w.row(record))["flagged"]
+    stored = await w.service.pool.fetchval(
+        "select string_agg(body::text, '') from events where stream = $1", f"education-{record}"
+    )
+    assert "电话核实" not in stored
+
+
+async def test_only_the_office_of_the_book_sees_where_chsi_contradicts_itself(w: World) -> None:
+    record, _ = await contradicted(w.service, await w.somebody())
+    assert await w.disputed(record, CLERK)
+    for role in (("authority_clerk", "sx-prov"), ("university_admin", "hb-prov"), ("auditor", "*")):
+        assert (await w.clerk("get", "/contradicted-educations", role)).json()["records"] == []
+        answer = await w.clerk("get", f"/contradicted-educations/{record}", role)
+        assert answer.json()["code"] == "access.not_allowed"
 
 
 async def test_an_answer_to_what_was_asked_before_is_late_and_kept(w: World) -> None:
