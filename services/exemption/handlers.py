@@ -3,7 +3,8 @@
 Called by `Service.handle` for requests and for what identity says; every handler runs in one transaction.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -11,55 +12,64 @@ from services.exemption.domain import export
 from services.exemption.domain.access import Context
 from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.batch import BATCH, BatchContext, must_concern
-from services.exemption.domain.case import Case
+from services.exemption.domain.case import Case, TurnedDown
 from services.exemption.domain.commands import (
     AcknowledgeBatch,
     AcknowledgeRecord,
     CloseCycle,
     DiscardDraft,
     EndWindow,
+    ExpireExemption,
     ExportBatch,
     ExtendWindow,
     FollowAccount,
     FollowClosing,
+    FollowEducation,
     FollowOrganisation,
     FollowRenaming,
+    FollowVerification,
     ForgetPerson,
     HandOffBatch,
     HandOffRecord,
+    LapseApplication,
     OpenCycle,
     OrganisationCommand,
     PassStage,
     PrintRecordTable,
     ReceivePhotograph,
     RecordBatch,
+    RefuseApplication,
     ReturnApplication,
+    RevokeExemption,
     SaveDraft,
+    SettleWindow,
     StartApplication,
     SubmitApplication,
+    UnlockReapplication,
     ViewDocuments,
 )
 from services.exemption.domain.cycle import CYCLE, Cycle, CycleContext
 from services.exemption.domain.followed import ACCOUNT_FOLLOWED, ORGANISATION_FOLLOWED, at_level
-from services.exemption.domain.form import Photograph, value_of
-from services.exemption.domain.scheme import ExemptionScheme, Rules
-from services.exemption.domain.upload import UPLOAD, Accepted, UploadContext
+from services.exemption.domain.form import value_of
+from services.exemption.domain.scheme import ExemptionScheme, Known, Rules
+from services.exemption.domain.upload import UPLOAD, UploadContext
 from services.exemption.domain.viewing import VIEWING, ViewingContext
-from services.exemption.views.applications import find_others_with_number, find_own_other, find_ready
-from services.exemption.views.cycles import WINDOW_OVER
+from services.exemption.submitting import known_photographs, one_at_a_time, release, submit, uploads_of
+from services.exemption.views.applications import find_in_state, find_ready
+from services.exemption.views.cycles import WINDOW_ENDED, WINDOW_OVER, find_cycles
 from services.exemption.views.organisations import find_named, find_upwards
 from services.exemption.views.uploads import count_received
 from shared.kernel.errors import Refused
 from shared.kernel.messages import Command, Meta, Receipt, command_id
 from shared.runtime.event_store import Work
+from shared.runtime.keyring import Erased
 from shared.runtime.rows import Connection
 from shared.runtime.service import Service, Timer, TimerHandler
 from shared.schemes.book import Head
 from shared.schemes.catalog import Catalog
-from shared.schemes.reading import certificate_key
 
-Edit = SaveDraft | DiscardDraft | SubmitApplication
-Review = PassStage | ReturnApplication
+Review = PassStage | ReturnApplication | RefuseApplication | UnlockReapplication | RevokeExemption
+_PAGE = 200
 
 
 class Books:
@@ -67,7 +77,7 @@ class Books:
 
     def __init__(self, catalog: Catalog) -> None:
         self._rules = {
-            book.ref: Rules(book.ref, book.part("exemption", ExemptionScheme))
+            book.ref: Rules(book.ref, book.part("exemption", ExemptionScheme), _known(catalog, book.ref))
             for book in catalog.with_part("exemption")
         }
         self.catalog = catalog
@@ -84,6 +94,12 @@ class Books:
         if ref not in self._rules:
             raise Refused("exemption.no_such_scheme")
         return self._rules[ref]
+
+
+def _known(catalog: Catalog, ref: str) -> Known:
+    """The reference data that a book may speak of."""
+    there = catalog.reference
+    return Known(there.courses, there.certificates, there.code_lists, there.majors.get(ref.split("/")[0]))
 
 
 def roles_of(work: Work) -> frozenset[tuple[str, str]]:
@@ -107,10 +123,15 @@ class Handlers:
             StartApplication: self.start,
             SaveDraft: self.edit,
             DiscardDraft: self.edit,
-            SubmitApplication: self.edit,
+            SubmitApplication: self.submit,
             ReceivePhotograph: self.receive,
             PassStage: self.review,
             ReturnApplication: self.review,
+            RefuseApplication: self.review,
+            UnlockReapplication: self.review,
+            RevokeExemption: self.review,
+            LapseApplication: self.follow_up,
+            ExpireExemption: self.follow_up,
             PrintRecordTable: self.print,
             ViewDocuments: self.view,
             HandOffBatch: self.hand_off,
@@ -120,10 +141,13 @@ class Handlers:
             ExtendWindow: self.change_cycle,
             CloseCycle: self.change_cycle,
             EndWindow: self.end_window,
+            SettleWindow: self.end_window,
             FollowOrganisation: self.follow_organisation,
             FollowRenaming: self.follow_organisation,
             FollowClosing: self.follow_organisation,
             FollowAccount: self.follow_account,
+            FollowVerification: self.follow_account,
+            FollowEducation: self.follow_account,
             ForgetPerson: self.forget,
         }
 
@@ -135,59 +159,42 @@ class Handlers:
         context = self._context(work, application, command.cycle, cycle)
         return await work.execute(APPLICATION, application, command, context, case=application, person=work.meta.actor)
 
-    async def edit(self, work: Work, command: Edit) -> Receipt:
+    async def edit(self, work: Work, command: SaveDraft | DiscardDraft) -> Receipt:
         state, context = await self._case(work, command.application)
-        more: dict[str, Any] = {}
         if isinstance(command, SaveDraft):
-            more = {"photographs": await self._photographs(work, command.photos.values())}
-        elif isinstance(command, SubmitApplication):
-            more = await self._for_submission(work, command.application, state, context.rules)
-        return await self._execute(work, command.application, command, state, context, command.expected, **more)
+            uploads = uploads_of(command.photos.values(), command.claims)
+            context = replace(context, photographs=await known_photographs(work, uploads))
+        return await self._execute(work, command.application, command, state, context, command.expected)
+
+    async def submit(self, work: Work, command: SubmitApplication) -> Receipt:
+        state, context = await self._case(work, command.application)
+        return await submit(work, command, state, context, self._case)
 
     async def receive(self, work: Work, command: ReceivePhotograph) -> Receipt:
         state, context = await self._case(work, command.application)
-        await self._one_at_a_time(work, f"upload/{work.meta.actor}")
+        await one_at_a_time(work, f"upload/{work.meta.actor}")
         received = await count_received(work.tx.connection, work.meta.actor, command.slot, work.meta.at)
         known = UploadContext(work.meta.at, work.meta.actor, context.rules, state, received)
         return await work.execute(
             UPLOAD, work.new_id("upload"), command, known, case=command.application, person=work.meta.actor
         )
 
-    async def _for_submission(self, work: Work, application: str, state: Case, rules: Rules) -> dict[str, Any]:
-        """The candidate's submissions wait for one another, so that two at once cannot both be the first."""
-        connection = work.tx.connection
-        await self._one_at_a_time(work, f"submit/{state.candidate}")
-        number = work.tx.hashed(
-            "certificate", certificate_key(value_of(rules.book, "certificate_number", state.form) or "")
-        )
-        account, _ = await work.load(ACCOUNT_FOLLOWED, state.candidate)
-        return {
-            "photographs": await self._photographs(work, state.photos.values()),
-            "organisations": await find_upwards(connection, value_of(rules.book, "organisation", state.form) or ""),
-            "account": account,
-            "seen_elsewhere": tuple(await find_others_with_number(connection, state.candidate, number)),
-            "own_other": await find_own_other(connection, state.candidate, application, number),
-        }
-
-    @staticmethod
-    async def _one_at_a_time(work: Work, what: str) -> None:
-        """Until the end of the transaction."""
-        connection = await work.tx.open()
-        await connection.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", f"exemption/{what}")
-
-    async def _photographs(self, work: Work, uploads: Iterable[str]) -> dict[str, Photograph]:
-        known = {upload: (await work.load(UPLOAD, upload))[0] for upload in uploads}
-        return {
-            upload: Photograph(state.owner, state.application, state.slot)
-            for upload, state in known.items()
-            if isinstance(state, Accepted)
-        }
-
     # --- reviewers
 
     async def review(self, work: Work, command: Review) -> Receipt:
         state, context = await self._case(work, command.application)
-        return await self._execute(work, command.application, command, state, context, command.expected)
+        if isinstance(command, PassStage):
+            account, _ = await work.load(ACCOUNT_FOLLOWED, state.candidate)
+            context = replace(context, account=account)
+        receipt = await self._execute(work, command.application, command, state, context, command.expected)
+        after, _ = await work.load(APPLICATION, command.application)
+        if isinstance(after, TurnedDown) and after.may_submit_again and after.head:
+            await release(work, command.application, after, context)
+        return receipt
+
+    async def follow_up(self, work: Work, command: LapseApplication | ExpireExemption) -> Receipt:
+        state, context = await self._case(work, command.application)
+        return await self._execute(work, command.application, command, state, context)
 
     async def print(self, work: Work, command: PrintRecordTable) -> Receipt:
         state, context = await self._case(work, command.application)
@@ -278,7 +285,7 @@ class Handlers:
         context = await self._cycle_context(work, cycle.organisation, self._books.rules(cycle.scheme))
         return await work.execute(CYCLE, command.cycle, command, context, expected=command.expected)
 
-    async def end_window(self, work: Work, command: EndWindow) -> Receipt:
+    async def end_window(self, work: Work, command: EndWindow | SettleWindow) -> Receipt:
         cycle = await self._cycle(work, command.cycle)
         context = await self._cycle_context(work, cycle.organisation, self._books.rules(cycle.scheme))
         return await work.execute(CYCLE, command.cycle, command, context)
@@ -292,7 +299,9 @@ class Handlers:
     async def follow_organisation(self, work: Work, command: OrganisationCommand) -> Receipt:
         return await work.execute(ORGANISATION_FOLLOWED, command.organisation, command, None)
 
-    async def follow_account(self, work: Work, command: FollowAccount) -> Receipt:
+    async def follow_account(
+        self, work: Work, command: FollowAccount | FollowVerification | FollowEducation
+    ) -> Receipt:
         return await work.execute(ACCOUNT_FOLLOWED, command.person, command, None, person=command.person)
 
     async def forget(self, work: Work, command: ForgetPerson) -> Receipt:
@@ -325,14 +334,13 @@ class Handlers:
         state: Case,
         context: Context,
         expected: int | None = None,
-        **more: Any,
     ) -> Receipt:
         """Everything of a case is sealed under its candidate's key, whoever wrote it."""
         return await work.execute(
             APPLICATION,
             application,
             command,
-            replace(context, **more),
+            context,
             case=application,
             person=state.candidate,
             expected=expected,
@@ -345,12 +353,46 @@ class Handlers:
 async def window_over(service: Service, timer: Timer) -> None:
     """A window has closed for the last time."""
     command = EndWindow(cycle=timer.stream.split("-", 1)[1], purpose=timer.key, due_at=timer.due_at)
-    meta = Meta(
-        command_id=command_id("timer", timer.kind, timer.stream, timer.key, timer.due_at.isoformat()),
-        actor="timer",
-        at=service.clock(),
-    )
-    await service.handle(command, meta)
+    await service.handle(command, _of_timer(service, timer))
 
 
-TIMERS: Mapping[str, TimerHandler] = {WINDOW_OVER: window_over}
+def window_ended(books: Books) -> TimerHandler:
+    """What a window's end leads to: application by application, and the timer goes when nothing is left to do."""
+
+    async def settle(service: Service, timer: Timer) -> None:
+        cycle, purpose = timer.stream.split("-", 1)[1], timer.key
+        async with service.reading() as connection:
+            (row,) = await find_cycles(connection, cycle=cycle)
+        states, after = books.rules(row.scheme).book.ends_with(purpose), ""
+        while page := await _page(service, cycle, states, after):
+            for application in page:
+                await _end_one(service, timer, application)
+            after = page[-1]
+        command = SettleWindow(cycle=cycle, purpose=purpose, due_at=timer.due_at)
+        await service.handle(command, _of_timer(service, timer))
+
+    return settle
+
+
+async def _page(service: Service, cycle: str, states: Sequence[str], after: str) -> list[str]:
+    async with service.reading() as connection:
+        return await find_in_state(connection, cycle, states, after, _PAGE)
+
+
+async def _end_one(service: Service, timer: Timer, application: str) -> None:
+    """Each decider knows whether it means this application; of an erased person nothing is left to be ended."""
+    for command in (
+        LapseApplication(application=application, purpose=timer.key, due_at=timer.due_at),
+        ExpireExemption(application=application, purpose=timer.key, due_at=timer.due_at),
+    ):
+        with suppress(Erased):
+            await service.handle(command, _of_timer(service, timer, type(command).__name__, application))
+
+
+def _of_timer(service: Service, timer: Timer, *about: str) -> Meta:
+    parts = (timer.kind, timer.stream, timer.key, timer.due_at.isoformat(), *about)
+    return Meta(command_id=command_id("timer", *parts), actor="timer", at=service.clock())
+
+
+def timers(books: Books) -> Mapping[str, TimerHandler]:
+    return {WINDOW_OVER: window_over, WINDOW_ENDED: window_ended(books)}

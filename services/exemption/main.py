@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from services.exemption.api import router
 from services.exemption.domain.parking import PARKING
 from services.exemption.domain.refusals import REFUSALS
-from services.exemption.handlers import TIMERS, Books, Handlers
+from services.exemption.handlers import Books, Handlers, timers
 from services.exemption.reactions import REACTIONS
 from services.exemption.views import VIEWS
 from services.exemption.views.uploads import kept_blobs
@@ -30,7 +30,7 @@ def exemption(books: Books) -> ServiceDefinition:
         handlers={**Handlers(books).by_command(), **resolving(PARKING)},
         views=VIEWS,
         reactions=REACTIONS,
-        timers=TIMERS,
+        timers=timers(books),
         router=router,
         refusals={**DOCUMENT_REFUSALS, **REFUSALS},
         schema=Path(__file__).with_name("schema.sql"),

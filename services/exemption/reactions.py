@@ -9,8 +9,10 @@ from typing import Any
 from services.exemption.domain.commands import (
     FollowAccount,
     FollowClosing,
+    FollowEducation,
     FollowOrganisation,
     FollowRenaming,
+    FollowVerification,
     ForgetPerson,
 )
 from shared.events.identity import (
@@ -20,6 +22,10 @@ from shared.events.identity import (
     OrganisationClosed,
     OrganisationRenamed,
     PersonErased,
+    PersonVerified,
+    PriorEducationConfirmed,
+    PriorEducationNotConfirmed,
+    PriorEducationSubmitted,
 )
 from shared.kernel.messages import ERASED, Command, Fact
 from shared.runtime.service import Reaction
@@ -47,7 +53,13 @@ def on_account_registered(fact: Fact[AccountRegistered]) -> Sequence[Command]:
     if event.id_number == ERASED:
         return []
     return [
-        FollowAccount(person=fact.subject, holder=event.name_of_person, id_number=event.id_number, mobile=event.mobile)
+        FollowAccount(
+            person=fact.subject,
+            holder=event.name_of_person,
+            id_number=event.id_number,
+            mobile=event.mobile,
+            ticket_number=event.ticket_number,
+        )
     ]
 
 
@@ -55,6 +67,58 @@ def on_mobile_replaced(fact: Fact[MobileReplaced]) -> Sequence[Command]:
     if fact.event.mobile == ERASED:
         return []
     return [FollowAccount(person=fact.subject, mobile=fact.event.mobile)]
+
+
+def on_person_verified(fact: Fact[PersonVerified]) -> Sequence[Command]:
+    """SX-E-10."""
+    if fact.meta.person is None:
+        return []
+    event = fact.event
+    return [FollowVerification(person=fact.meta.person, jurisdiction=event.jurisdiction, level=event.level)]
+
+
+def on_prior_education_submitted(fact: Fact[PriorEducationSubmitted]) -> Sequence[Command]:
+    """HB-38: handed in in time, so far."""
+    if fact.meta.person is None or not fact.event.form:
+        return []
+    form = fact.event.form
+    return [
+        FollowEducation(
+            person=fact.meta.person,
+            record=fact.subject,
+            standing="submitted",
+            level=form["level"],
+            category=form["category"],
+            certificate_number=form["certificate_number"],
+            school=form["school"],
+            major=form["major"],
+        )
+    ]
+
+
+def on_prior_education_confirmed(fact: Fact[PriorEducationConfirmed]) -> Sequence[Command]:
+    """HB-08 生效."""
+    event = fact.event
+    if event.certificate_number == ERASED:
+        return []
+    return [
+        FollowEducation(
+            person=event.candidate,
+            record=fact.subject,
+            standing="effective",
+            level=event.level,
+            category=event.category,
+            certificate_number=event.certificate_number,
+            school=event.school,
+            major=event.major,
+        )
+    ]
+
+
+def on_prior_education_not_confirmed(fact: Fact[PriorEducationNotConfirmed]) -> Sequence[Command]:
+    if fact.meta.person is None:
+        return []
+    return [FollowEducation(person=fact.meta.person, record=fact.subject, standing="not_effective")]
 
 
 def on_person_erased(fact: Fact[PersonErased]) -> Sequence[Command]:
@@ -67,6 +131,10 @@ _FOLLOWED: tuple[tuple[Any, Any], ...] = (
     (OrganisationClosed, on_organisation_closed),
     (AccountRegistered, on_account_registered),
     (MobileReplaced, on_mobile_replaced),
+    (PersonVerified, on_person_verified),
+    (PriorEducationSubmitted, on_prior_education_submitted),
+    (PriorEducationConfirmed, on_prior_education_confirmed),
+    (PriorEducationNotConfirmed, on_prior_education_not_confirmed),
     (PersonErased, on_person_erased),
 )
 REACTIONS = tuple(Reaction(event, react, "beginning") for event, react in _FOLLOWED)

@@ -6,10 +6,11 @@ create table applications (
     person        text        not null,
     scheme        text        not null,
     cycle         text        not null,
-    state         text        not null, -- draft, in_review, returned, granted, handed_off, discarded
+    state         text        not null, -- draft, in_review, returned, granted, handed_off, discarded, refused, ...
     title         text        not null, -- the official name of the state, in the book's words
     submissions   int         not null default 0,
-    certificate   text        not null default '',
+    number        text        not null default '',
+    bases         text[]      not null default '{}',
     course_codes  text[]      not null default '{}',
     form_version  int,                  -- version of the event that holds the form as it now stands
     batch         text,
@@ -30,7 +31,7 @@ create table desks (
     organisation  text        not null,
     opened_at     timestamptz not null,
     due_at        timestamptz,
-    outcome       text        not null default 'open', -- open, passed, returned, erased
+    outcome       text        not null default 'open', -- open, passed, returned, refused, unlocked, superseded, lapsed, erased
     decided_at    timestamptz,
     version       int         not null,
     primary key (application, opened_in)
@@ -41,13 +42,28 @@ create index desks_done on desks (role, organisation, decided_at, application) w
 
 -- Certificate numbers by keyed hash: counted and flagged, never claimed.
 create table certificate_numbers (
-    application   text        primary key,
+    application   text        not null,
     person        text        not null,
     hash          bytea       not null,
-    version       int         not null
+    version       int         not null,
+    primary key (application, hash)
 );
 create index certificate_numbers_by_hash on certificate_numbers (hash);
 create index certificate_numbers_of_person on certificate_numbers (person);
+
+-- Which application of a ticket number or person counts; the value itself is a claim of the stream `head-<id>`.
+create table heads (
+    id            text        primary key,
+    person        text        not null,
+    version       int         not null
+);
+create index heads_of_person on heads (person);
+
+-- How many numbers were given in a cycle.
+create table numbers_given (
+    cycle         text        primary key,
+    given         int         not null
+);
 
 create table uploads (
     id            text primary key,

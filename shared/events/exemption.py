@@ -24,11 +24,16 @@ class ApplicationStarted(Event):
 
 
 class DraftSaved(Event):
-    """保存草稿: the whole form as typed so far, right or wrong, and the photographs by slot (upload ids)."""
+    """保存草稿: everything as typed so far, right or wrong, and the photographs by slot (upload ids).
+
+    A claim is {basis, form, photos, courses: [{code, name, form}]}; a major is its level and code.
+    """
 
     name: ClassVar[str] = "exemption.draft_saved.v1"
     form: Personal[dict[str, Any]]
     photos: dict[str, str]
+    claims: Personal[tuple[dict[str, Any], ...]] = ()
+    majors: tuple[str, ...] = ()
 
 
 class DraftDiscarded(Event):
@@ -49,11 +54,17 @@ class ApplicationSubmitted(Event):
     title: str
     form: Personal[dict[str, Any]]
     photos: dict[str, str]
-    certificate: str  # the book's id of the certificate
-    certificate_number: Personal[str]  # also in the form; here so that a projection finds it without the book
+    bases: tuple[str, ...]  # the book's ids of the certificate or of the bases that are claimed
     course_codes: tuple[str, ...]
     organisations: dict[str, str]  # scope of a stage -> the organisation that will review there
     clause: str
+    number: str = ""  # given with the first submission, if the book gives one
+    claims: Personal[tuple[dict[str, Any], ...]] = ()
+    majors: tuple[str, ...] = ()
+    evidence: Personal[tuple[dict[str, Any], ...]] = ()  # {type, number} of each paper: found without the book
+    offices: tuple[tuple[str, str], ...] = ()  # (role, organisation) of those who may read it besides its reviewers
+    head: str = ""  # the stream that says which application counts, if the book has such a rule
+    warnings: tuple[str, ...] = ()  # codes
 
 
 class CertificateSeenElsewhere(Event):
@@ -106,6 +117,81 @@ class ApplicationReturned(Event):
     clause: str
 
 
+class ApplicationRefused(Event):
+    """{stage}：不予通过: refused for good, with a reason; the candidate may begin a new one if the book lets them."""
+
+    name: ClassVar[str] = "exemption.application_refused.v1"
+    stage: str
+    title: str
+    reviewer: str
+    role: str
+    organisation: str
+    reason_code: str
+    reason: str
+    note: Personal[str]
+    may_submit_again: bool
+    clause: str
+
+
+class ReapplicationUnlocked(Event):
+    """退回重新申请: a clerk saw the candidate and what the book asks for, and lets them hand in again."""
+
+    name: ClassVar[str] = "exemption.reapplication_unlocked.v1"
+    unlocked_by: str
+    role: str
+    organisation: str
+    seen: tuple[str, ...]  # ids of the book
+    reason_code: str
+    reason: str
+    note: Personal[str]
+    title: str
+    reopens: tuple[str, ...]
+    clause: str
+
+
+class ApplicationSuperseded(Event):
+    """被后一次提交取代: of several applications only the last one counts, which is now `by`."""
+
+    name: ClassVar[str] = "exemption.application_superseded.v1"
+    by: str
+    title: str
+    clause: str
+
+
+class ApplicationLapsed(Event):
+    """逾期失效: a window ended before something was done that the book asks for."""
+
+    name: ClassVar[str] = "exemption.application_lapsed.v1"
+    purpose: str
+    ended_at: datetime
+    title: str
+    clause: str
+
+
+class ExemptionExpired(Event):
+    """免考过期: approved, and not used before the window in which it counts was over."""
+
+    name: ClassVar[str] = "exemption.exemption_expired.v1"
+    purpose: str
+    ended_at: datetime
+    title: str
+    clause: str
+
+
+class ExemptionRevoked(Event):
+    """撤销免考: taken back after it was approved, with a reason."""
+
+    name: ClassVar[str] = "exemption.exemption_revoked.v1"
+    revoked_by: str
+    role: str
+    organisation: str
+    reason_code: str
+    reason: str
+    note: Personal[str]
+    title: str
+    clause: str
+
+
 class ExemptionGranted(Event):
     """准予免考: every stage has passed; these courses need not be sat."""
 
@@ -155,11 +241,42 @@ ApplicationEvent = (
     | StageOpened
     | StagePassed
     | ApplicationReturned
+    | ApplicationRefused
+    | ReapplicationUnlocked
+    | ApplicationSuperseded
+    | ApplicationLapsed
     | ExemptionGranted
+    | ExemptionExpired
+    | ExemptionRevoked
     | RecordTablePrinted
     | ApplicationHandedOff
     | HandOffAcknowledged
 )
+
+# --- head-<id>: which application of one ticket number or person counts, cycle by cycle ------------------------------
+
+
+class HeadTaken(Event):
+    """确定有效申请: of this ticket number or person in this cycle, `application` counts from now on."""
+
+    name: ClassVar[str] = "exemption.head_taken.v1"
+    cycle: str
+    application: str
+    candidate: str
+    replaced: str | None  # the application that counted before
+    value: Personal[str]  # the ticket number or person, with the jurisdiction
+    clause: str
+
+
+class HeadReleased(Event):
+    """释放有效申请: the application that counted was refused; another may take its place."""
+
+    name: ClassVar[str] = "exemption.head_released.v1"
+    cycle: str
+    application: str
+
+
+HeadEvent = HeadTaken | HeadReleased
 
 # --- viewing-<application>: who looked at somebody else's papers ---------------------------------------------------
 
@@ -278,9 +395,18 @@ class CycleWindowEnded(Event):
     name: ClassVar[str] = "exemption.cycle_window_ended.v1"
     purpose: str
     ended_at: datetime
+    settles: bool  # whether some applications lapse or expire with it
 
 
-CycleEvent = CycleOpened | WindowSet | DaysExcluded | WindowExtended | CycleClosed | CycleWindowEnded
+class WindowSettled(Event):
+    """{purpose}到期事项办结: every application that the end of this window does something to has been seen to."""
+
+    name: ClassVar[str] = "exemption.window_settled.v1"
+    purpose: str
+    ended_at: datetime
+
+
+CycleEvent = CycleOpened | WindowSet | DaysExcluded | WindowExtended | CycleClosed | CycleWindowEnded | WindowSettled
 
 # --- batch-<id>: a hand-off to the examinations authority ---------------------------------------------------------
 
@@ -344,6 +470,28 @@ class AccountFollowed(Event):
     holder: Personal[str]
     id_number: Personal[str]
     mobile: Personal[str]
+    ticket_number: Personal[str] = ""
+
+
+class VerificationFollowed(Event):
+    """获知身份认证结果: identity verified the person for a jurisdiction."""
+
+    name: ClassVar[str] = "exemption.verification_followed.v1"
+    jurisdiction: str
+    level: str
+
+
+class EducationFollowed(Event):
+    """获知前置学历（{standing}）: one record of prior education as it is now."""
+
+    name: ClassVar[str] = "exemption.education_followed.v1"
+    record: str
+    standing: Literal["submitted", "effective", "not_effective"]
+    level: str  # of GB/T 4658
+    category: str
+    certificate_number: Personal[str]
+    school: Personal[str]
+    major: Personal[str]
 
 
 class PersonForgotten(Event):
@@ -352,7 +500,7 @@ class PersonForgotten(Event):
     name: ClassVar[str] = "exemption.person_forgotten.v1"
 
 
-PersonEvent = AccountFollowed | PersonForgotten
+PersonEvent = AccountFollowed | VerificationFollowed | EducationFollowed | PersonForgotten
 
 # --- parking-<source>-<stream>: what was passed over of another service's stream ------------------------------------
 

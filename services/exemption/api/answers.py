@@ -22,8 +22,17 @@ from services.exemption.api.shapes import (
     WindowShown,
     WorkLine,
 )
-from services.exemption.domain.access import Context, available_actions, reading_desk
-from services.exemption.domain.case import Application, Case, InReview
+from services.exemption.domain.access import Context, available_actions, reading_desk, results_are_visible
+from services.exemption.domain.case import (
+    Application,
+    Case,
+    Discarded,
+    Draft,
+    InReview,
+    Lapsed,
+    Returned,
+    Superseded,
+)
 from services.exemption.domain.followed import Organisation
 from services.exemption.domain.form import value_of
 from services.exemption.domain.scheme import ExemptionScheme, Rules
@@ -32,22 +41,28 @@ from services.exemption.views.cycles import CycleRow
 from shared.documents.hints import Found, agreement
 from shared.events.exemption import (
     ApplicationHandedOff,
+    ApplicationLapsed,
+    ApplicationRefused,
     ApplicationReturned,
     ApplicationStarted,
     ApplicationSubmitted,
+    ApplicationSuperseded,
     CertificateSeenElsewhere,
     DraftDiscarded,
     DraftSaved,
+    ExemptionExpired,
     ExemptionGranted,
+    ExemptionRevoked,
     HandOffAcknowledged,
     PhotographAccepted,
+    ReapplicationUnlocked,
     RecordTablePrinted,
     StageOpened,
     StagePassed,
 )
 from shared.kernel.messages import Fact
 from shared.schemes.catalog import Book
-from shared.schemes.procedure import Phase, Stage, Window
+from shared.schemes.procedure import SUBMITTED, Phase, Stage, Window
 
 
 def scheme_shown(book: Book, rules: Rules) -> SchemeShown:
@@ -124,6 +139,25 @@ def line_shown(row: ApplicationRow, book: ExemptionScheme) -> Line:
     return Line(**_line(row, book))
 
 
+def _proof(book: ExemptionScheme, basis: str) -> str:
+    """What a certificate or basis is called."""
+    names = {each.id: each.name for each in book.certificates} | {each.id: each.title for each in book.bases}
+    return names.get(basis, "")
+
+
+def candidates_line(row: ApplicationRow, context: Context) -> Line:
+    """As the candidate may see it: what was decided only when the book lets them."""
+    shown = line_shown(row, context.rules.book)
+    if row.state in _OPEN_STATES or results_are_visible(context):
+        return shown
+    hidden = state_shown(context.rules.book, context.rules.book.state(SUBMITTED).title)
+    return shown.model_copy(update={"state": hidden, "version": row.form_version})
+
+
+_OPEN_STATES = frozenset({"draft", "returned", "discarded", "superseded", "lapsed"})
+"""Rows whose state is no result."""
+
+
 def work_shown(row: WorkRow, name: str | None, book: ExemptionScheme) -> WorkLine:
     return WorkLine(
         **_line(row.application, book),
@@ -146,7 +180,8 @@ def _line(row: ApplicationRow, book: ExemptionScheme) -> dict[str, Any]:
         "cycle": row.cycle,
         "state": state_shown(book, row.title),
         "submissions": row.submissions,
-        "certificate": next((each.name for each in book.certificates if each.id == row.certificate), ""),
+        "number": row.number,
+        "certificate": "、".join(_proof(book, each) for each in row.bases),
         "course_codes": row.course_codes,
         "started_at": row.started_at,
         "changed_at": row.changed_at,
@@ -165,19 +200,28 @@ def case_shown(
 ) -> CaseShown:
     """One application for its candidate, and for a reviewer (`duplicates` is then given) with what the stage asks."""
     book = context.rules.book
+    masked = duplicates is None and not results_are_visible(context)
+    told = [fact for fact in past if not (masked and isinstance(fact.event, _RESULTS))]
+    title = case.title
+    if masked and not isinstance(case, Draft | Returned | Discarded | Superseded | Lapsed):
+        title = book.state(SUBMITTED).title
     shown = CaseShown(
         id=application,
-        version=len(past),
+        version=told[-1].version if masked else len(past),
         scheme=case.scheme,
         cycle=case.cycle,
-        state=state_shown(book, case.title),
-        progress=progress_shown(book, case.title),
+        number=case.number,
+        state=state_shown(book, title),
+        progress=progress_shown(book, title),
         submissions=case.submissions,
         form=dict(case.form),
-        photos=[_photo_shown(book, case, slot, photographs[upload]) for slot, upload in case.photos.items()],
+        photos=[_photo_shown(book, case, slot, photographs[upload]) for slot, upload in photos_of(case)],
+        claims=[dict(claim) for claim in case.claims],
+        majors=case.majors,
+        warnings=case.warnings,
         course_codes=case.course_codes,
-        returned=_returned_shown(past),
-        history=[_deed(fact, names) for fact in past if _is_told(fact, reviewing=duplicates is not None)],
+        returned=_returned_shown(told),
+        history=[_deed(fact, names) for fact in told if _is_told(fact, reviewing=duplicates is not None)],
         actions=available_actions(cast(Application, case), context),
     )
     desk = reading_desk(case, context.roles)
@@ -188,24 +232,31 @@ def case_shown(
     return shown.model_copy(update={"review": _stage_in_hand(case, context, desk.stage), "duplicates": also})
 
 
-def _stage_in_hand(case: Case, context: Context, own: str) -> Stage:
+def photos_of(case: Case) -> list[tuple[str, str]]:
+    """Every photograph of an application: those of the form by slot, those of claims by `<basis>.<slot>`."""
+    claimed = [(f"{each['basis']}.{slot}", upload) for each in case.claims for slot, upload in each["photos"].items()]
+    return [*case.photos.items(), *claimed]
+
+
+def _stage_in_hand(case: Case, context: Context, own: str) -> Stage | None:
     """What a reviewer works with: the stage's checklist, points, grounds and reasons."""
+    if not own and not isinstance(case, InReview):
+        return None
     return context.rules.book.stage(case.desk.stage if isinstance(case, InReview) else own)
 
 
 def _returned_shown(past: Sequence[Fact[Any]]) -> ReturnedShown | None:
     """As long as it has not been handed in again."""
-    last = next(
-        (fact for fact in reversed(past) if isinstance(fact.event, ApplicationReturned | ApplicationSubmitted)), None
-    )
-    if last is None or not isinstance(last.event, ApplicationReturned):
+    kinds = ApplicationReturned | ReapplicationUnlocked | ApplicationSubmitted
+    last = next((fact for fact in reversed(past) if isinstance(fact.event, kinds)), None)
+    if last is None or isinstance(last.event, ApplicationSubmitted):
         return None
     event = last.event
     return ReturnedShown(
-        stage=event.stage,
+        stage=getattr(event, "stage", ""),
         reason_code=event.reason_code,
         reason=event.reason,
-        document=event.document,
+        document=getattr(event, "document", ""),
         note=event.note,
         at=last.meta.at,
     )
@@ -262,6 +313,18 @@ def _spellings(book: ExemptionScheme, kind: str, typed: str) -> list[str]:
 
 
 _SILENT = (DraftSaved, StageOpened)  # no deeds
+_RESULTS = (
+    StageOpened,
+    StagePassed,
+    ApplicationRefused,
+    ExemptionGranted,
+    ExemptionExpired,
+    ExemptionRevoked,
+    RecordTablePrinted,
+    ApplicationHandedOff,
+    HandOffAcknowledged,
+)
+"""What was decided, and what came of it."""
 _FOR_REVIEWERS = (CertificateSeenElsewhere,)  # a candidate would learn about others, and by trying, of whom
 _DEEDS: Mapping[type[Any], str] = {
     ApplicationStarted: "started",
@@ -269,7 +332,13 @@ _DEEDS: Mapping[type[Any], str] = {
     CertificateSeenElsewhere: "flagged",
     StagePassed: "passed",
     ApplicationReturned: "returned",
+    ApplicationRefused: "refused",
+    ReapplicationUnlocked: "unlocked",
+    ApplicationSuperseded: "superseded",
+    ApplicationLapsed: "lapsed",
     ExemptionGranted: "granted",
+    ExemptionExpired: "expired",
+    ExemptionRevoked: "revoked",
     RecordTablePrinted: "printed",
     ApplicationHandedOff: "handed_off",
     HandOffAcknowledged: "acknowledged",

@@ -19,7 +19,8 @@ from shared.kernel.errors import Refused
 from shared.kernel.messages import Fact, Meta, Receipt, stream_name
 from shared.runtime import telemetry
 from shared.runtime.access import Caller
-from shared.runtime.rows import Connection
+from shared.runtime.event_store import Work
+from shared.runtime.rows import Connection, SqlTx
 from shared.runtime.service import Service
 
 ID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
@@ -73,16 +74,26 @@ async def history_of(service: Service, connection: Connection, application: str)
     return await service.history(connection, stream_name(APPLICATION.kind, application))
 
 
+def asking(service: Service, connection: Connection, meta: Meta) -> Work:
+    """To gather what a decision would know, in a transaction that writes nothing."""
+    return Work(SqlTx(connection, service.keyring), service.name, service.keyring, service.projector, meta, b"", None)
+
+
+async def cycle_of(service: Service, connection: Connection, cycle: str) -> Cycle:
+    opened = await service.history(connection, stream_name(CYCLE.kind, cycle))
+    found = CYCLE.replay(fact.event for fact in opened)
+    if not isinstance(found, Cycle):
+        raise Refused("access.not_found")
+    return found
+
+
 async def readable_case(
     service: Service, connection: Connection, books: Books, application: str, caller: Caller
 ) -> tuple[Case, Context, list[Fact]]:  # type: ignore[type-arg]
     """A case that this caller may read, what decisions about it would know, and its past."""
     past = await history_of(service, connection, application)
     case = must_be_readable(APPLICATION.replay(fact.event for fact in past), caller.id, caller.roles)
-    opened = await service.history(connection, stream_name(CYCLE.kind, case.cycle))
-    cycle = CYCLE.replay(fact.event for fact in opened)
-    if not isinstance(cycle, Cycle):
-        raise Refused("access.not_found")
+    cycle = await cycle_of(service, connection, case.cycle)
     rules = books.rules(case.scheme)
     context = Context(service.clock(), caller.id, caller.roles, application, case.cycle, rules, cycle)
     return case, context, past

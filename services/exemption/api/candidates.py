@@ -5,9 +5,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import Field
 
-from services.exemption.api.answers import case_shown, line_shown
-from services.exemption.api.asking import Body, BooksDep, Done, Id, IdInBody, looking, readable_case
-from services.exemption.api.shapes import CaseShown, Line, Listed
+from services.exemption.api.answers import candidates_line, case_shown, photos_of
+from services.exemption.api.asking import Body, BooksDep, Done, Id, IdInBody, asking, cycle_of, looking, readable_case
+from services.exemption.api.shapes import CaseShown, Line, Listed, ReceiptShown, VerdictShown
+from services.exemption.api.verdicts import receipt_shown, verdict_shown
+from services.exemption.domain.access import Context
 from services.exemption.domain.case import Case
 from services.exemption.domain.commands import (
     DiscardDraft,
@@ -17,6 +19,7 @@ from services.exemption.domain.commands import (
     ViewDocuments,
 )
 from services.exemption.domain.upload import UPLOAD
+from services.exemption.submitting import with_what_is_known
 from services.exemption.views.applications import find_duplicates, find_own
 from services.exemption.views.organisations import find_named
 from services.exemption.views.uploads import find_uploads
@@ -28,17 +31,44 @@ from shared.runtime.service import Service
 router = APIRouter()
 
 Word = Annotated[str, Field(max_length=40)]
+Typed = dict[Word, Annotated[str, Field(max_length=4000)]]
 
 
 class Start(Body):
     cycle: IdInBody
 
 
-class Draft(Body):
-    """The whole form as typed so far, and the photographs by slot."""
+class CourseInBody(Body):
+    """A claimed course: its code, its name if the book asks for it, and what it asks besides."""
 
-    form: dict[Word, Annotated[str, Field(max_length=4000)]] = Field(max_length=60)
+    code: Annotated[str, Field(max_length=40)]
+    name: Annotated[str, Field(max_length=100)] = ""
+    form: Typed = Field(default_factory=dict, max_length=20)
+
+
+class ClaimInBody(Body):
+    """One claim on a basis of the book."""
+
+    basis: Word
+    form: Typed = Field(default_factory=dict, max_length=40)
     photos: dict[Word, IdInBody] = Field(default_factory=dict, max_length=20)
+    courses: list[CourseInBody] = Field(default_factory=list, max_length=40)
+
+
+class MajorInBody(Body):
+    """A major is its level and code."""
+
+    level: Annotated[str, Field(min_length=1, max_length=20)]
+    code: Annotated[str, Field(min_length=1, max_length=10)]
+
+
+class Draft(Body):
+    """Everything as typed so far: the form, the photographs by slot, the claims and the majors."""
+
+    form: Typed = Field(max_length=60)
+    photos: dict[Word, IdInBody] = Field(default_factory=dict, max_length=20)
+    claims: list[ClaimInBody] = Field(default_factory=list, max_length=40)
+    majors: list[MajorInBody] = Field(default_factory=list, max_length=20)
 
 
 @router.post("/applications", status_code=201)
@@ -52,7 +82,13 @@ async def own(service: ServiceDep, books: BooksDep, caller: CandidateDep) -> Lis
     """SW-16: the candidate's own records."""
     async with service.reading() as connection:
         rows = await find_own(connection, caller.id)
-    return Listed(items=[line_shown(row, books.rules(row.scheme).book) for row in rows])
+        cycles = {cycle: await cycle_of(service, connection, cycle) for cycle in {row.cycle for row in rows}}
+    now = service.clock()
+    contexts = (
+        Context(now, caller.id, caller.roles, row.id, row.cycle, books.rules(row.scheme), cycles[row.cycle])
+        for row in rows
+    )
+    return Listed(items=[candidates_line(row, context) for row, context in zip(rows, contexts, strict=True)])
 
 
 @router.put("/applications/{application}/draft")
@@ -60,7 +96,14 @@ async def save(
     application: Id, body: Draft, service: ServiceDep, caller: CandidateDep, meta: CommandMeta, version: IfMatch
 ) -> Done:
     """Kept as typed, right or wrong; checked when handed in."""
-    command = SaveDraft(application=application, form=dict(body.form), photos=dict(body.photos), expected=version)
+    command = SaveDraft(
+        application=application,
+        form=dict(body.form),
+        photos=dict(body.photos),
+        claims=tuple(each.model_dump() for each in body.claims),
+        majors=tuple(f"{each.level} {each.code}" for each in body.majors),
+        expected=version,
+    )
     return Done.of(await service.handle(command, meta, caller=caller))
 
 
@@ -71,6 +114,23 @@ async def submit(
     """SW-07 确认提交: hand in what was saved last; with If-Match, exactly what was looked at."""
     command = SubmitApplication(application=application, expected=version)
     return Done.of(await service.handle(command, meta, caller=caller))
+
+
+@router.post("/applications/{application}/verdict")
+async def verdict(application: Id, service: ServiceDep, books: BooksDep, caller: CandidateDep) -> VerdictShown:
+    """Whether what was saved last would be taken now: every rule with what it looked at, by the rules that decide."""
+    async with service.reading() as connection, connection.transaction(readonly=True):
+        case, context, _ = await readable_case(service, connection, books, application, caller)
+        known = await with_what_is_known(asking(service, connection, looking(service, caller)), case, context)
+    return verdict_shown(case, known)
+
+
+@router.get("/applications/{application}/receipt")
+async def receipt(application: Id, service: ServiceDep, books: BooksDep, caller: CandidateDep) -> ReceiptShown:
+    """SD-38 申报告知单."""
+    async with service.reading() as connection:
+        _, context, past = await readable_case(service, connection, books, application, caller)
+    return receipt_shown(context.rules, past)
 
 
 @router.post("/applications/{application}/discard")
@@ -98,6 +158,6 @@ async def detail(application: Id, service: ServiceDep, books: BooksDep, caller: 
 
 
 async def _photographs(service: Service, connection: Connection, case: Case) -> dict[str, Fact[Any]]:
-    known = await find_uploads(connection, case.photos.values())
+    known = await find_uploads(connection, [upload for _, upload in photos_of(case)])
     facts = await service.facts(connection, [(stream_name(UPLOAD.kind, upload), 1) for upload in known])
     return {fact.subject: fact for fact in facts}

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Response, UploadFile
 
-from services.exemption.api.answers import found_in
+from services.exemption.api.answers import found_in, photos_of
 from services.exemption.api.asking import ID, BooksDep, DocumentsDep, Id, looking, readable_case
 from services.exemption.api.shapes import Uploaded
 from services.exemption.domain.commands import ReceivePhotograph, ViewDocuments
@@ -42,7 +42,7 @@ _READERS: Mapping[str, Callable[[hints.Reading], hints.Found | None]] = {
 @router.post("/uploads", status_code=201, max_body_size=UPLOAD_BYTES)
 async def upload(
     application: Annotated[str, Form(pattern=ID)],
-    slot: Annotated[str, Form(max_length=40, pattern=r"^\w*$")],  # no NUL: the edge finds those in JSON only
+    slot: Annotated[str, Form(max_length=81, pattern=r"^[\w.]*$")],  # no NUL: the edge finds those in JSON only
     file: Annotated[UploadFile, File()],
     service: ServiceDep,
     books: BooksDep,
@@ -127,7 +127,7 @@ async def picture(
         if row is None:
             raise Refused("access.not_found")
         case, _, _ = await readable_case(service, connection, books, row.application, caller)
-        if row.owner != case.candidate or (caller.id != row.owner and upload not in case.photos.values()):
+        if row.owner != case.candidate or (caller.id != row.owner and upload not in dict(photos_of(case)).values()):
             raise Refused("access.not_found")
     if caller.id != row.owner:
         look = ViewDocuments(application=row.application, documents=(row.slot,))

@@ -9,14 +9,21 @@ from fastapi import APIRouter, Query, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
-from services.exemption.api.answers import work_shown
+from services.exemption.api.answers import photos_of, work_shown
 from services.exemption.api.asking import Body, BooksDep, Done, Id, readable_case
 from services.exemption.api.shapes import Paged, WorkLine
 from services.exemption.domain import export, scheme
 from services.exemption.domain.access import Context, may_print
 from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.case import Application, Case
-from services.exemption.domain.commands import PassStage, PrintRecordTable, ReturnApplication
+from services.exemption.domain.commands import (
+    PassStage,
+    PrintRecordTable,
+    RefuseApplication,
+    ReturnApplication,
+    RevokeExemption,
+    UnlockReapplication,
+)
 from services.exemption.domain.followed import Organisation
 from services.exemption.domain.form import value_of
 from services.exemption.gateways import names_of_staff
@@ -51,6 +58,25 @@ class Return(Body):
     reason_code: str = Field(max_length=40)
     note: str = Field(min_length=1, max_length=500)
     document: str | None = Field(None, max_length=40)
+
+
+class Revoke(Body):
+    """撤销: a reason of the book and free text."""
+
+    reason_code: str = Field(max_length=40)
+    note: str = Field(min_length=1, max_length=500)
+
+
+class Refuse(Revoke):
+    """不予通过."""
+
+    stage: str = Field(max_length=40)
+
+
+class Unlock(Revoke):
+    """退回重新申请: everything that the book asks for was seen."""
+
+    seen: dict[Annotated[str, Field(max_length=40)], bool] = Field(max_length=20)
 
 
 @router.get("/work")
@@ -117,6 +143,41 @@ async def return_application(
     return Done.of(await service.handle(command, meta, caller=caller))
 
 
+@router.post("/applications/{application}/refuse")
+async def refuse(
+    application: Id, body: Refuse, service: ServiceDep, caller: StaffDep, meta: CommandMeta, version: IfMatch
+) -> Done:
+    """不予通过: for good, where the stage can end so."""
+    command = RefuseApplication(
+        application=application, stage=body.stage, reason_code=body.reason_code, note=body.note, expected=version
+    )
+    return Done.of(await service.handle(command, meta, caller=caller))
+
+
+@router.post("/applications/{application}/unlock")
+async def unlock(
+    application: Id, body: Unlock, service: ServiceDep, caller: StaffDep, meta: CommandMeta, version: IfMatch
+) -> Done:
+    """SX-E-35 退回重新申请: after seeing the candidate and what the book asks for."""
+    command = UnlockReapplication(
+        application=application,
+        seen=dict(body.seen),
+        reason_code=body.reason_code,
+        note=body.note,
+        expected=version,
+    )
+    return Done.of(await service.handle(command, meta, caller=caller))
+
+
+@router.post("/applications/{application}/revoke")
+async def revoke(
+    application: Id, body: Revoke, service: ServiceDep, caller: StaffDep, meta: CommandMeta, version: IfMatch
+) -> Done:
+    """SD-42: an approved exemption is taken back."""
+    command = RevokeExemption(application=application, reason_code=body.reason_code, note=body.note, expected=version)
+    return Done.of(await service.handle(command, meta, caller=caller))
+
+
 @router.post("/applications/{application}/record-table", response_class=Response)
 async def record_table(
     application: Id, service: ServiceDep, books: BooksDep, caller: StaffDep, meta: CommandMeta
@@ -126,9 +187,9 @@ async def record_table(
         case, context, past = await readable_case(service, connection, books, application, caller)
         said, _ = may_print(cast(Application, case), context)
         table = await _table(connection, application, case, context, past, books, said)
-        uploads = await find_uploads(connection, case.photos.values())
+        uploads = await find_uploads(connection, [upload for _, upload in photos_of(case)])
     table = await _signed(table, service)
-    pictures = [await service.blobs.get(case.candidate, uploads[each].picture) for each in case.photos.values()]
+    pictures = [await service.blobs.get(case.candidate, uploads[each].picture) for _, each in photos_of(case)]
     printed = await run_in_threadpool(render, table, pictures)
     await service.handle(PrintRecordTable(application=application, digest=table.digest), meta, caller=caller)
     return Response(
@@ -151,7 +212,7 @@ async def _table(
     names = await organisation_names(connection, context.rules, [case])
     heading, row = export.columns(book), export.row(book, application, case, names)
     asked = list(zip(heading, row, strict=True))[1:-1]
-    uploads = await find_uploads(connection, case.photos.values())
+    uploads = await find_uploads(connection, [upload for _, upload in photos_of(case)])
     passed = [fact for fact in past if isinstance(fact.event, StagePassed) and fact.event.stage in case.passed]
     latest = {fact.event.stage: fact for fact in passed}  # of several submissions, the last word counts
     places = await find_named(connection, [fact.event.organisation for fact in latest.values()])
@@ -164,7 +225,7 @@ async def _table(
         decisions=tuple(_decision(fact, context, places) for fact in latest.values()),
         pictures=tuple(
             Picture(shown.label if (shown := book.slot(slot)) else slot, uploads[upload].picture_digest)
-            for slot, upload in case.photos.items()
+            for slot, upload in photos_of(case)
         ),
         note=said.note.text,
         footer=tuple(each.text for each in books.head(case.scheme).footer),

@@ -146,6 +146,7 @@ class Line(BaseModel):
     cycle: str
     state: StateShown
     submissions: int
+    number: str
     certificate: str
     course_codes: Sequence[str]
     started_at: datetime
@@ -262,14 +263,59 @@ class CaseShown(BaseModel):
     state: StateShown
     progress: Sequence[Step]
     submissions: int
+    number: str
     form: dict[str, str]
     photos: Sequence[PhotoShown]
+    claims: Sequence[dict[str, Any]]
+    majors: Sequence[str]
+    warnings: Sequence[str]
     course_codes: Sequence[str]
     returned: ReturnedShown | None
     history: Sequence[Deed]
     actions: Sequence[str]
     review: Stage | None = None
     duplicates: Sequence[Duplicate] | None = None
+
+
+class FindingShown(BaseModel):
+    """One rule of the verdict: what it is about, what it looked at, how it came out, and by which clause."""
+
+    rule: str
+    about: str
+    label: str
+    outcome: Literal["pass", "refuse", "warn"]
+    code: str | None
+    zh: str
+    en: str
+    inputs: dict[str, Any]
+    clause: str
+
+
+class VerdictShown(BaseModel):
+    """Whether what was saved last would be taken if it were handed in now; nothing is stored."""
+
+    would_be_accepted: bool
+    at: datetime
+    findings: Sequence[FindingShown]
+
+
+class ReceiptItem(BaseModel):
+    """One course that was claimed, and on what."""
+
+    basis: str
+    course_code: str
+    course: str
+
+
+class ReceiptShown(BaseModel):
+    """申报告知单: what was handed in, when, under which number."""
+
+    title: str
+    number: str
+    submission: int
+    submitted_at: datetime
+    items: Sequence[ReceiptItem]
+    notes: Sequence[str]
 
 
 class BatchLine(BaseModel):

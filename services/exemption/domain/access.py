@@ -26,8 +26,10 @@ from services.exemption.domain.cycle import Cycle
 from services.exemption.domain.followed import Account, Organisations
 from services.exemption.domain.form import Photograph
 from services.exemption.domain.scheme import Deadline, HandOff, RecordTable, Rules
+from services.exemption.domain.terms import Revocation, Unlocking
+from services.exemption.domain.uniqueness import Heads
 from shared.kernel.errors import Refused
-from shared.schemes.procedure import Stage
+from shared.schemes.procedure import Outcome, Stage
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,17 @@ class Context:
     organisations: Organisations = field(default_factory=dict)  # the chosen one and those above it
     account: Account | None = None
     photographs: Mapping[str, Photograph] = field(default_factory=dict)
+    heads: Heads = field(default_factory=Heads)  # which application of this ticket number or person counts
+    head: str = ""  # their stream
+    number: str = ""  # what the book's numbering would give now
     seen_elsewhere: tuple[str, ...] = ()  # other people's applications with this certificate number
     own_other: str | None = None  # another application of the same person with it, in review or approved
 
 
 def reading_desk(state: Case, roles: frozenset[tuple[str, str]]) -> Desk | None:
     """SW-28: the desk by which a reviewer may read an application: one that it has reached with this submission."""
-    return next((desk for desk in state.desks if rules.holds(roles, desk.role, desk.organisation)), None)
+    offices = (Desk("", role, organisation) for role, organisation in state.offices)
+    return next((desk for desk in (*state.desks, *offices) if rules.holds(roles, desk.role, desk.organisation)), None)
 
 
 def must_be_readable(state: Application, actor: str, roles: frozenset[tuple[str, str]]) -> Case:
@@ -67,12 +73,21 @@ def _must_be_own(state: Application, context: Context) -> Case:
     return case
 
 
+def results_are_visible(context: Context) -> bool:
+    """SX-E-39: whether a candidate may see what was decided; before that everything is shown as handed in."""
+    results = context.rules.book.results
+    if results is None:
+        return True
+    phase = context.cycle.phase(results.window, context.now)
+    return phase == "open" or (results.stays and phase != "not_yet")
+
+
 def may_save(state: Application, context: Context) -> Editable:
     """SW-14, SW-19, SW-34: a draft may be edited, and what was sent back; nothing else."""
     case = _must_be_own(state, context)
     if isinstance(case, Draft | Returned):
         return case
-    if isinstance(case, InReview | Submitted):
+    if isinstance(case, InReview | Submitted) or not results_are_visible(context):
         raise Refused("exemption.already_submitted")
     raise Refused("exemption.ended")
 
@@ -86,7 +101,7 @@ def may_discard(state: Application, context: Context) -> Draft:
 
 def may_submit(state: Application, context: Context) -> Editable:
     case = may_save(state, context)
-    must_be_in_time(_deadline(case, context), context)
+    must_be_in_time(_deadline(case, context).window, context)
     return case
 
 
@@ -99,7 +114,57 @@ def may_review(state: Application, context: Context) -> tuple[InReview, Stage]:
     rules.reviewer_must_hold(case.desk.role, case.desk.organisation, context.roles)
     stage = context.rules.book.stage(case.desk.stage)
     rules.reviewers_must_differ(stage, context.actor, case.candidate, case.decided)
+    after = stage.starts_after
+    rules.stage_must_have_begun(stage, context.cycle.phase(after.window, context.now) if after else None)
+    if stage.onsite:
+        must_be_in_time(stage.onsite.window, context)
     return case, stage
+
+
+def _may_review_to(outcome: Outcome) -> Callable[[Application, Context], object]:
+    def guard(state: Application, context: Context) -> None:
+        _, stage = may_review(state, context)
+        rules.outcome_must_be_of_the_stage(stage, outcome)
+
+    return guard
+
+
+def may_unlock(state: Application, context: Context) -> tuple[InReview, Unlocking, str]:
+    """SX-E-35: in the window, by the clerk of the candidate's own place, so often as the book says."""
+    unique = context.rules.book.uniqueness
+    if unique is None or unique.unlocking is None:
+        raise Refused("exemption.no_unlocking")
+    case, organisation = _must_be_held(state, unique.unlocking.role, unique.unlocking.scope, context)
+    if not isinstance(case, InReview):
+        raise Refused("exemption.stage_not_open", stage=case.title)
+    if case.unlocked >= (unique.times or 0):
+        raise Refused("exemption.unlocked_often_enough", times=unique.times)
+    must_be_in_time(unique.unlocking.window, context)
+    return case, unique.unlocking, organisation
+
+
+def may_revoke(state: Application, context: Context) -> tuple[Granted | HandedOff, Revocation, str]:
+    """SD-42."""
+    revocation = context.rules.book.revocation
+    if revocation is None:
+        raise Refused("exemption.no_revocation")
+    case, organisation = _must_be_held(state, revocation.role, revocation.scope, context)
+    if not isinstance(case, Granted | HandedOff):
+        raise Refused("exemption.not_granted")
+    return case, revocation, organisation
+
+
+def _must_be_held(state: Application, role: str, scope: str, context: Context) -> tuple[Case, str]:
+    """A case that somebody may read, and the organisation at which they hold a role over it; not over their own."""
+    if isinstance(state, NotStarted):
+        raise Refused("access.not_found")
+    organisation = state.organisations.get(scope, "")
+    if not organisation or not rules.holds(context.roles, role, organisation):
+        must_be_readable(state, context.actor, context.roles)
+        raise Refused("access.not_allowed")
+    if context.actor == state.candidate:
+        raise Refused("exemption.your_own_application")
+    return state, organisation
 
 
 def may_print(state: Application, context: Context) -> tuple[RecordTable, str]:
@@ -144,8 +209,11 @@ def available_actions(state: Application, context: Context) -> list[str]:
         "save": may_save,
         "submit": may_submit,
         "discard": may_discard,
-        "pass": may_review,
-        "return": may_review,
+        "pass": _may_review_to("pass"),
+        "return": _may_review_to("return"),
+        "refuse": _may_review_to("refuse"),
+        "unlock": may_unlock,
+        "revoke": may_revoke,
         "print": may_print,
         "hand_off": may_hand_off,
     }
@@ -164,8 +232,8 @@ def _deadline(case: Editable, context: Context) -> Deadline:
     return context.rules.book.once_resubmitted if isinstance(case, Returned) else context.rules.book.submit
 
 
-def must_be_in_time(deadline: Deadline, context: Context) -> None:
+def must_be_in_time(window: str, context: Context) -> None:
     rules.cycle_must_not_be_closed(context.cycle.closed)
-    purpose = context.rules.book.purpose(deadline.window)
+    purpose = context.rules.book.purpose(window)
     assert purpose is not None  # the book's own check
-    rules.window_must_be_open(context.cycle.windows[deadline.window], purpose.title, context.now)
+    rules.window_must_be_open(context.cycle.windows[window], purpose.title, context.now)

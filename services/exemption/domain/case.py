@@ -12,14 +12,20 @@ from typing import Any, ClassVar, NamedTuple, TypeVar, assert_never
 from shared.events.exemption import (
     ApplicationEvent,
     ApplicationHandedOff,
+    ApplicationLapsed,
+    ApplicationRefused,
     ApplicationReturned,
     ApplicationStarted,
     ApplicationSubmitted,
+    ApplicationSuperseded,
     CertificateSeenElsewhere,
     DraftDiscarded,
     DraftSaved,
+    ExemptionExpired,
     ExemptionGranted,
+    ExemptionRevoked,
     HandOffAcknowledged,
+    ReapplicationUnlocked,
     RecordTablePrinted,
     StageOpened,
     StagePassed,
@@ -45,6 +51,15 @@ class NotStarted:
 
 
 @dataclass(frozen=True)
+class HandedIn:
+    """What was last handed in; a draft after it may say something else. Personal, as in `Case`."""
+
+    form: Mapping[str, Any] = field(default_factory=dict)
+    claims: tuple[Mapping[str, Any], ...] = ()
+    majors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Case:
     """What every started application knows. `form` is personal: it is carried here and never branched on."""
 
@@ -55,7 +70,15 @@ class Case:
     form: Mapping[str, Any] = field(default_factory=dict)
     photos: Mapping[str, str] = field(default_factory=dict)
     submissions: int = 0
-    certificate: str = ""
+    claims: tuple[Mapping[str, Any], ...] = ()
+    majors: tuple[str, ...] = ()
+    handed_in: HandedIn = HandedIn()
+    number: str = ""
+    bases: tuple[str, ...] = ()
+    offices: tuple[tuple[str, str], ...] = ()  # (role, organisation) that may read it besides its desks
+    head: str = ""  # the stream that says which application counts
+    unlocked: int = 0  # how often a clerk let the candidate hand in again
+    warnings: tuple[str, ...] = ()
     course_codes: tuple[str, ...] = ()
     organisations: Mapping[str, str] = field(default_factory=dict)  # scope -> organisation
     seen_elsewhere: tuple[str, ...] = ()  # applications of others with the same certificate number
@@ -112,7 +135,37 @@ class Discarded(Case):
     """Given up before it was ever handed in."""
 
 
-Application = NotStarted | Draft | Submitted | InReview | Returned | Granted | HandedOff | Discarded
+@dataclass(frozen=True)
+class TurnedDown(Case):
+    """审核不通过: refused for good."""
+
+    may_submit_again: bool = False
+
+
+@dataclass(frozen=True)
+class Superseded(Case):
+    """被后一次提交取代."""
+
+    by: str = ""
+
+
+@dataclass(frozen=True)
+class Lapsed(Case):
+    """A window ended before what the book asks for was done."""
+
+
+@dataclass(frozen=True)
+class Expired(Case):
+    """过期不予保留."""
+
+
+@dataclass(frozen=True)
+class Revoked(Case):
+    """再次审定不通过."""
+
+
+Ended = Discarded | TurnedDown | Superseded | Lapsed | Expired | Revoked
+Application = NotStarted | Draft | Submitted | InReview | Returned | Granted | HandedOff | Ended
 Editable = Draft | Returned
 
 S = TypeVar("S", bound=Case)
@@ -125,7 +178,7 @@ def evolve(state: Application, event: ApplicationEvent) -> Application:  # noqa:
     assert not isinstance(state, NotStarted)
     match event:
         case DraftSaved():
-            return replace(state, form=event.form, photos=event.photos)
+            return replace(state, form=event.form, photos=event.photos, claims=tuple(event.claims), majors=event.majors)
         case DraftDiscarded():
             return _become(Discarded, state, title=event.title)
         case ApplicationSubmitted():
@@ -147,6 +200,21 @@ def evolve(state: Application, event: ApplicationEvent) -> Application:  # noqa:
             decided = (*state.decided, (event.stage, event.reviewer))
             resume_at = event.reopens[0]
             return _become(Returned, state, title=event.title, passed=kept, decided=decided, resume_at=resume_at)
+        case ApplicationRefused():
+            decided = (*state.decided, (event.stage, event.reviewer))
+            again = event.may_submit_again
+            return _become(TurnedDown, state, title=event.title, decided=decided, may_submit_again=again)
+        case ReapplicationUnlocked():
+            resume_at, unlocked = event.reopens[0], state.unlocked + 1
+            return _become(Returned, state, title=event.title, passed={}, resume_at=resume_at, unlocked=unlocked)
+        case ApplicationSuperseded():
+            return _become(Superseded, state, title=event.title, by=event.by)
+        case ApplicationLapsed():
+            return _become(Lapsed, state, title=event.title)
+        case ExemptionExpired():
+            return _become(Expired, state, title=event.title)
+        case ExemptionRevoked():
+            return _become(Revoked, state, title=event.title)
         case ExemptionGranted():
             return _become(Granted, state, title=event.title, course_codes=event.course_codes)
         case RecordTablePrinted():
@@ -169,7 +237,14 @@ def _submitted(state: Case, event: ApplicationSubmitted) -> Submitted:
         form=event.form,
         photos=event.photos,
         submissions=event.submission,
-        certificate=event.certificate,
+        claims=tuple(event.claims),
+        majors=event.majors,
+        handed_in=HandedIn(event.form, tuple(event.claims), event.majors),
+        number=event.number,
+        bases=event.bases,
+        offices=event.offices,
+        head=event.head,
+        warnings=event.warnings,
         course_codes=event.course_codes,
         organisations=event.organisations,
         seen_elsewhere=(),

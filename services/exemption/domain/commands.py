@@ -6,7 +6,7 @@ version that the asker saw (If-Match).
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -28,6 +28,8 @@ class SaveDraft(Command):
     application: str
     form: dict[str, Any]
     photos: dict[str, str]
+    claims: tuple[dict[str, Any], ...] = ()  # {basis, form, photos, courses: [{code, name, form}]}
+    majors: tuple[str, ...] = ()  # level and code of each
     expected: int | None = None
 
 
@@ -86,6 +88,35 @@ class ReturnApplication(Command):
     expected: int | None = None
 
 
+class RefuseApplication(Command):
+    """不予通过: for good, with a reason of the book and free text."""
+
+    application: str
+    stage: str
+    reason_code: str
+    note: str
+    expected: int | None = None
+
+
+class UnlockReapplication(Command):
+    """退回重新申请: a clerk saw the candidate and what the book asks for."""
+
+    application: str
+    seen: dict[str, bool]
+    reason_code: str
+    note: str
+    expected: int | None = None
+
+
+class RevokeExemption(Command):
+    """撤销: an approved exemption is taken back."""
+
+    application: str
+    reason_code: str
+    note: str
+    expected: int | None = None
+
+
 class ViewDocuments(Command):
     """Look at somebody else's papers."""
 
@@ -98,6 +129,46 @@ class PrintRecordTable(Command):
 
     application: str
     digest: str
+
+
+# --- what follows from something else
+
+
+class SupersedeApplication(Command):
+    """A later submission of the same ticket number or person took its place."""
+
+    by: str
+
+
+class LapseApplication(Command):
+    """A window was over at `due_at` and something was not done."""
+
+    application: str
+    purpose: str
+    due_at: datetime
+
+
+class ExpireExemption(Command):
+    """The window in which it counts was over at `due_at`."""
+
+    application: str
+    purpose: str
+    due_at: datetime
+
+
+class TakeHead(Command):
+    """From now on this application counts; `value` is the ticket number or person, with the jurisdiction."""
+
+    cycle: str
+    application: str
+    value: str
+
+
+class ReleaseHead(Command):
+    """This application no longer stands in the way of another."""
+
+    cycle: str
+    application: str
 
 
 # --- hand-off
@@ -198,6 +269,14 @@ class EndWindow(Command):
     due_at: datetime
 
 
+class SettleWindow(Command):
+    """Everything that the end of a window leads to has been done, says its timer."""
+
+    cycle: str
+    purpose: str
+    due_at: datetime
+
+
 # --- what identity says
 
 
@@ -232,6 +311,28 @@ class FollowAccount(Command):
     holder: str | None = None
     id_number: str | None = None
     mobile: str | None = None
+    ticket_number: str | None = None
+
+
+class FollowVerification(Command):
+    """Keep in mind that a person was verified for a jurisdiction."""
+
+    person: str
+    jurisdiction: str
+    level: str
+
+
+class FollowEducation(Command):
+    """Keep a copy of a record of prior education; what is None stays as it was."""
+
+    person: str
+    record: str
+    standing: Literal["submitted", "effective", "not_effective"]
+    level: str | None = None
+    category: str | None = None
+    certificate_number: str | None = None
+    school: str | None = None
+    major: str | None = None
 
 
 class ForgetPerson(Command):
@@ -247,11 +348,18 @@ ApplicationCommand = (
     | SubmitApplication
     | PassStage
     | ReturnApplication
+    | RefuseApplication
+    | UnlockReapplication
+    | RevokeExemption
+    | SupersedeApplication
+    | LapseApplication
+    | ExpireExemption
     | PrintRecordTable
     | HandOffRecord
     | AcknowledgeRecord
 )
-CycleCommand = OpenCycle | ExtendWindow | CloseCycle | EndWindow
-AccountCommand = FollowAccount | ForgetPerson
+HeadCommand = TakeHead | ReleaseHead
+CycleCommand = OpenCycle | ExtendWindow | CloseCycle | EndWindow | SettleWindow
+AccountCommand = FollowAccount | FollowVerification | FollowEducation | ForgetPerson
 OrganisationCommand = FollowOrganisation | FollowRenaming | FollowClosing
 BatchCommand = RecordBatch | ExportBatch | AcknowledgeBatch

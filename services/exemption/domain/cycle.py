@@ -16,6 +16,7 @@ from services.exemption.domain.commands import (
     EndWindow,
     ExtendWindow,
     OpenCycle,
+    SettleWindow,
     WindowAsked,
 )
 from services.exemption.domain.followed import Organisations
@@ -28,6 +29,7 @@ from shared.events.exemption import (
     DaysExcluded,
     WindowExtended,
     WindowSet,
+    WindowSettled,
 )
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refused
@@ -88,6 +90,8 @@ def decide(command: CycleCommand, state: CycleState, context: CycleContext) -> S
             return _close(command, state, context)
         case EndWindow():
             return _end(command, state, context)
+        case SettleWindow():
+            return _settle(command, state)
         case _:
             assert_never(command)
 
@@ -170,7 +174,7 @@ def _close(command: CloseCycle, state: CycleState, context: CycleContext) -> Seq
     rules.cycle_must_not_be_closed(cycle.closed)
     closed = CycleClosed(reason=reason, closed_by=context.actor)
     over = (purpose for purpose in cycle.windows if purpose not in cycle.ended)
-    return [closed, *(CycleWindowEnded(purpose=purpose, ended_at=context.now) for purpose in over)]
+    return [closed, *(_ended(purpose, context.now, context) for purpose in over)]
 
 
 def _end(command: EndWindow, state: CycleState, context: CycleContext) -> Sequence[CycleEvent]:
@@ -181,7 +185,18 @@ def _end(command: EndWindow, state: CycleState, context: CycleContext) -> Sequen
     if over is None or over != command.due_at:
         return []
     rules.window_must_be_over(command.purpose, over, context.now)
-    return [CycleWindowEnded(purpose=command.purpose, ended_at=over)]
+    return [_ended(command.purpose, over, context)]
+
+
+def _ended(purpose: str, at: datetime, context: CycleContext) -> CycleWindowEnded:
+    return CycleWindowEnded(purpose=purpose, ended_at=at, settles=bool(context.rules.book.ends_with(purpose)))
+
+
+def _settle(command: SettleWindow, state: CycleState) -> Sequence[CycleEvent]:
+    """Once for each end; where the window was opened again meanwhile, its next end brings another."""
+    if isinstance(state, NotOpened) or command.purpose not in state.ended:
+        return []
+    return [WindowSettled(purpose=command.purpose, ended_at=command.due_at)]
 
 
 def _running(state: CycleState, context: CycleContext) -> Cycle:
@@ -210,6 +225,8 @@ def evolve(state: CycleState, event: CycleEvent) -> CycleState:
             return replace(state, closed=True)
         case CycleWindowEnded():
             return replace(state, ended=state.ended | {event.purpose})
+        case WindowSettled():
+            return state
         case _:
             assert_never(event)
 

@@ -4,18 +4,28 @@ Fed by `reactions.py`; so a case can be judged while identity is away, and a reb
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal, assert_never
 
 from services.exemption.domain.commands import (
     AccountCommand,
+    FollowAccount,
     FollowClosing,
+    FollowEducation,
     FollowOrganisation,
     FollowRenaming,
+    FollowVerification,
     ForgetPerson,
     OrganisationCommand,
 )
-from shared.events.exemption import AccountFollowed, OrganisationFollowed, PersonEvent, PersonForgotten
+from shared.events.exemption import (
+    AccountFollowed,
+    EducationFollowed,
+    OrganisationFollowed,
+    PersonEvent,
+    PersonForgotten,
+    VerificationFollowed,
+)
 from shared.kernel.decider import Decider
 
 
@@ -80,33 +90,105 @@ ORGANISATION_FOLLOWED: Decider[OrganisationCommand, OrganisationFollowed | None,
 
 
 @dataclass(frozen=True)
+class Education:
+    """One record of prior education."""
+
+    standing: Literal["submitted", "effective", "not_effective"]
+    level: str
+    category: str
+    certificate_number: str
+    school: str
+    major: str
+
+
+@dataclass(frozen=True)
 class Account:
-    """Who a candidate's account was verified to be."""
+    """Who a candidate's account was verified to be, and what identity knows of them besides."""
 
     state_title: ClassVar[str] = "已获知"
     holder: str
     id_number: str
     mobile: str
+    ticket_number: str = ""
+    verified: Mapping[str, str] = field(default_factory=dict)  # jurisdiction -> how
+    education: Mapping[str, Education] = field(default_factory=dict)  # by record
+
+
+_UNKNOWN = Account("", "", "")
+"""Facts about a person may come before the account itself."""
 
 
 def _follow_account(command: AccountCommand, state: Account | None, _: None) -> Sequence[PersonEvent]:
-    if isinstance(command, ForgetPerson):
-        return [PersonForgotten()]
-    known = state or Account("", "", "")
-    learnt = Account(
-        known.holder if command.holder is None else command.holder,
-        known.id_number if command.id_number is None else command.id_number,
-        known.mobile if command.mobile is None else command.mobile,
+    known = state or _UNKNOWN
+    match command:
+        case ForgetPerson():
+            return [PersonForgotten()]
+        case FollowAccount():
+            return _learnt_of_account(command, known)
+        case FollowVerification():
+            if known.verified.get(command.jurisdiction) == command.level:
+                return []
+            return [VerificationFollowed(jurisdiction=command.jurisdiction, level=command.level)]
+        case FollowEducation():
+            return _learnt_of_education(command, known)
+        case _:
+            assert_never(command)
+
+
+def _learnt_of_account(command: FollowAccount, known: Account) -> Sequence[PersonEvent]:
+    learnt = AccountFollowed(
+        holder=known.holder if command.holder is None else command.holder,
+        id_number=known.id_number if command.id_number is None else command.id_number,
+        mobile=known.mobile if command.mobile is None else command.mobile,
+        ticket_number=known.ticket_number if command.ticket_number is None else command.ticket_number,
     )
-    if learnt == state:
-        return []
-    return [AccountFollowed(holder=learnt.holder, id_number=learnt.id_number, mobile=learnt.mobile)]
+    return [] if _with_account(known, learnt) == known else [learnt]
 
 
-def _account_is(_: Account | None, event: PersonEvent) -> Account | None:
-    if isinstance(event, PersonForgotten):
-        return None
-    return Account(event.holder, event.id_number, event.mobile)
+def _learnt_of_education(command: FollowEducation, known: Account) -> Sequence[PersonEvent]:
+    before = known.education.get(command.record, Education(command.standing, "", "", "", "", ""))
+    learnt = EducationFollowed(
+        record=command.record,
+        standing=command.standing,
+        level=before.level if command.level is None else command.level,
+        category=before.category if command.category is None else command.category,
+        certificate_number=before.certificate_number
+        if command.certificate_number is None
+        else command.certificate_number,
+        school=before.school if command.school is None else command.school,
+        major=before.major if command.major is None else command.major,
+    )
+    return [] if _with_education(known, learnt) == known else [learnt]
+
+
+def _with_account(known: Account, event: AccountFollowed) -> Account:
+    return replace(
+        known,
+        holder=event.holder,
+        id_number=event.id_number,
+        mobile=event.mobile,
+        ticket_number=event.ticket_number,
+    )
+
+
+def _with_education(known: Account, event: EducationFollowed) -> Account:
+    record = Education(event.standing, event.level, event.category, event.certificate_number, event.school, event.major)
+    return replace(known, education={**known.education, event.record: record})
+
+
+def _account_is(state: Account | None, event: PersonEvent) -> Account | None:
+    known = state or _UNKNOWN
+    match event:
+        case PersonForgotten():
+            return None
+        case AccountFollowed():
+            return _with_account(known, event)
+        case VerificationFollowed():
+            return replace(known, verified={**known.verified, event.jurisdiction: event.level})
+        case EducationFollowed():
+            return _with_education(known, event)
+        case _:
+            assert_never(event)
 
 
 ACCOUNT_FOLLOWED: Decider[AccountCommand, Account | None, PersonEvent, None] = Decider(

@@ -98,6 +98,60 @@ REFUSALS: dict[str, Refusal] = {
     "exemption.certificate_in_another_application": Refusal(
         409, "您已用该证书提交过另一份申请。", "You have another application with this certificate."
     ),
+    # who may, and how often
+    "exemption.person_not_verified": Refusal(403, "{text}", "Your identity was not verified there yet: {text}"),
+    "exemption.not_enrolled": Refusal(403, "{text}", "Only for enrolled candidates: {text}"),
+    "exemption.prior_education_not_there": Refusal(409, "{text}", "Your prior education is not effective yet: {text}"),
+    "exemption.ticket_of_another_account": Refusal(
+        409,
+        "该准考证号已由其他账号使用，请核对；如有疑问请联系考试机构。",
+        "Another account uses this admission ticket number; ask the examinations office.",
+    ),
+    "exemption.already_submitted_in_this_cycle": Refusal(
+        409, "本批次已有申请：{text}。", "There is an application in this cycle already: {text}."
+    ),
+    "exemption.must_stay_as_it_was": Refusal(
+        422, "重新提交时不能更改“{what}”。", "It cannot be changed when handing in again: {what}."
+    ),
+    "exemption.no_unlocking": Refusal(409, "本事项不能退回重新申请。", "Nothing can be handed in again here."),
+    "exemption.unlocked_often_enough": Refusal(
+        409, "重新申请机会已用完（{times} 次）。", "It was unlocked {times} times already, and no more are allowed."
+    ),
+    "exemption.not_everything_seen": Refusal(422, "须先查验：{items}。", "These must have been seen first: {items}."),
+    # claims
+    "exemption.unknown_basis": Refusal(422, "没有这种免考依据：{basis}。", "There is no such basis: {basis}."),
+    "exemption.draft_too_long": Refusal(422, "草稿最多保存 {most} 行。", "A draft keeps {most} rows at most."),
+    "exemption.no_courses": Refusal(422, "请至少选择一门课程。", "Choose at least one course."),
+    "exemption.course_not_offered": Refusal(
+        422, "课程 {code} 不在该依据可申请的范围内。", "Course {code} cannot be claimed on this basis."
+    ),
+    "exemption.all_courses_needed": Refusal(
+        422,
+        "该依据的课程须全部申请，还缺：{missing}。",
+        "All courses of this basis are claimed together; missing: {missing}.",
+    ),
+    "exemption.course_claimed_twice": Refusal(422, "课程 {codes} 重复申请。", "Claimed twice: {codes}."),
+    "exemption.too_few": Refusal(
+        422, "“{what}”至少 {least} 项，现有 {count} 项。", "At least {least} {name}; there are {count}."
+    ),
+    "exemption.too_many": Refusal(
+        422, "“{what}”最多 {most} 项，现有 {count} 项。", "At most {most} {name}; there are {count}."
+    ),
+    "exemption.major_twice": Refusal(422, "专业 {majors} 重复选择。", "Chosen twice: major {majors}."),
+    "exemption.no_such_major": Refusal(422, "没有专业 {majors}。", "There is no major {majors}."),
+    "exemption.major_is_closing": Refusal(
+        422, "{text}：{majors}。", "Majors that are closing are for their own candidates ({text}): {majors}."
+    ),
+    "exemption.course_outside_the_majors": Refusal(
+        422, "{text}：{codes}。", "Courses outside the chosen majors ({text}): {codes}."
+    ),
+    "exemption.over_the_cap": Refusal(
+        422, "最多可免 {most} 门，现申请 {count} 门：{codes}。", "At most {most} courses; {count} are claimed: {codes}."
+    ),
+    "exemption.fewer_than_expected": Refusal(
+        422, "少于一览表所列，缺 {missing}，多 {more}，请核对。", "Fewer than listed: missing {missing}, more {more}."
+    ),
+    "exemption.more_than_expected": Refusal(422, "多于一览表所列：{more}，请核对。", "More than listed: {more}."),
     # courses and majors
     "exemption.course_code_malformed": Refusal(422, "课程代码为 5 位数字。", "A course code has 5 digits."),
     "exemption.no_such_course": Refusal(422, "没有课程代码 {code}，请核对。", "There is no course {code}."),
@@ -139,6 +193,17 @@ REFUSALS: dict[str, Refusal] = {
     "exemption.no_such_reason": Refusal(422, "请从驳回原因中选择：{known}。", "Choose a reason: {known}."),
     "exemption.no_such_document": Refusal(
         422, "没有该材料或填写项：{document}。", "There is no document or field {document}."
+    ),
+    "exemption.no_such_outcome": Refusal(
+        409, "“{stage}”环节不能这样处理。", "The stage {stage} does not end like that."
+    ),
+    "exemption.stage_not_begun": Refusal(
+        409, "“{stage}”须在受理时间结束后开始。", "The stage {stage} begins when the window is over."
+    ),
+    "exemption.no_revocation": Refusal(409, "本事项不能撤销免考。", "Exemptions cannot be revoked here."),
+    "exemption.no_receipt": Refusal(409, "提交后才有告知单。", "There is a receipt only for what was handed in."),
+    "exemption.already_handed_off": Refusal(
+        409, "申请记录已上报，不能再提交。", "It was handed off already, so nothing can take its place."
     ),
     "exemption.person_erased": Refusal(410, "该考生的个人信息已删除。", "The candidate's personal data was erased."),
     # after the decision

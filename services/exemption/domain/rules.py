@@ -7,13 +7,14 @@ as arguments; the row that a law comes from stands in its first line.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from typing import Literal
 
 from services.exemption.domain.followed import Account, Organisations, upwards
-from services.exemption.domain.scheme import Certificate
+from services.exemption.domain.terms import PriorEducationNeeded
 from shared.kernel.errors import Refused
 from shared.kernel.time import SHANGHAI, spoken
 from shared.schemes.forms import LONG_TERM, FormField
-from shared.schemes.procedure import Purpose, Reason, Stage, Window
+from shared.schemes.procedure import Item, Outcome, Phase, Purpose, Reason, Refusing, Stage, Window
 
 EVERYWHERE = "*"
 """The organisation scope of those whose role holds everywhere."""
@@ -105,7 +106,7 @@ def applicant_must_be_the_account_holder(field: FormField, value: str, account: 
     """SW-11, SW-15: name, ID number and mobile are those the account was verified with, where the book asks it."""
     if field.same_as_account is None:
         return
-    if account is None:
+    if account is None or not account.holder:
         raise Refused("exemption.account_not_known_yet")
     if value != getattr(account, field.same_as_account):
         raise Refused("exemption.not_the_account_holder", field=field.name)
@@ -124,10 +125,39 @@ def organisation_must_belong_to_the_cycle(organisation: str, cycles: str, known:
         raise Refused("exemption.organisation_not_in_this_cycle")
 
 
-def level_must_reach_the_lowest(level: str, certificate: Certificate, ladder: Sequence[str]) -> None:
+def person_must_be_verified(account: Account | None, jurisdiction: str, text: str) -> None:
+    """SX-E-10: identity verified the person for this jurisdiction."""
+    if account is None or jurisdiction not in account.verified:
+        raise Refused("exemption.person_not_verified", text=text)
+
+
+def candidate_must_be_enrolled(account: Account | None, text: str) -> None:
+    """SX-E-17 在籍: identity knows an admission ticket number of theirs."""
+    if account is None or not account.ticket_number:
+        raise Refused("exemption.not_enrolled", text=text)
+
+
+def prior_education_must_be_there(
+    account: Account | None, asked: PriorEducationNeeded, when: Literal["effective", "submitted"]
+) -> None:
+    """HB-08, HB-38: 生效, or handed in to identity in time where the book lets the answer come later."""
+    enough = {"effective"} if when == "effective" else {"effective", "submitted"}
+    records = account.education.values() if account else ()
+    fitting = (each for each in records if not asked.categories or each.category in asked.categories)
+    if not any(each.standing in enough for each in fitting):
+        raise Refused("exemption.prior_education_not_there", text=asked.text)
+
+
+def level_must_reach_the_lowest(level: str, lowest: str, ladder: Sequence[str]) -> None:
     """SW-32, SW-45: 证书等级符合免试要求."""
-    if ladder.index(level) < ladder.index(certificate.lowest_level):
-        raise Refused("exemption.level_too_low", level=level, lowest=certificate.lowest_level)
+    if ladder.index(level) < ladder.index(lowest):
+        raise Refused("exemption.level_too_low", level=level, lowest=lowest)
+
+
+def what_is_kept_must_be_as_it_was(what: str, before: object, now: object) -> None:
+    """SX-E-51: what the book lets nobody change when handing in again."""
+    if before != now:
+        raise Refused("exemption.must_stay_as_it_was", what=what)
 
 
 def certificate_must_be_valid(valid_until: str, now: datetime) -> None:
@@ -174,6 +204,35 @@ def person_must_not_be_erased(form: Mapping[str, object]) -> None:
     """What was erased can no longer be judged, printed or handed on."""
     if not form:
         raise Refused("exemption.person_erased")
+
+
+def outcome_must_be_of_the_stage(stage: Stage, outcome: Outcome) -> None:
+    """A stage ends only as the book says."""
+    if outcome not in stage.outcomes:
+        raise Refused("exemption.no_such_outcome", stage=stage.name)
+
+
+def stage_must_have_begun(stage: Stage, phase: Phase | None) -> None:
+    """The book lets nobody decide before a window is over, since until then another application may count."""
+    if phase not in {None, "closed"}:
+        raise Refused("exemption.stage_not_begun", stage=stage.name)
+
+
+def refusing_reason_must_be_given(known: Sequence[Refusing], code: str) -> Refusing:
+    """Refused, unlocked or revoked only for a reason that the book has for it."""
+    found = next((each for each in known if each.code == code), None)
+    if found is None:
+        raise Refused("exemption.no_such_reason", known=[each.code for each in known])
+    return found
+
+
+def everything_must_be_seen(items: Sequence[Item], seen: Mapping[str, bool]) -> None:
+    """SX-E-35: a clerk unlocks after seeing the candidate, and what the book asks for."""
+    known = [item.id for item in items]
+    if unknown := sorted(set(seen) - set(known)):
+        raise Refused("exemption.checklist_unknown", items=unknown)
+    if missing := [item for item in known if not seen.get(item)]:
+        raise Refused("exemption.not_everything_seen", items=missing)
 
 
 def reason_must_be_given(stage: Stage, code: str) -> Reason:

@@ -211,6 +211,15 @@ class ExemptionScheme(Clause):
         after = (unlocking, self.revocation, self.record_table, self.hand_off)
         return tuple(dict.fromkeys([*(stage.scope for stage in self.stages), *(each.scope for each in after if each)]))
 
+    def ends_with(self, purpose: str) -> tuple[str, ...]:
+        """What the end of a window does something to: approved exemptions, what was sent back, what is in review."""
+        ends = {
+            "granted": self.validity is not None and self.validity.window == purpose,
+            "returned": self.once_resubmitted.lapses and self.once_resubmitted.window == purpose,
+            "in_review": any(stage.onsite and stage.onsite.window == purpose for stage in self.stages),
+        }
+        return tuple(state for state, does in ends.items() if does)
+
     def deciding(self) -> set[tuple[Id, Id]]:
         """The roles that somebody must hold for a case to go on, each with the level of organisation."""
         unlocking = self.uniqueness.unlocking if self.uniqueness else None

@@ -8,26 +8,33 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from services.exemption.domain.evidence import paper_key
 from services.exemption.views.roles import apart, held_at
 from shared.events.exemption import (
     ApplicationHandedOff,
+    ApplicationLapsed,
+    ApplicationRefused,
     ApplicationReturned,
     ApplicationStarted,
     ApplicationSubmitted,
+    ApplicationSuperseded,
     CertificateSeenElsewhere,
     DraftDiscarded,
     DraftSaved,
+    ExemptionExpired,
     ExemptionGranted,
+    ExemptionRevoked,
     HandOffAcknowledged,
+    HeadTaken,
     PersonForgotten,
+    ReapplicationUnlocked,
     RecordTablePrinted,
     StageOpened,
     StagePassed,
 )
-from shared.kernel.messages import ERASED, Fact
+from shared.kernel.messages import Fact
 from shared.runtime.event_store import View
 from shared.runtime.rows import Connection, Tx
-from shared.schemes.reading import certificate_key
 
 
 async def _started(tx: Tx, fact: Fact[ApplicationStarted]) -> None:
@@ -67,17 +74,20 @@ async def _submitted(tx: Tx, fact: Fact[ApplicationSubmitted]) -> None:
         state="in_review",
         title=event.title,
         submissions=event.submission,
-        certificate=event.certificate,
+        number=event.number,
+        bases=list(event.bases),
         course_codes=list(event.course_codes),
         form_version=fact.version,
     )
-    if event.certificate_number != ERASED:
-        await tx.put(
+    if event.number and event.submission == 1:
+        await tx.add("numbers_given", {"cycle": event.cycle}, given=1)
+    await tx.remove("certificate_numbers", application=fact.subject)
+    for key in {paper_key(paper["type"], paper["number"]) for paper in event.evidence}:
+        await tx.insert(
             "certificate_numbers",
-            ("application",),
             application=fact.subject,
             person=fact.meta.person,
-            hash=tx.hashed("certificate", certificate_key(event.certificate_number)),
+            hash=tx.hashed("certificate", key),
             version=fact.version,
         )
 
@@ -114,6 +124,45 @@ async def _returned(tx: Tx, fact: Fact[ApplicationReturned]) -> None:
     await _decided(tx, fact, fact.event.stage, "returned")
 
 
+async def _refused(tx: Tx, fact: Fact[ApplicationRefused]) -> None:
+    await _moved(tx, fact, state="refused", title=fact.event.title)
+    await _decided(tx, fact, fact.event.stage, "refused")
+
+
+async def _unlocked(tx: Tx, fact: Fact[ReapplicationUnlocked]) -> None:
+    await _moved(tx, fact, state="returned", title=fact.event.title)
+    await _cleared(tx, fact, "unlocked")
+
+
+async def _superseded(tx: Tx, fact: Fact[ApplicationSuperseded]) -> None:
+    await _moved(tx, fact, state="superseded", title=fact.event.title)
+    await _cleared(tx, fact, "superseded")
+
+
+async def _lapsed(tx: Tx, fact: Fact[ApplicationLapsed]) -> None:
+    await _moved(tx, fact, state="lapsed", title=fact.event.title)
+    await _cleared(tx, fact, "lapsed")
+
+
+async def _expired(tx: Tx, fact: Fact[ExemptionExpired]) -> None:
+    await _moved(tx, fact, state="expired", title=fact.event.title)
+
+
+async def _revoked(tx: Tx, fact: Fact[ExemptionRevoked]) -> None:
+    await _moved(tx, fact, state="revoked", title=fact.event.title)
+
+
+async def _cleared(tx: Tx, fact: Fact[Any], outcome: str) -> None:
+    """Nobody has to decide about it any more, at whatever stage it lay."""
+    waiting = {"application": fact.subject, "outcome": "open"}
+    await tx.change("desks", waiting, outcome=outcome, decided_at=fact.meta.at, version=fact.version)
+
+
+async def _head_taken(tx: Tx, fact: Fact[HeadTaken]) -> None:
+    await tx.claim("head", fact.event.value, fact.stream)
+    await tx.put("heads", ("id",), id=fact.subject, person=fact.event.candidate, version=fact.version)
+
+
 async def _granted(tx: Tx, fact: Fact[ExemptionGranted]) -> None:
     await _moved(tx, fact, state="granted", title=fact.event.title)
 
@@ -129,12 +178,14 @@ async def _noted(tx: Tx, fact: Fact[Any]) -> None:
 async def _forgotten(tx: Tx, fact: Fact[PersonForgotten]) -> None:
     """An erased person is found by nothing, and waits on no desk: there is nothing left to decide about."""
     await tx.remove("certificate_numbers", person=fact.subject)
+    for head in await tx.find("heads", person=fact.subject):
+        await tx.release_all(f"head-{head['id']}")
     await tx.change("desks", {"person": fact.subject, "outcome": "open"}, outcome="erased", decided_at=fact.meta.at)
 
 
 APPLICATIONS = View(
     "applications",
-    ("applications", "desks", "certificate_numbers"),
+    ("applications", "desks", "certificate_numbers", "heads", "numbers_given"),
     {
         ApplicationStarted: _started,
         DraftSaved: _saved,
@@ -144,6 +195,13 @@ APPLICATIONS = View(
         StageOpened: _opened,
         StagePassed: _passed,
         ApplicationReturned: _returned,
+        ApplicationRefused: _refused,
+        ReapplicationUnlocked: _unlocked,
+        ApplicationSuperseded: _superseded,
+        ApplicationLapsed: _lapsed,
+        ExemptionExpired: _expired,
+        ExemptionRevoked: _revoked,
+        HeadTaken: _head_taken,
         ExemptionGranted: _granted,
         RecordTablePrinted: _noted,
         ApplicationHandedOff: _handed_off,
@@ -164,7 +222,8 @@ class ApplicationRow:
     state: str
     title: str
     submissions: int
-    certificate: str
+    number: str
+    bases: Sequence[str]
     course_codes: Sequence[str]
     form_version: int | None
     started_at: datetime
@@ -173,7 +232,7 @@ class ApplicationRow:
 
 
 _COLUMNS = (
-    "a.id, a.person, a.scheme, a.cycle, a.state, a.title, a.submissions, a.certificate, a.course_codes, "
+    "a.id, a.person, a.scheme, a.cycle, a.state, a.title, a.submissions, a.number, a.bases, a.course_codes, "
     "a.form_version, a.started_at, a.changed_at, a.version"
 )
 
@@ -227,8 +286,8 @@ async def find_work(
     moment, lies = ("d.decided_at", "<> 'open'") if done else ("d.opened_at", "= 'open'")
     rows = await connection.fetch(
         f"select {_COLUMNS}, d.stage, d.role, d.organisation, d.opened_at, d.due_at, d.outcome, d.decided_at, "  # noqa: S608
-        "(select count(*) from certificate_numbers m join certificate_numbers o on o.hash = m.hash "
-        " and o.person <> m.person where m.application = a.id) "
+        "(select count(distinct o.application) from certificate_numbers m "
+        " join certificate_numbers o on o.hash = m.hash and o.person <> m.person where m.application = a.id) "
         "from desks d join applications a on a.id = d.application "
         f"where {held_at('d.role', 'd.organisation', 1)} "
         f"and d.outcome {lies} and ({moment}, d.application) > ($3, $4) order by {moment}, d.application limit $5",
@@ -237,32 +296,35 @@ async def find_work(
         after[1] if after else "",
         limit,
     )
-    width = 13
+    width = 14
     return [WorkRow(ApplicationRow(*row[:width]), *row[width:]) for row in map(tuple, rows)]
 
 
-async def find_others_with_number(connection: Connection, person: str, number_hash: bytes) -> list[str]:
-    """Applications of other people that carry a certificate number."""
+async def find_others_with_number(connection: Connection, person: str, hashes: Sequence[bytes]) -> list[str]:
+    """Applications of other people that carry one of these certificate numbers."""
     rows = await connection.fetch(
-        "select application from certificate_numbers where hash = $1 and person <> $2 order by application",
-        number_hash,
+        "select distinct application from certificate_numbers where hash = any($1::bytea[]) and person <> $2 "
+        "order by application",
+        list(hashes),
         person,
     )
     return [row["application"] for row in rows]
 
 
-async def find_own_other(connection: Connection, person: str, application: str, number_hash: bytes) -> str | None:
-    """Another application of the same person with the same certificate number, in review or approved.
+async def find_own_other(
+    connection: Connection, person: str, but: Sequence[str], hashes: Sequence[bytes]
+) -> str | None:
+    """Another application of the same person with one of these certificate numbers, in review or approved.
 
     One that was sent back does not count: its cycle may be over. Handed in again, it meets the newer one here.
     """
     found: str | None = await connection.fetchval(
         "select m.application from certificate_numbers m join applications a on a.id = m.application "
-        "where m.hash = $1 and m.person = $2 and m.application <> $3 and a.state <> 'returned' "
-        "order by m.application limit 1",
-        number_hash,
+        "where m.hash = any($1::bytea[]) and m.person = $2 and m.application <> all($3::text[]) "
+        "and a.state in ('in_review', 'granted', 'handed_off') order by m.application limit 1",
+        list(hashes),
         person,
-        application,
+        list(but),
     )
     return found
 
@@ -270,9 +332,32 @@ async def find_own_other(connection: Connection, person: str, application: str, 
 async def find_duplicates(connection: Connection, application: str) -> list[ApplicationRow]:
     """SW-38: applications of other people with the certificate number of this one, as it stands now."""
     rows = await connection.fetch(
-        f"select {_COLUMNS} from certificate_numbers m "  # noqa: S608
+        f"select distinct {_COLUMNS} from certificate_numbers m "  # noqa: S608
         "join certificate_numbers o on o.hash = m.hash and o.person <> m.person "
         "join applications a on a.id = o.application where m.application = $1 order by a.id",
         application,
     )
     return [ApplicationRow(*row) for row in rows]
+
+
+async def find_in_state(connection: Connection, cycle: str, states: Sequence[str], after: str, limit: int) -> list[str]:
+    """Applications of a cycle that are in one of these states, by id."""
+    rows = await connection.fetch(
+        "select id from applications where cycle = $1 and state = any($2::text[]) and id > $3 order by id limit $4",
+        cycle,
+        list(states),
+        after,
+        limit,
+    )
+    return [row["id"] for row in rows]
+
+
+async def find_head(connection: Connection, key: bytes) -> str | None:
+    """The stream that says which application of a ticket number or person counts, by keyed hash."""
+    stream: str | None = await connection.fetchval("select stream from claims where kind = 'head' and key = $1", key)
+    return stream.split("-", 1)[1] if stream else None
+
+
+async def count_numbers(connection: Connection, cycle: str) -> int:
+    given: int | None = await connection.fetchval("select given from numbers_given where cycle = $1", cycle)
+    return given or 0

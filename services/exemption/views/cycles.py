@@ -15,6 +15,7 @@ from shared.events.exemption import (
     DaysExcluded,
     WindowExtended,
     WindowSet,
+    WindowSettled,
 )
 from shared.kernel.messages import Fact
 from shared.runtime.event_store import View
@@ -23,6 +24,8 @@ from shared.schemes.procedure import Window
 
 WINDOW_OVER = "window_over"
 """The timer of a window's end; its key is the purpose."""
+WINDOW_ENDED = "window_ended"
+"""The timer of what a window's end leads to: some applications lapse or expire with it."""
 
 
 async def _opened(tx: Tx, fact: Fact[CycleOpened]) -> None:
@@ -58,6 +61,7 @@ async def _window_set(tx: Tx, fact: Fact[WindowSet]) -> None:
 async def _extended(tx: Tx, fact: Fact[WindowExtended]) -> None:
     which = {"cycle": fact.subject, "purpose": fact.event.purpose}
     await tx.change("cycle_windows", which, to_day=fact.event.to_day, version=fact.version)
+    await tx.unschedule(WINDOW_ENDED, fact.stream, fact.event.purpose)
     await _set_timer(tx, fact, fact.event.purpose)
     await _follow(tx, fact.subject, fact.version)
 
@@ -73,6 +77,13 @@ async def _days_excluded(tx: Tx, fact: Fact[DaysExcluded]) -> None:
 
 async def _ended(tx: Tx, fact: Fact[CycleWindowEnded]) -> None:
     await tx.unschedule(WINDOW_OVER, fact.stream, fact.event.purpose)
+    if fact.event.settles:
+        await tx.schedule(WINDOW_ENDED, fact.stream, fact.event.ended_at, fact.event.purpose)
+    await _follow(tx, fact.subject, fact.version)
+
+
+async def _settled(tx: Tx, fact: Fact[WindowSettled]) -> None:
+    await tx.unschedule(WINDOW_ENDED, fact.stream, fact.event.purpose)
     await _follow(tx, fact.subject, fact.version)
 
 
@@ -105,6 +116,7 @@ CYCLES = View(
         WindowExtended: _extended,
         CycleClosed: _closed,
         CycleWindowEnded: _ended,
+        WindowSettled: _settled,
     },
 )
 

@@ -122,7 +122,7 @@ def test_a_closed_cycle_stays_closed_and_its_windows_are_over() -> None:
     closed = opened().and_then(CLOSE, ops(UNI))
     assert closed.past[-2:] == (
         CycleClosed(reason="取消", closed_by="staff-ops"),
-        CycleWindowEnded(purpose="apply", ended_at=NOON),
+        CycleWindowEnded(purpose="apply", ended_at=NOON, settles=False),
     )
     assert isinstance(closed.state, Cycle)
     assert closed.state.phase("apply", NOON) == "closed"
@@ -228,7 +228,7 @@ def ending(at: datetime, purpose: str = "apply") -> EndWindow:
 def test_a_window_ends_once() -> None:
     over = shanghai(4, 1)
     ended = opened().and_then(ending(over), ops(now=over))
-    assert ended.past[-1] == CycleWindowEnded(purpose="apply", ended_at=over)
+    assert ended.past[-1] == CycleWindowEnded(purpose="apply", ended_at=over, settles=False)
     ended.when(ending(over), ops(now=over + timedelta(hours=1))).then()
     ended.when(CLOSE, ops(UNI, now=over)).then(CycleClosed(reason="取消", closed_by="staff-ops"))
 

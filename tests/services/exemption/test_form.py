@@ -40,7 +40,7 @@ def faults(**changes: Any) -> dict[str, str]:
     )
     around = Surroundings(NOON, CANDIDATE, CASE, ORGANISATIONS, account, PHOTOGRAPHS)
     try:
-        checked_form(SWUST.book, {**FORM, **changes}, PHOTOS, around)
+        checked_form(SWUST, {**FORM, **changes}, PHOTOS, around)
     except Refused as refused:
         if refused.code != "exemption.form_wrong":
             raise
@@ -104,7 +104,7 @@ def test_a_wrong_mobile_number_is_refused(typed: str) -> None:
 )
 def test_name_id_number_and_mobile_must_be_those_of_the_account(field: str, typed: str) -> None:
     with pytest.raises(Refused) as refused:
-        checked_form(SWUST.book, {**FORM, field: typed}, PHOTOS, AROUND)
+        checked_form(SWUST, {**FORM, field: typed}, PHOTOS, AROUND)
     (fault,) = refused.value.facts["faults"]
     assert (fault["field"], fault["code"]) == (field, "exemption.not_the_account_holder")
     assert typed not in str(refused.value.facts)
@@ -152,10 +152,9 @@ def test_a_certificate_number_is_letters_and_digits_only(number: str) -> None:
 
 
 def test_full_width_and_spaced_certificate_numbers_are_one_number() -> None:
-    book = SWUST.book
     full_width = "".join(chr(ord(char) + 0xFEE0) for char in "X20230000000001")
     spellings = ["X20230000000001", "x2023 0000 000001", full_width]
-    read = [checked_form(book, {**FORM, "certificate_number": each}, PHOTOS, AROUND) for each in spellings]
+    read = [checked_form(SWUST, {**FORM, "certificate_number": each}, PHOTOS, AROUND) for each in spellings]
     assert {form["certificate_number"] for form in read} == {"X20230000000001"}
 
 
@@ -170,7 +169,7 @@ def test_free_text_that_looks_like_code_is_only_text(remark: str) -> None:
 def test_rare_and_minority_names_are_names(name: str) -> None:
     account = Account(name, ACCOUNT.id_number, ACCOUNT.mobile)
     around = Surroundings(NOON, CANDIDATE, CASE, ORGANISATIONS, account, PHOTOGRAPHS)
-    assert checked_form(SWUST.book, {**FORM, "name": name}, PHOTOS, around)["name"] == name
+    assert checked_form(SWUST, {**FORM, "name": name}, PHOTOS, around)["name"] == name
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,10 @@ def test_organisations_are_followed_through_their_life() -> None:
 
 
 def test_account_holders_are_followed_until_they_are_erased() -> None:
-    registered = AccountRegistered(mobile="1", name_of_person="样本", id_number="2", ticket_number="")
-    assert told("account-x", registered) == [FollowAccount(person="x", holder="样本", id_number="2", mobile="1")]
+    registered = AccountRegistered(mobile="1", name_of_person="样本", id_number="2", ticket_number="9")
+    assert told("account-x", registered) == [
+        FollowAccount(person="x", holder="样本", id_number="2", mobile="1", ticket_number="9")
+    ]
     replaced = MobileReplaced(mobile="3", previous="1", checked_by=None, evidence="")
     assert told("account-x", replaced) == [FollowAccount(person="x", mobile="3")]
     assert told("account-x", PersonErased(ground="asked")) == [ForgetPerson(person="x")]

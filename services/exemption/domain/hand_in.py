@@ -1,0 +1,209 @@
+"""What is asked of an application before it is handed in: every rule at once. Pure; called by APPLICATION and the API.
+
+The verdict that a candidate can ask for beforehand and the decision itself are this one function.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.exemption.domain import rules as laws
+from services.exemption.domain import uniqueness
+from services.exemption.domain.access import Context
+from services.exemption.domain.case import Case
+from services.exemption.domain.claims import Claim, Judge, claim_of
+from services.exemption.domain.evidence import Evidence, evidence_of
+from services.exemption.domain.followed import at_level
+from services.exemption.domain.form import Surroundings, judged_form, value_of
+from services.exemption.domain.limits import Candidate, judge_limits
+from services.exemption.domain.scheme import Rules
+from services.exemption.domain.verdict import Findings
+from shared.kernel.errors import Refused
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was found, and what would be written down if nothing speaks against it."""
+
+    findings: Findings
+    form: Mapping[str, Any]
+    claims: Sequence[Claim]
+    evidence: Sequence[Evidence]
+    organisations: Mapping[str, str]
+
+    def course_codes(self, rules: Rules) -> tuple[str, ...]:
+        if self.claims:
+            return tuple(dict.fromkeys(course.code for claim in self.claims for course in claim.courses))
+        certificate = value_of(rules.book, "certificate", self.form)
+        return rules.book.certificate(certificate).courses if certificate else ()
+
+
+def surroundings(context: Context) -> Surroundings:
+    return Surroundings(
+        context.now,
+        context.actor,
+        context.application,
+        context.organisations,
+        context.account,
+        context.photographs,
+    )
+
+
+def judged(case: Case, context: Context) -> Judged:
+    """Every rule of the book about what was saved last; the window and the state are guards in `access.py`."""
+    rules, around, findings = context.rules, surroundings(context), Findings()
+    book = rules.book
+    _judge_conditions(findings, context)
+    form = judged_form(findings, rules, case.form, case.photos, around)
+    own_major = value_of(book, "major", form)
+    typed = [claim_of(each) for each in case.claims]
+    claims = Judge(findings, rules, around, own_major).claims(typed)
+    candidate = Candidate(
+        own_major, value_of(book, "plan_version", form), value_of(book, "candidate_kind", form), case.majors
+    )
+    judge_limits(findings, rules, candidate, claims, typed)
+    evidence = evidence_of(rules, form, claims, context.account)
+    _judge_evidence(findings, evidence, context)
+    _judge_uniqueness(findings, case, context)
+    kept = book.uniqueness.keeps if book.uniqueness and case.submissions else ()
+    for what in kept:
+        _judge_kept(findings, what, case, context)
+    organisations = _organisations(findings, form, context)
+    return Judged(findings, form, claims, evidence, organisations)
+
+
+# --- who may
+
+
+def _judge_conditions(findings: Findings, context: Context) -> None:
+    said, account = context.rules.book.conditions, context.account
+    if verified := said.person_verified:
+        _of(findings, context, "conditions", "person_verified", source=verified.source).ask(
+            lambda: laws.person_must_be_verified(account, context.rules.jurisdiction, verified.text),
+            rule="person_must_be_verified",
+            about="candidate",
+        )
+    if enrolled := said.enrolled:
+        _of(findings, context, "conditions", "enrolled", source=enrolled.source).ask(
+            lambda: laws.candidate_must_be_enrolled(account, enrolled.text),
+            rule="candidate_must_be_enrolled",
+            about="candidate",
+        )
+    if education := said.prior_education:
+        _of(findings, context, "conditions", "prior_education", source=education.source).ask(
+            lambda: laws.prior_education_must_be_there(account, education, education.when),
+            rule="prior_education_must_be_there",
+            about="candidate",
+            when=education.when,
+        )
+
+
+def _of(findings: Findings, context: Context, *path: str, source: str) -> Findings:
+    return findings.under(context.rules.clause(*path, source=source))
+
+
+# --- what proves it
+
+
+def _judge_evidence(findings: Findings, evidence: Sequence[Evidence], context: Context) -> None:
+    book = context.rules.book
+    for each in evidence:
+        mine = findings.under(each.clause)
+        if each.level is not None and each.lowest is not None:
+            mine.ask(
+                lambda each=each: laws.level_must_reach_the_lowest(each.level, each.lowest, each.ladder),  # type: ignore[misc]
+                rule="level_must_reach_the_lowest",
+                about=each.about,
+                label=each.label,
+                level=each.level,
+                lowest=each.lowest,
+            )
+        if each.valid_until is not None:
+            mine.ask(
+                lambda each=each: laws.certificate_must_be_valid(each.valid_until, context.now),  # type: ignore[misc]
+                rule="certificate_must_be_valid",
+                about=each.about,
+                label=each.label,
+                valid_until=each.valid_until,
+            )
+    if book.certificates_are_used_once and evidence:
+        source = book.certificate_once.source if book.certificate_once else book.certificate_seen_elsewhere.source
+        _of(findings, context, "certificate_once", source=source).ask(
+            lambda: laws.certificate_must_be_used_once(context.own_other),
+            rule="certificate_must_be_used_once",
+            about="evidence",
+        )
+
+
+# --- how often
+
+
+def _judge_uniqueness(findings: Findings, case: Case, context: Context) -> None:
+    unique = context.rules.book.uniqueness
+    if unique is None:
+        return
+    mine = _of(findings, context, "uniqueness", source=unique.source)
+    mine.ask(
+        lambda: uniqueness.must_be_the_holder(context.heads, context.actor),
+        rule="ticket_must_be_of_the_candidate",
+        about="candidate",
+    )
+    mine.ask(
+        lambda: uniqueness.must_count(unique, context.heads, case.cycle, context.application),
+        rule="application_must_count",
+        about="candidate",
+        uniqueness=unique.rule,
+    )
+
+
+def _judge_kept(findings: Findings, what: str, case: Case, context: Context) -> None:
+    """SX-E-51: what must be as it was handed in before."""
+    book = context.rules.book
+    assert book.uniqueness is not None  # it names what is kept
+    asked = book.field_of("organisation")
+    name = asked.name if asked else ""
+    compared: Mapping[str, tuple[Any, Any]] = {
+        "organisation": (case.handed_in.form.get(name), case.form.get(name)),
+        "majors": (case.handed_in.majors, case.majors),
+        "claims": (case.handed_in.claims, case.claims),
+    }
+    before, now = compared[what]
+    _of(findings, context, "uniqueness", "keeps", source=book.uniqueness.source).ask(
+        lambda: laws.what_is_kept_must_be_as_it_was(what, before, now),
+        rule="what_is_kept_must_be_as_it_was",
+        about=what,
+    )
+
+
+# --- who reviews
+
+
+def _organisations(findings: Findings, form: Mapping[str, Any], context: Context) -> Mapping[str, str]:
+    """Scope of every stage and of what comes after -> the organisation there."""
+    asked = context.rules.book.field_of("organisation")
+    chosen = value_of(context.rules.book, "organisation", form)
+    if asked and chosen is None:
+        return {}  # the fault of its field is among the findings
+    start = chosen or context.cycle.organisation
+    mine = _of(findings, context, "stages", source=context.rules.book.stages[0].source)
+    mine.ask(
+        lambda: laws.organisation_must_belong_to_the_cycle(start, context.cycle.organisation, context.organisations),
+        rule="organisation_must_belong_to_the_cycle",
+        about=asked.name if asked else "cycle",
+        label=asked.label if asked else "",
+        organisation=start,
+    )
+    found = mine.ask(
+        lambda: {scope: _there(start, scope, context) for scope in context.rules.book.scopes()},
+        rule="somebody_must_review",
+        about=asked.name if asked else "cycle",
+        organisation=start,
+    )
+    return found or {}
+
+
+def _there(start: str, scope: str, context: Context) -> str:
+    organisation = at_level(start, scope, context.organisations)
+    if organisation is None:
+        raise Refused("exemption.no_organisation_to_review", level=scope)
+    return organisation

@@ -1,0 +1,153 @@
+"""审核 decisions of reviewers about an application: pass, send back, refuse, unlock. Pure; part of APPLICATION."""
+
+from collections.abc import Mapping, Sequence
+
+from services.exemption.domain import access, rules
+from services.exemption.domain.access import Context
+from services.exemption.domain.case import Application, InReview
+from services.exemption.domain.commands import PassStage, RefuseApplication, ReturnApplication, UnlockReapplication
+from services.exemption.domain.form import value_in, value_of
+from services.exemption.domain.scheme import Rules
+from shared.events.exemption import (
+    ApplicationEvent,
+    ApplicationRefused,
+    ApplicationReturned,
+    ExemptionGranted,
+    ReapplicationUnlocked,
+    StageOpened,
+    StagePassed,
+)
+from shared.kernel.errors import Refused
+from shared.kernel.values import parse_text
+from shared.schemes.procedure import REFUSED, RETURNED, Stage
+
+
+def pass_stage(command: PassStage, state: Application, context: Context) -> Sequence[ApplicationEvent]:
+    case, stage = access.may_review(state, context)
+    _must_be_the_open_stage(command.stage, stage)
+    rules.person_must_not_be_erased(case.form)
+    book = context.rules.book
+    rules.checklist_must_be_complete(stage, command.checklist)
+    _must_still_hold(stage, case, context)
+    clause = context.rules.clause(f"stages[{stage.name}]", source=stage.source)
+    title = book.state(stage.state).title
+    passed = StagePassed(
+        stage=stage.name,
+        title=title,
+        reviewer=context.actor,
+        role=case.desk.role,
+        organisation=case.desk.organisation,
+        checklist=tuple(item.id for item in stage.checklist),
+        opinion=parse_text(command.opinion, "opinion", most=500),
+        clause=clause,
+    )
+    following = book.after(stage.name)
+    if following is None:
+        return [passed, ExemptionGranted(course_codes=case.course_codes, title=title, clause=clause)]
+    return [passed, opened(following, case.organisations, context)]
+
+
+def _must_still_hold(stage: Stage, case: InReview, context: Context) -> None:
+    """What the book wants checked once more when this stage passes."""
+    if "certificate_valid" in stage.rechecks:
+        for valid_until in _validities(context.rules, case):
+            rules.certificate_must_be_valid(valid_until, context.now)
+    education = context.rules.book.conditions.prior_education
+    if "prior_education_effective" in stage.rechecks and education:
+        rules.prior_education_must_be_there(context.account, education, "effective")
+
+
+def _validities(known: Rules, case: InReview) -> Sequence[str]:
+    """Until when each paper is valid, as it was handed in."""
+    found = [value_of(known.book, "valid_until", case.form)]
+    for claim in case.claims:
+        basis = known.book.basis(claim["basis"])
+        found.append(value_in(basis.asked_fields(), "valid_until", claim["form"]) if basis else None)
+    return [each for each in found if each]
+
+
+def send_back(command: ReturnApplication, state: Application, context: Context) -> Sequence[ApplicationEvent]:
+    case, stage = access.may_review(state, context)
+    _must_be_the_open_stage(command.stage, stage)
+    rules.outcome_must_be_of_the_stage(stage, "return")
+    rules.person_must_not_be_erased(case.form)
+    book = context.rules.book
+    reason = rules.reason_must_be_given(stage, command.reason_code)
+    document = command.document or reason.document
+    if document not in book.documents():
+        raise Refused("exemption.no_such_document", document=document[:80])
+    return [
+        ApplicationReturned(
+            stage=stage.name,
+            title=book.state(RETURNED).title,
+            reviewer=context.actor,
+            role=case.desk.role,
+            organisation=case.desk.organisation,
+            reason_code=reason.code,
+            reason=reason.text,
+            document=document,
+            note=parse_text(command.note, "note", most=500, least=1),
+            reopens=book.reopened_by(stage),
+            clause=context.rules.clause(f"stages[{stage.name}]", f"reasons[{reason.code}]", source=reason.source),
+        )
+    ]
+
+
+def refuse(command: RefuseApplication, state: Application, context: Context) -> Sequence[ApplicationEvent]:
+    case, stage = access.may_review(state, context)
+    _must_be_the_open_stage(command.stage, stage)
+    rules.outcome_must_be_of_the_stage(stage, "refuse")
+    rules.person_must_not_be_erased(case.form)
+    reason = rules.refusing_reason_must_be_given(stage.refuse_reasons, command.reason_code)
+    clause = context.rules.clause(f"stages[{stage.name}]", f"refuse_reasons[{reason.code}]", source=reason.source)
+    return [
+        ApplicationRefused(
+            stage=stage.name,
+            title=context.rules.book.state(REFUSED).title,
+            reviewer=context.actor,
+            role=case.desk.role,
+            organisation=case.desk.organisation,
+            reason_code=reason.code,
+            reason=reason.text,
+            note=parse_text(command.note, "note", most=500, least=1),
+            may_submit_again=stage.may_submit_again,
+            clause=clause,
+        )
+    ]
+
+
+def unlock(command: UnlockReapplication, state: Application, context: Context) -> Sequence[ApplicationEvent]:
+    case, unlocking, organisation = access.may_unlock(state, context)
+    rules.person_must_not_be_erased(case.form)
+    rules.everything_must_be_seen(unlocking.seen, command.seen)
+    reason = rules.refusing_reason_must_be_given(unlocking.reasons, command.reason_code)
+    book = context.rules.book
+    return [
+        ReapplicationUnlocked(
+            unlocked_by=context.actor,
+            role=unlocking.role,
+            organisation=organisation,
+            seen=tuple(item.id for item in unlocking.seen),
+            reason_code=reason.code,
+            reason=reason.text,
+            note=parse_text(command.note, "note", most=500, least=1),
+            title=book.state(RETURNED).title,
+            reopens=tuple(stage.name for stage in book.stages),
+            clause=context.rules.clause("uniqueness", "unlocking", source=unlocking.source),
+        )
+    ]
+
+
+def opened(stage: Stage, organisations: Mapping[str, str], context: Context) -> StageOpened:
+    return StageOpened(
+        stage=stage.name,
+        role=stage.role,
+        organisation=organisations[stage.scope],
+        due_at=stage.due(context.now),
+        clause=context.rules.clause(f"stages[{stage.name}]", source=stage.source),
+    )
+
+
+def _must_be_the_open_stage(asked: str, stage: Stage) -> None:
+    if asked != stage.name:
+        raise Refused("exemption.stage_not_open", stage=asked[:40])

@@ -1,0 +1,150 @@
+"""Handing in: what such a decision may know, and what follows from it in the same transaction. Called by `handlers.py`.
+
+Of a ticket number or person only one application counts: the stream that says which is found by keyed hash, taken with
+the submission, and what counted before is superseded. Nothing is decided here.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from services.exemption.domain.access import Context
+from services.exemption.domain.application import APPLICATION
+from services.exemption.domain.case import Case
+from services.exemption.domain.claims import claim_of
+from services.exemption.domain.commands import ReleaseHead, SubmitApplication, SupersedeApplication, TakeHead
+from services.exemption.domain.evidence import evidence_of, paper_key
+from services.exemption.domain.followed import ACCOUNT_FOLLOWED
+from services.exemption.domain.form import Photograph, value_of
+from services.exemption.domain.rules import today
+from services.exemption.domain.scheme import Rules
+from services.exemption.domain.terms import Numbering
+from services.exemption.domain.uniqueness import HEAD, HeadContext, Heads, replaced_by
+from services.exemption.domain.upload import UPLOAD, Accepted
+from services.exemption.views.applications import (
+    count_numbers,
+    find_head,
+    find_others_with_number,
+    find_own_other,
+)
+from services.exemption.views.organisations import find_upwards
+from shared.kernel.messages import Receipt
+from shared.runtime.event_store import Work
+from shared.schemes.reading import certificate_number
+
+CaseOf = Callable[[Work, str], Awaitable[tuple[Case, Context]]]
+
+
+async def one_at_a_time(work: Work, what: str) -> None:
+    """Until the end of the transaction."""
+    connection = await work.tx.open()
+    await connection.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", f"exemption/{what}")
+
+
+async def known_photographs(work: Work, uploads: Iterable[str]) -> dict[str, Photograph]:
+    known = {upload: (await work.load(UPLOAD, upload))[0] for upload in uploads}
+    return {
+        upload: Photograph(state.owner, state.application, state.slot)
+        for upload, state in known.items()
+        if isinstance(state, Accepted)
+    }
+
+
+def uploads_of(photos: Iterable[str], claims: Iterable[Any]) -> list[str]:
+    return [*photos, *(upload for claim in claims for upload in claim["photos"].values())]
+
+
+async def with_what_is_known(work: Work, case: Case, context: Context) -> Context:
+    """All that a verdict about this application needs. The candidate's own requests wait for one another."""
+    connection, rules = work.tx.connection, context.rules
+    account, _ = await work.load(ACCOUNT_FOLLOWED, case.candidate)
+    head, heads = await _heads(work, case, rules)
+    other = replaced_by(heads, case.cycle, context.application)
+    evidence = evidence_of(rules, case.form, [claim_of(each) for each in case.claims], account)
+    hashes = [work.tx.hashed("certificate", paper_key(each.type, each.number)) for each in evidence if each.number]
+    but = [context.application, *([other] if other else [])]
+    start = value_of(rules.book, "organisation", case.form) or context.cycle.organisation
+    return replace(
+        context,
+        photographs=await known_photographs(work, uploads_of(case.photos.values(), case.claims)),
+        organisations=await find_upwards(connection, start),
+        account=account,
+        heads=heads,
+        head=head,
+        seen_elsewhere=tuple(await find_others_with_number(connection, case.candidate, hashes)),
+        own_other=await find_own_other(connection, case.candidate, but, hashes),
+    )
+
+
+def _head_value(case: Case, rules: Rules) -> str | None:
+    """Whose applications are counted together: None where the book does not, or the form does not say it yet."""
+    unique = rules.book.uniqueness
+    if unique is None:
+        return None
+    by = case.candidate
+    if unique.by == "ticket_number":
+        by = certificate_number(value_of(rules.book, "ticket_number", case.form) or "")
+    return f"{rules.jurisdiction}/{unique.by}/{by}" if by else None
+
+
+async def _heads(work: Work, case: Case, rules: Rules) -> tuple[str, Heads]:
+    value = _head_value(case, rules)
+    if value is None:
+        return "", Heads()
+    key = work.tx.hashed("head", value)
+    await one_at_a_time(work, f"head/{key.hex()}")
+    head = await find_head(work.tx.connection, key) or work.new_id("head")
+    heads, _ = await work.load(HEAD, head)
+    return head, heads
+
+
+async def submit(work: Work, command: SubmitApplication, case: Case, context: Context, case_of: CaseOf) -> Receipt:
+    """The application first, so that its receipt is the answer; then it takes the place of what counted before."""
+    await one_at_a_time(work, f"submit/{case.candidate}")
+    known = await with_what_is_known(work, case, context)
+    if context.rules.book.number and not case.number:
+        known = replace(known, number=await _next_number(work, context.rules.book.number, case.cycle))
+    receipt = await work.execute(
+        APPLICATION,
+        command.application,
+        command,
+        known,
+        case=command.application,
+        person=case.candidate,
+        expected=command.expected,
+    )
+    value = _head_value(case, context.rules)
+    if value is not None:
+        take = TakeHead(cycle=case.cycle, application=command.application, value=value)
+        told = HeadContext(work.meta.actor, context.rules)
+        await work.execute(HEAD, known.head, take, told, case=command.application, person=case.candidate)
+        if other := replaced_by(known.heads, case.cycle, command.application):
+            await _supersede(work, other, command.application, case_of)
+    return receipt
+
+
+async def _supersede(work: Work, other: str, by: str, case_of: CaseOf) -> None:
+    state, context = await case_of(work, other)
+    command = SupersedeApplication(by=by)
+    await work.execute(APPLICATION, other, command, context, case=other, person=state.candidate)
+
+
+async def release(work: Work, application: str, case: Case, context: Context) -> None:
+    """A refused application no longer stands in the way, where the book lets candidates hand in another."""
+    command = ReleaseHead(cycle=case.cycle, application=application)
+    await work.execute(HEAD, case.head, command, HeadContext(work.meta.actor, context.rules), case=application)
+
+
+async def _next_number(work: Work, numbering: Numbering, cycle: str) -> str:
+    """Counted in the cycle, one submission after the other."""
+    await one_at_a_time(work, f"number/{cycle}")
+    return number_of(numbering, await count_numbers(work.tx.connection, cycle) + 1, work.meta.at)
+
+
+def number_of(numbering: Numbering, serial: int, now: datetime) -> str:
+    """SD-20."""
+    day = today(now)
+    return numbering.pattern.format(
+        year=f"{day:%Y}", month=f"{day:%m}", day=f"{day:%d}", serial=f"{serial:0{numbering.digits}}"
+    )
