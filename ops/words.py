@@ -38,6 +38,7 @@ RECORDS = {
     ("exemption", "cycle"): "批次",
     ("exemption", "batch"): "上报批次",
     ("exemption", "person"): "考生身份",
+    ("exemption", "head"): "有效申请",
     ("exemption", "organisation"): "机构",
     ("exemption", "parking"): "滞留处理",
     ("notification", "contact"): "联系方式",

@@ -32,15 +32,17 @@ class Cast:
     organisations: Mapping[str, Organisation]  # called by their titles
     posts: Mapping[str, tuple[str, str]]  # staff -> role, organisation
     candidates: Mapping[str, Mapping[str, str]]  # name -> what of a perfect form is different, by field
+    sample: SaveDraft  # a perfect application under this book
     zone = SHANGHAI
 
     @classmethod
     def of(cls, story: Story, rules: Rules, head: Head) -> "Cast":
         organisations = dict(_organisations(story, head))
-        cast = cls(rules.book, head, organisations, dict(_posts(story, head, organisations)), {})
+        sample = perfect(rules).sample.draft
+        cast = cls(rules.book, head, organisations, dict(_posts(story, head, organisations)), {}, sample)
         told = story.given.candidates
         typed = {name: cast.typed(form, (GIVEN, "考生", name)) for name, form in told.items()}
-        return cls(rules.book, head, organisations, cast.posts, typed)
+        return cls(rules.book, head, organisations, cast.posts, typed, sample)
 
     def everybody(self) -> tuple[str, ...]:
         return (*self.candidates, *self.posts)
@@ -69,7 +71,7 @@ class Cast:
 
     def perfect(self, candidate: str, application: str) -> SaveDraft:
         """Everything as the book asks for it, with this person's own data and what the story says of them."""
-        draft, account = perfect(self.book), self.account(candidate)
+        draft, account = self.sample, self.account(candidate)
         own = {each.name: getattr(account, each.same_as_account) for each in self.book.fields if each.same_as_account}
         places = {each.name: self.example(each.level) for each in self.book.fields if each.level}
         numbers = {each.name: self._number(each, candidate, draft) for each in self.book.fields if _is_number(each)}

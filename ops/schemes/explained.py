@@ -7,8 +7,9 @@ words but from the walk of `services/exemption/domain/proofs.py`, so the page te
 from collections.abc import Iterator
 
 from ops.schemes.proving import models_of
-from services.exemption.domain.proofs import walked
+from services.exemption.domain.proofs import REVOKER, UNLOCKER, walked
 from services.exemption.domain.scheme import ExemptionScheme, Rules
+from services.exemption.handlers import known_of
 from services.identity.domain.scheme import IdentityScheme
 from shared.kernel.errors import Refused
 from shared.schemes.book import Head
@@ -35,7 +36,8 @@ def page_of(book: Book, catalog: Catalog) -> Page:
     for part in parts:
         sections.append(explainer.chapter(_title(part), part, said[part]))
         if part == "exemption" and book.head:
-            sections.append(_follows(book.ref, book.part(part, ExemptionScheme), book.head))
+            rules = Rules(book.ref, book.part(part, ExemptionScheme), known_of(catalog, book.ref))
+            sections.append(_follows(rules, book.head))
     count = f"共 {explainer.clauses} 条，其中假定 {len(explainer.assumed)} 处（标 ※）"
     about: tuple[str, ...]
     if head := book.head:
@@ -59,15 +61,15 @@ def _title(part: str) -> str:
     return known.zh if known else part
 
 
-def _follows(ref: str, rules: ExemptionScheme, head: Head) -> Section:
+def _follows(rules: Rules, head: Head) -> Section:
     """From each state: who does what, and what it becomes."""
     try:
-        moves = walked(Rules(ref, rules)).moves
+        moves = walked(rules).moves
     except Refused as refused:
         return Section(FOLLOWS, rows=(Row("无法推演", (f"一份完全符合要求的申请也会被拒绝：{refused}",)),))
-    actors = dict(_actors(rules, head))
+    actors = dict(_actors(rules.book, head))
     rows = []
-    for state in rules.states:
+    for state in rules.book.states:
         onward = sorted((who, by, to) for who, by, to in moves.get(state.title, ()) if to != state.title)
         says = tuple(f"{actors.get(who, who)}{chinese().commands.get(by, by)} → {to}" for who, by, to in onward)
         rows.append(Row(state.title, (state.explanation, *(says or ("到此办结。",)))))
@@ -79,6 +81,11 @@ def _actors(rules: ExemptionScheme, head: Head) -> Iterator[tuple[str, str]]:
     titles = {role.id: role.title for role in head.roles}
     yield "sample-candidate", CANDIDATE
     yield from ((f"by-{stage.name}", titles.get(stage.role, stage.role)) for stage in rules.stages)
+    yield "timer", ""
+    if rules.uniqueness and (unlocking := rules.uniqueness.unlocking):
+        yield UNLOCKER, titles.get(unlocking.role, unlocking.role)
+    if revocation := rules.revocation:
+        yield REVOKER, titles.get(revocation.role, revocation.role)
     if handing := rules.hand_off:
         yield "sender", titles.get(handing.role, handing.role)
         yield "receiver", titles.get(handing.receiver_role, handing.receiver_role)

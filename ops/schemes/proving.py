@@ -11,6 +11,8 @@ from pydantic import BaseModel
 from ops.schemes.telling import faults_of_notices
 from services.exemption.domain.proofs import faults_of
 from services.exemption.domain.scheme import ExemptionScheme, Rules
+from services.exemption.domain.strangers import strangers
+from services.exemption.handlers import known_of
 from services.identity.domain.scheme import IdentityScheme, JurisdictionIdentity
 from services.notification.domain.scheme import NotificationScheme, PlatformNotification
 from shared.schemes.book import Head
@@ -49,7 +51,8 @@ def faults(catalog: Catalog) -> list[str]:
 def faults_of_exemption(catalog: Catalog, book: Book) -> list[str]:
     """What is wrong with a book's exemption rules as they meet its head, the reference data and an invented case."""
     rules = book.part("exemption", ExemptionScheme)
-    walked = [book.fault("exemption", path, law) for path, law in faults_of(Rules(book.ref, rules))]
+    known = Rules(book.ref, rules, known_of(catalog, book.ref))
+    walked = [book.fault("exemption", path, law) for path, law in (*faults_of(known), *strangers(known))]
     told = faults_of_notices(book, rules)
     return [*_roles_nobody_holds(catalog, book, rules), *walked, *_courses_nobody_knows(catalog, book, rules), *told]
 

@@ -77,7 +77,7 @@ class Books:
 
     def __init__(self, catalog: Catalog) -> None:
         self._rules = {
-            book.ref: Rules(book.ref, book.part("exemption", ExemptionScheme), _known(catalog, book.ref))
+            book.ref: Rules(book.ref, book.part("exemption", ExemptionScheme), known_of(catalog, book.ref))
             for book in catalog.with_part("exemption")
         }
         self.catalog = catalog
@@ -96,7 +96,7 @@ class Books:
         return self._rules[ref]
 
 
-def _known(catalog: Catalog, ref: str) -> Known:
+def known_of(catalog: Catalog, ref: str) -> Known:
     """The reference data that a book may speak of."""
     there = catalog.reference
     return Known(there.courses, there.certificates, there.code_lists, there.majors.get(ref.split("/")[0]))

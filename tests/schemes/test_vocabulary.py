@@ -9,7 +9,9 @@ import pytest
 from pydantic import BaseModel
 
 from services.exemption.domain import strangers
-from services.exemption.domain.scheme import ExemptionScheme, Known, Rules
+from services.exemption.domain.proofs import faults_of, walked
+from services.exemption.domain.scheme import ExemptionScheme, Rules
+from services.exemption.handlers import known_of
 from shared.schemes.catalog import BadBook, Catalog
 from shared.schemes.forms import Kind, Photo
 from shared.schemes.procedure import ENGINE_STATES, Outcome
@@ -25,9 +27,7 @@ def book(ref: str, shelf: Path = CLAIMS) -> ExemptionScheme:
 
 
 def rules(ref: str, shelf: Path = CLAIMS) -> Rules:
-    known = Catalog.load(shelf).reference
-    majors = known.majors["lagoon"]
-    return Rules(ref, book(ref, shelf), Known(known.courses, known.certificates, known.code_lists, majors))
+    return Rules(ref, book(ref, shelf), known_of(Catalog.load(shelf), ref))
 
 
 def models(kind: Any, seen: set[type[BaseModel]]) -> Iterator[type[BaseModel]]:
@@ -175,4 +175,17 @@ def test_what_a_book_says_of_reference_data_that_is_not_there_is_found(
     shelf: Path, ref: str, old: str, new: str, fault: str
 ) -> None:
     spoil(shelf, ref, old, new)
-    assert any(fault in each for each in strangers.strangers(rules(ref, shelf)))
+    assert any(fault in law for _, law in strangers.strangers(rules(ref, shelf)))
+
+
+@pytest.mark.parametrize("ref", [ISLE, REEF])
+def test_every_state_of_the_made_up_books_is_reached_and_can_end(ref: str) -> None:
+    assert faults_of(rules(ref)) == []
+    assert {situation[1] for situation in walked(rules(ref)).steps} == {state.title for state in book(ref).states}
+
+
+def test_a_basis_on_which_nobody_can_claim_is_found(shelf: Path) -> None:
+    spoil(shelf, ISLE, 'courses: ["90001", "90002"], source: TT-39', 'courses: ["90006"], source: TT-39')
+    (fault,) = faults_of(rules(ISLE, shelf))
+    assert fault[0] == ("bases", 2)
+    assert "outside the chosen majors" in fault[1]

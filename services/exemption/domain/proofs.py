@@ -6,49 +6,53 @@ does; so what holds of the walk holds of any case under that book, and not only 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import timedelta
 
 from services.exemption.domain.access import Context
 from services.exemption.domain.application import APPLICATION
+from services.exemption.domain.bases import Basis
 from services.exemption.domain.case import (
     Application,
     Case,
     Discarded,
     Draft,
+    Expired,
     Granted,
     HandedOff,
     InReview,
+    Lapsed,
     Returned,
+    Revoked,
+    Superseded,
+    TurnedDown,
 )
 from services.exemption.domain.commands import (
     AcknowledgeRecord,
     ApplicationCommand,
     DiscardDraft,
+    ExpireExemption,
     HandOffRecord,
+    LapseApplication,
     PassStage,
+    RefuseApplication,
     ReturnApplication,
-    SaveDraft,
+    RevokeExemption,
     StartApplication,
     SubmitApplication,
+    SupersedeApplication,
+    UnlockReapplication,
 )
 from services.exemption.domain.cycle import Cycle
-from services.exemption.domain.followed import Account, Organisation
-from services.exemption.domain.form import Photograph
+from services.exemption.domain.followed import Organisation
 from services.exemption.domain.refusals import said
+from services.exemption.domain.sample import APPLICATION as APPLICATION_ID
+from services.exemption.domain.sample import CANDIDATE, NOON, Sample, samples
 from services.exemption.domain.scheme import ExemptionScheme, Rules
 from shared.kernel.errors import Refused
-from shared.kernel.time import SHANGHAI
-from shared.kernel.values import id_check_digit
-from shared.schemes.forms import LONG_TERM, FormField
 from shared.schemes.procedure import Window
 from shared.schemes.reference import Fault
 
-_NOON = datetime.combine(date(2026, 1, 2), time(12), SHANGHAI)
-_SAMPLE_ID = "110101199003070" + "01"
-_ME = Account("样本", _SAMPLE_ID + id_check_digit(_SAMPLE_ID), "13800138000")
-_APPLICATION = "sample"
-_CANDIDATE = "sample-candidate"
-
+UNLOCKER, REVOKER = "unlocker", "revoker"
 Situation = tuple[str, str, str, tuple[str, ...], bool]
 
 
@@ -61,13 +65,45 @@ class Walk:
     moves: dict[str, set[tuple[str, str, str]]] = field(default_factory=dict)  # title -> who, by what, to which title
 
 
+@dataclass(frozen=True)
+class Trial:
+    """A book, and the invented application that is walked through it."""
+
+    rules: Rules
+    sample: Sample
+
+    def refusal(self) -> Refused | None:
+        """What speaks against the sample."""
+        try:
+            state = _after(APPLICATION.initial, StartApplication(cycle="c"), self, CANDIDATE)
+            state = _after(state, self.sample.draft, self, CANDIDATE)
+            _after(state, SubmitApplication(application=APPLICATION_ID), self, CANDIDATE)
+        except Refused as refused:
+            return refused
+        return None
+
+
+def perfect(rules: Rules, only: Basis | None = None) -> Trial:
+    """The first sample that nothing speaks against; else the last one, and what does."""
+    trials = [Trial(rules, sample) for sample in samples(rules, only)]
+    return next((trial for trial in trials if trial.refusal() is None), trials[-1])
+
+
 def faults_of(rules: Rules) -> list[Fault]:
     """The laws that a book breaks, and where; empty when every proof holds."""
     try:
         walk = walked(rules)
     except Refused as refused:
         return list(_of_a_perfect_application(refused))
-    return broken_laws(walk, rules)
+    return [*broken_laws(walk, rules), *_claimed(rules)]
+
+
+def _claimed(rules: Rules) -> Iterator[Fault]:
+    """Somebody can claim on every basis."""
+    for index, basis in enumerate(rules.book.bases):
+        if refusal := perfect(rules, basis).refusal():
+            for _, law in _of_a_perfect_application(refusal):
+                yield ("bases", index), law
 
 
 def _of_a_perfect_application(refused: Refused) -> Iterator[Fault]:
@@ -90,14 +126,19 @@ def _ends(walk: Walk, rules: Rules) -> Iterator[Fault]:
         more = {situation for situation, onward in walk.steps.items() if onward & can_end} - can_end
         can_end |= more
         grown = bool(more)
-    stuck = {situation[1] for situation in walk.steps.keys() - can_end}
+    left = walk.steps.keys() - can_end
+    stuck = {situation[1] for situation in left if not isinstance(walk.states[situation], _NO_WAY_OUT)}
     for index, state in enumerate(rules.book.states):
         if state.title in stuck:
             yield ("states", index), f"a case in {state.title} can never end"
 
 
 def _is_end(state: Application, onward: set[Situation]) -> bool:
-    return not onward and isinstance(state, Granted | HandedOff | Discarded)
+    return not onward and isinstance(state, Granted | HandedOff | Discarded | TurnedDown | Expired | Revoked)
+
+
+_NO_WAY_OUT = (Superseded, Lapsed)
+"""Ends that nobody decides: they prove nothing about the states before them."""
 
 
 def _stages_kept(walk: Walk, rules: Rules) -> Iterator[Fault]:
@@ -107,7 +148,7 @@ def _stages_kept(walk: Walk, rules: Rules) -> Iterator[Fault]:
         if isinstance(state, Granted | HandedOff):
             if missing := names - set(state.passed):
                 yield ("stages",), f"granted without {', '.join(sorted(missing))}"
-            if _CANDIDATE in state.passed.values():
+            if CANDIDATE in state.passed.values():
                 yield ("stages",), "granted by the candidate"
 
 
@@ -120,8 +161,10 @@ def _reached(walk: Walk, rules: Rules) -> Iterator[Fault]:
 
 def walked(rules: Rules) -> Walk:
     """Every situation there is under a book; Refused when a perfect application is not even taken."""
-    walk = Walk()
-    start = _after(APPLICATION.initial, StartApplication(cycle="c"), rules, _CANDIDATE)
+    walk, trial = Walk(), perfect(rules)
+    if refusal := trial.refusal():
+        raise refusal
+    start = _after(APPLICATION.initial, StartApplication(cycle="c"), trial, CANDIDATE)
     found = [start]
     while found:
         state = found.pop()
@@ -129,10 +172,10 @@ def walked(rules: Rules) -> Walk:
         if situation in walk.steps:
             continue
         walk.states[situation] = state
-        onward = [(sent, _after(state, *sent)) for sent in _tries(state, rules)]
+        onward = [(sent, _after(state, sent[0], trial, sent[1])) for sent in _tries(state, trial)]
         walk.steps[situation] = {_situation(each) for _, each in onward} - {situation}
         walk.moves.setdefault(situation[1], set()).update(
-            (actor, type(command).__name__, _situation(after)[1]) for (command, _, actor), after in onward
+            (actor, type(command).__name__, _situation(after)[1]) for (command, actor), after in onward
         )
         found += [after for _, after in onward]
     return walk
@@ -145,32 +188,58 @@ def _situation(state: Application) -> Situation:
     return (type(state).__name__, state.title, stage, tuple(sorted(state.passed)), known or bool(state.form))
 
 
-def _tries(state: Application, rules: Rules) -> Iterator[tuple[ApplicationCommand, Rules, str]]:
+def _tries(state: Application, trial: Trial) -> Iterator[tuple[ApplicationCommand, str]]:
     """What may be tried in a state, and by whom; a stage is decided by a person of its own."""
-    book = rules.book
+    book = trial.rules.book
     if isinstance(state, Draft | Returned):
-        yield perfect(book), rules, _CANDIDATE
+        yield trial.sample.draft, CANDIDATE
         if state.form:
-            yield SubmitApplication(application=_APPLICATION), rules, _CANDIDATE
+            yield SubmitApplication(application=APPLICATION_ID), CANDIDATE
     if isinstance(state, Draft):
-        yield DiscardDraft(application=_APPLICATION), rules, _CANDIDATE
+        yield DiscardDraft(application=APPLICATION_ID), CANDIDATE
     if isinstance(state, InReview):
         stage = book.stage(state.desk.stage)
         yes = {item.id: True for item in stage.checklist}
-        yield PassStage(application=_APPLICATION, stage=stage.name, checklist=yes), rules, f"by-{stage.name}"
+        yield PassStage(application=APPLICATION_ID, stage=stage.name, checklist=yes), f"by-{stage.name}"
         for reason in stage.reasons:
             back = ReturnApplication(
-                application=_APPLICATION, stage=stage.name, reason_code=reason.code, note=reason.text
+                application=APPLICATION_ID, stage=stage.name, reason_code=reason.code, note=reason.text
             )
-            yield back, rules, f"by-{stage.name}"
+            yield back, f"by-{stage.name}"
+        for refusing in stage.refuse_reasons:
+            no = RefuseApplication(
+                application=APPLICATION_ID, stage=stage.name, reason_code=refusing.code, note=refusing.text
+            )
+            yield no, f"by-{stage.name}"
+    yield from _tries_besides(state, book)
     if book.hand_off and isinstance(state, Granted):
-        yield HandOffRecord(batch="b", receiver=book.hand_off.receiver_scope), rules, "sender"
+        yield HandOffRecord(batch="b", receiver=book.hand_off.receiver_scope), "sender"
     if isinstance(state, HandedOff) and state.reference is None:
-        yield AcknowledgeRecord(batch="b", reference="r"), rules, "receiver"
+        yield AcknowledgeRecord(batch="b", reference="r"), "receiver"
 
 
-def _after(state: Application, command: ApplicationCommand, rules: Rules, actor: str) -> Application:
-    for event in APPLICATION.decide(command, state, _context(rules, actor)):
+def _tries_besides(state: Application, book: ExemptionScheme) -> Iterator[tuple[ApplicationCommand, str]]:
+    """What the book's terms lead to: unlocked, superseded, lapsed, expired, revoked."""
+    unique, revocation = book.uniqueness, book.revocation
+    unlocking = unique.unlocking if unique else None
+    if unique and unlocking and isinstance(state, InReview) and state.unlocked < (unique.times or 0):
+        seen = {item.id: True for item in unlocking.seen}
+        reason = unlocking.reasons[0]
+        yield UnlockReapplication(application=APPLICATION_ID, seen=seen, reason_code=reason.code, note="x"), UNLOCKER
+    if unique and unique.rule == "last_submission_wins" and isinstance(state, InReview | Returned | Granted):
+        yield SupersedeApplication(by="another"), CANDIDATE
+    for window in book.windows:
+        if isinstance(state, InReview | Returned):
+            yield LapseApplication(application=APPLICATION_ID, purpose=window.id, due_at=NOON), "timer"
+        if isinstance(state, Granted):
+            yield ExpireExemption(application=APPLICATION_ID, purpose=window.id, due_at=NOON), "timer"
+    if revocation and isinstance(state, Granted | HandedOff):
+        reason = revocation.reasons[0]
+        yield RevokeExemption(application=APPLICATION_ID, reason_code=reason.code, note="x"), REVOKER
+
+
+def _after(state: Application, command: ApplicationCommand, trial: Trial, actor: str) -> Application:
+    for event in APPLICATION.decide(command, state, _context(trial, actor, _closed_for(command, trial.rules.book))):
         state = APPLICATION.evolve(state, event)
     return state
 
@@ -181,69 +250,44 @@ def _levels(book: ExemptionScheme) -> list[str]:
     return list(dict.fromkeys([*(each.level for each in book.fields if each.level), *above]))
 
 
-def _context(rules: Rules, actor: str) -> Context:
-    book = rules.book
+def _closed_for(command: ApplicationCommand, book: ExemptionScheme) -> frozenset[str]:
+    """The windows that are over when this is done; all others are open."""
+    if isinstance(command, PassStage | ReturnApplication | RefuseApplication):
+        after = book.stage(command.stage).starts_after
+        return frozenset({after.window} if after else ())
+    return frozenset({command.purpose} if isinstance(command, LapseApplication | ExpireExemption) else ())
+
+
+def _held(book: ExemptionScheme, actor: str) -> set[tuple[str, str]]:
+    """Everybody here has the one role that they act in."""
+    unlocking = book.uniqueness.unlocking if book.uniqueness else None
+    offices = {UNLOCKER: unlocking, REVOKER: book.revocation, "sender": book.hand_off}
+    if (office := offices.get(actor)) is not None:
+        return {(office.role, office.scope)}
+    if book.hand_off and actor == "receiver":
+        return {(book.hand_off.receiver_role, book.hand_off.receiver_scope)}
+    return {(stage.role, stage.scope) for stage in book.stages if actor == f"by-{stage.name}"}
+
+
+def _context(trial: Trial, actor: str, closed: frozenset[str]) -> Context:
+    rules, book, sample = trial.rules, trial.rules.book, trial.sample
     levels = _levels(book)
     parents = [*levels[1:], None]
-    held = {(stage.role, stage.scope) for stage in book.stages if actor == f"by-{stage.name}"}
-    if book.hand_off and actor == "sender":
-        held = {(book.hand_off.role, book.hand_off.scope)}
-    if book.hand_off and actor == "receiver":
-        held = {(book.hand_off.receiver_role, book.hand_off.receiver_scope)}
-    window = Window(_NOON.date() - timedelta(days=1), _NOON.date() + timedelta(days=1))
+    day = timedelta(days=1)
+    opened, over = Window(NOON.date() - day, NOON.date() + day), Window(NOON.date() - day, NOON.date() - day)
     return Context(
-        now=_NOON,
+        now=NOON,
         actor=actor,
-        roles=frozenset(held),
-        application=_APPLICATION,
+        roles=frozenset(_held(book, actor)),
+        application=APPLICATION_ID,
         cycle_id="c",
         rules=rules,
-        cycle=Cycle(rules.ref, levels[0], "sample", {each.id: window for each in book.windows}),
+        cycle=Cycle(
+            rules.ref, levels[0], "sample", {each.id: over if each.id in closed else opened for each in book.windows}
+        ),
         organisations={
             level: Organisation(level, level, level, parent) for level, parent in zip(levels, parents, strict=True)
         },
-        account=_ME,
-        photographs={each.slot: Photograph(_CANDIDATE, _APPLICATION, each.slot) for each in book.photos},
+        account=sample.account,
+        photographs=sample.photographs,
     )
-
-
-def perfect(book: ExemptionScheme) -> SaveDraft:
-    """A form in which everything is as the book asks for; stories about a book begin with it too."""
-    form = {each.name: _sample(each, book) for each in book.fields}
-    return SaveDraft(application=_APPLICATION, form=form, photos={each.slot: each.slot for each in book.photos})
-
-
-def _sample(each: FormField, book: ExemptionScheme) -> str:  # noqa: C901 - one case for each kind
-    match each.kind:
-        case "name":
-            return _ME.holder
-        case "id_number":
-            return _ME.id_number
-        case "mobile":
-            return _ME.mobile
-        case "date":
-            return _NOON.date().isoformat()
-        case "valid_until":
-            return LONG_TERM
-        case "choice":
-            return book.lists[each.list or ""][0].id
-        case "organisation":
-            return each.level or ""
-        case "certificate":
-            return book.certificates[0].id
-        case "certificate_level":
-            return book.levels[-1].id
-        case "text" | "certificate_number" | "ticket_number":
-            return each.example or "8" * each.least
-        case "month":
-            return f"{_NOON:%Y-%m}"
-        case "landline":
-            return "010-12345678"
-        case "number":
-            return str(each.highest)
-        case "numbers":
-            return (each.separator or "").join([str(each.highest)] * (each.count or 0))
-        case "plan_version" | "candidate_kind":
-            return book.lists[each.list or ""][0].id
-        case "major" | "prior_education":
-            return ""

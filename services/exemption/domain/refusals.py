@@ -99,9 +99,13 @@ REFUSALS: dict[str, Refusal] = {
         409, "您已用该证书提交过另一份申请。", "You have another application with this certificate."
     ),
     # who may, and how often
-    "exemption.person_not_verified": Refusal(403, "{text}", "Your identity was not verified there yet: {text}"),
-    "exemption.not_enrolled": Refusal(403, "{text}", "Only for enrolled candidates: {text}"),
-    "exemption.prior_education_not_there": Refusal(409, "{text}", "Your prior education is not effective yet: {text}"),
+    "exemption.person_not_verified": Refusal(
+        403, "不符合办理条件：{text}。", "Your identity was not verified there yet: {text}"
+    ),
+    "exemption.not_enrolled": Refusal(403, "不符合办理条件：{text}。", "Only for enrolled candidates: {text}"),
+    "exemption.prior_education_not_there": Refusal(
+        409, "不符合办理条件：{text}。", "Your prior education is not effective yet: {text}"
+    ),
     "exemption.ticket_of_another_account": Refusal(
         409,
         "该准考证号已由其他账号使用，请核对；如有疑问请联系考试机构。",
@@ -132,18 +136,18 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "exemption.course_claimed_twice": Refusal(422, "课程 {codes} 重复申请。", "Claimed twice: {codes}."),
     "exemption.too_few": Refusal(
-        422, "“{what}”至少 {least} 项，现有 {count} 项。", "At least {least} {name}; there are {count}."
+        422, "“{what}”至少 {least} 项，现有 {count} 项。", "At least {least} of {what}; there are {count}."
     ),
     "exemption.too_many": Refusal(
-        422, "“{what}”最多 {most} 项，现有 {count} 项。", "At most {most} {name}; there are {count}."
+        422, "“{what}”最多 {most} 项，现有 {count} 项。", "At most {most} of {what}; there are {count}."
     ),
     "exemption.major_twice": Refusal(422, "专业 {majors} 重复选择。", "Chosen twice: major {majors}."),
     "exemption.no_such_major": Refusal(422, "没有专业 {majors}。", "There is no major {majors}."),
     "exemption.major_is_closing": Refusal(
-        422, "{text}：{majors}。", "Majors that are closing are for their own candidates ({text}): {majors}."
+        422, "停考专业 {majors}：{text}。", "Majors that are closing are for their own candidates ({text}): {majors}."
     ),
     "exemption.course_outside_the_majors": Refusal(
-        422, "{text}：{codes}。", "Courses outside the chosen majors ({text}): {codes}."
+        422, "课程 {codes} 不符合：{text}。", "Courses outside the chosen majors ({text}): {codes}."
     ),
     "exemption.over_the_cap": Refusal(
         422, "最多可免 {most} 门，现申请 {count} 门：{codes}。", "At most {most} courses; {count} are claimed: {codes}."

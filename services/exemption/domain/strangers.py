@@ -9,9 +9,10 @@ from collections.abc import Collection, Iterator
 from services.exemption.domain.bases import Basis
 from services.exemption.domain.scheme import ExemptionScheme, Known, Rules
 from shared.schemes.forms import FormField
+from shared.schemes.reference import Fault
 
 
-def strangers(rules: Rules) -> Iterator[str]:
+def strangers(rules: Rules) -> Iterator[Fault]:
     """What the book names and nobody knows; a list that is not on the shelf has no say."""
     known, book = rules.known, rules.book
     majors = {f"{each.level} {each.code}" for each in known.majors.majors} if known.majors else set()
@@ -23,15 +24,15 @@ def strangers(rules: Rules) -> Iterator[str]:
         yield from _certificates(basis, known)
     for where, field in _fields(book):
         if field.code_list and field.code_list not in known.code_lists.lists:
-            yield f"{where}: no such code list: {field.code_list}"
+            yield (), f"{where}: no such code list: {field.code_list}"
     if (book.majors or book.field_of("major")) and known.majors is None:
-        yield "majors: the jurisdiction has no majors.yaml"
+        yield ("majors",), "the jurisdiction has no majors.yaml"
 
 
-def _unknown(where: str, what: str, named: Collection[str], known: Collection[str]) -> Iterator[str]:
+def _unknown(where: str, what: str, named: Collection[str], known: Collection[str]) -> Iterator[Fault]:
     for each in named if known else ():
         if each not in known:
-            yield f"{where}: no such {what}: {each}"
+            yield (), f"{where}: no such {what}: {each}"
 
 
 def _courses(book: ExemptionScheme) -> Iterator[tuple[str, Collection[str]]]:
@@ -53,24 +54,24 @@ def _majors(book: ExemptionScheme) -> Iterator[tuple[str, Collection[str]]]:
     yield "plans", [plan.major for plan in book.plans]
 
 
-def _certificates(basis: Basis, known: Known) -> Iterator[str]:
+def _certificates(basis: Basis, known: Known) -> Iterator[Fault]:
     """The kind of certificate, its level and its modules."""
     if basis.certificate is None or not known.certificates.certificates:
         return
     where, asked = f"bases[{basis.id}].certificate", basis.certificate
     found = known.certificates.get(asked.type)
     if found is None:
-        yield f"{where}: no such certificate: {asked.type}"
+        yield (), f"{where}: no such certificate: {asked.type}"
         return
     levels = known.levels_of(asked.type)
     if asked.lowest is not None and asked.lowest not in levels:
-        yield f"{where}: {asked.type} has no level {asked.lowest}"
+        yield (), f"{where}: {asked.type} has no level {asked.lowest}"
     if not levels and any(field.kind == "certificate_level" for field in basis.fields):
-        yield f"{where}: {asked.type} has no levels to ask for"
+        yield (), f"{where}: {asked.type} has no levels to ask for"
     modules = basis.modules
     if modules:
         named = [*modules.all_of, *modules.any_of]
-        yield from (f"{where}: {asked.type} has no module {each}" for each in named if each not in found.modules)
+        yield from (((), f"{where}: {asked.type} has no module {each}") for each in named if each not in found.modules)
 
 
 def _fields(book: ExemptionScheme) -> Iterator[tuple[str, FormField]]:

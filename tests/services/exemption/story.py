@@ -26,6 +26,7 @@ from services.exemption.domain.cycle import Cycle
 from services.exemption.domain.followed import Account, Organisation
 from services.exemption.domain.form import Photograph
 from services.exemption.domain.scheme import ExemptionScheme, Rules
+from services.exemption.handlers import known_of
 from shared.events.exemption import ApplicationEvent
 from shared.kernel.time import SHANGHAI
 from shared.schemes.catalog import Catalog
@@ -36,7 +37,7 @@ TEST_BOOKS = Path(__file__).parents[2] / "schemes" / "books"
 
 
 def rules_of(ref: str, catalog: Catalog) -> Rules:
-    return Rules(ref, catalog.get(ref).part("exemption", ExemptionScheme))
+    return Rules(ref, catalog.get(ref).part("exemption", ExemptionScheme), known_of(catalog, ref))
 
 
 SWUST = rules_of("swust/1x@1", Catalog.load())

@@ -96,7 +96,7 @@ async def test_the_read_models_are_the_same_when_rebuilt(office: Office) -> None
         found = await compare(connection, SERVICE, office.web.service.keyring)
     assert found.differing == 0, found
     empty = {table.name for table in found.tables if table.live == 0}
-    assert empty == {"claims"}
+    assert empty == {"claims", "heads", "numbers_given"}  # of books with such rules
 
 
 # --- two at once, and the same again -------------------------------------------------------------------------------

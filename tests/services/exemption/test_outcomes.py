@@ -49,7 +49,6 @@ from tests.services.exemption.claims_story import (
     SUBMIT,
     UNLOCK,
     WINDOWS,
-    Past,
     at,
     codes,
     draft,
@@ -62,6 +61,7 @@ from tests.services.exemption.claims_story import (
     window,
 )
 from tests.services.exemption.claims_story import GOOD as ISLE_GOOD
+from tests.services.exemption.story import Past
 
 ENDED = WINDOWS[REEF.ref]["use"].over_at()
 assert ENDED is not None
