@@ -30,6 +30,7 @@ RECORDS = {
     ("identity", "organisation"): "机构",
     ("identity", "verification"): "身份认证",
     ("identity", "education"): "前置学历",
+    ("identity", "profile"): "个人信息",
     ("identity", "cycle"): "批次",
     ("identity", "parking"): "滞留处理",
     ("exemption", "application"): "免考申请",

@@ -12,6 +12,7 @@ from services.identity.api import router
 from services.identity.api.education import EducationParts
 from services.identity.api.parts import Parts
 from services.identity.checking import Checker
+from services.identity.domain.commands import SaveProfile
 from services.identity.domain.parking import PARKING
 from services.identity.domain.refusals import REFUSALS
 from services.identity.domain.scheme import Books, IdentityScheme, JurisdictionIdentity
@@ -19,6 +20,7 @@ from services.identity.education_views import CHECK, EDUCATIONS
 from services.identity.gateways import ChsiGateway, account_of, chsi_of
 from services.identity.handlers import TIMERS, handlers
 from services.identity.passwords import Passwords
+from services.identity.profiles import Profiles
 from services.identity.reactions import REACTIONS
 from services.identity.settings import ChsiSettings, IdentitySettings
 from services.identity.tokens import Tokens
@@ -43,7 +45,8 @@ BOOKS = Books(
         book.ref: book.part("identity", JurisdictionIdentity)
         for book in _CATALOG.with_part("identity")
         if book.ref != PLATFORM
-    }
+    },
+    _CATALOG.reference.code_lists,
 )
 """Read and checked at the start, so that a bad book stops the service and not a candidate."""
 
@@ -58,6 +61,7 @@ def identity(
         handlers={
             **handlers(scheme, Verifying(books)),
             **education.Educations(of_education).by_command(),
+            SaveProfile: Profiles(books).save,
             **resolving(PARKING),
         },
         views=(*VIEWS, EDUCATIONS, VERIFICATIONS),

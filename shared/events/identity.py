@@ -499,6 +499,19 @@ class PersonVerified(Event):
     clause: str
 
 
+# --- profile-<person>: what personal centres (个人中心) ask besides the account
+
+
+class ProfileSaved(Event):
+    """填写个人信息: the whole form of a jurisdiction's personal centre, checked; what stays empty is left out."""
+
+    name: ClassVar[str] = "identity.profile_saved.v1"
+    jurisdiction: str
+    form: Personal[dict[str, str]]
+    clause: str
+
+
+ProfileEvent = ProfileSaved
 AccountEvent = (
     RegistrationStarted
     | SmsCodeIssued

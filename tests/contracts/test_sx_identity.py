@@ -6,12 +6,12 @@ import pytest
 from pydantic import ValidationError
 
 from services.identity.domain.routes import VerificationRules
-from services.identity.domain.scheme import JurisdictionIdentity
 from services.identity.main import BOOKS, SCHEME
 from shared.documents.photo_rules import PhotoRules
-from shared.schemes.catalog import Catalog
 
-PART = Catalog.load().get("sx").part("identity", JurisdictionIdentity)
+BOOK = BOOKS.of_jurisdiction("sx")
+assert BOOK is not None
+PART = BOOKS.parts[BOOK]
 assert PART.verification is not None
 RULES = PART.verification
 NEW, ENROLLED = RULES.routes

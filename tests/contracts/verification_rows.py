@@ -9,7 +9,7 @@ from shared.kernel.messages import Command, Meta
 from shared.testing.pictures import plain
 from tests.contracts.authorising import CANDIDATES, STAFF, Asking, Desk, Row, at
 from tests.services.identity import people
-from tests.services.identity.photographed import ALL_SAME, THREE
+from tests.services.identity.photographed import ALL_SAME, BOOK, THREE
 
 COUNTY = "county-a"
 
@@ -28,7 +28,7 @@ def verification_rows(office: people.Office, desk: Desk) -> Mapping[str, Row]:  
             await desk.web.service.handle(command, meta)
 
     def begun(person: str) -> StartVerification:
-        return StartVerification(person=person, book="sx", route="new_candidate", organisation=COUNTY)
+        return StartVerification(person=person, book=BOOK, route="new_candidate", organisation=COUNTY)
 
     async def both_begun() -> None:
         await offices()
@@ -79,8 +79,17 @@ def verification_rows(office: people.Office, desk: Desk) -> Mapping[str, Row]:  
         seen = {"jurisdiction": "sx", "organisation": COUNTY, "documents": ["id_card"], "evidence": "见本人"}
         return await waiting({"json": seen})
 
+    async def of_a_place() -> Asking:
+        return Asking(sent={"params": {"jurisdiction": "sx"}})
+
+    async def telling() -> Asking:
+        return Asking(sent={"json": {"jurisdiction": "sx", "form": {"occupation": "样本职业"}}})
+
     clerks = at("authority_clerk", "*")
     return {
+        "GET /v1/me/personal-centre": Row(CANDIDATES, of_a_place),
+        "PUT /v1/me/personal-centre": Row(CANDIDATES, telling),
+        "GET /v1/me/personal-centre/photograph": Row(CANDIDATES, of_a_place, told="access.not_found"),
         "GET /v1/me/verification": Row(CANDIDATES),
         "POST /v1/me/verification": Row(CANDIDATES, starting),
         "POST /v1/me/verification/photographs": Row(CANDIDATES, uploading, told="identity.photo_refused"),

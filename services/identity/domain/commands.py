@@ -378,6 +378,14 @@ class VerifyInPerson(Command):
     evidence: str
 
 
+class SaveProfile(Command):
+    """What a jurisdiction's personal centre asks besides the account."""
+
+    person: str
+    book: str
+    form: dict[str, str]
+
+
 VerificationCommand = (
     StartVerification
     | ReceivePersonPhotograph

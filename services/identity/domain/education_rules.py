@@ -39,7 +39,7 @@ STATES = frozenset({DRAFT, SUBMITTED, CHECKING, UNRESOLVED, EFFECTIVE, NOT_EFFEC
 NAME_DIFFERS, DETAILS_DIFFER, NOT_FOUND, INVALID = "name_differs", "details_differ", "not_found", "invalid"
 REASONS = frozenset({NAME_DIFFERS, DETAILS_DIFFER, NOT_FOUND, INVALID})
 _LONGEST_DRAFT = 4000
-_OURS = {
+OURS = {
     "exemption.not_on_the_list": "identity.not_on_the_list",
     "exemption.not_a_date": "identity.not_a_date",
     "exemption.does_not_fit_the_pattern": "identity.does_not_fit_the_pattern",
@@ -243,7 +243,7 @@ def _checked(
     try:
         value = read_value(field, typed, today, lists)
     except Refused as refused:
-        raise Refused(_OURS.get(refused.code, refused.code), **refused.facts) from None
+        raise Refused(OURS.get(refused.code, refused.code), **refused.facts) from None
     if field.kind == "date" and date.fromisoformat(value) > today:
         raise Refused("identity.date_in_the_future", field=field.name)
     if field.name == "holder" and book.holder_is_account_holder.value and plain(value) != plain(holder):

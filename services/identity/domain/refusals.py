@@ -220,6 +220,9 @@ REFUSALS: dict[str, Refusal] = {
     "identity.form_wrong": Refusal(
         422, "有 {count} 处需要修改，详见各项说明。", "{count} things must be put right; see each of them."
     ),
+    "identity.no_personal_centre": Refusal(
+        404, "该地区没有个人中心。", "That jurisdiction has no personal centre here."
+    ),
     "identity.field_missing": Refusal(422, "请填写“{label}”。", "“{label}” is missing."),
     "identity.not_on_the_list": Refusal(422, "请从系统选项中选择。", "Choose one of the options."),
     "identity.not_a_date": Refusal(422, "请填写有效日期，例如 2017-06-30。", "Not a date; an example: 2017-06-30."),

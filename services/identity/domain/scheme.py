@@ -5,13 +5,15 @@ Platform-wide, since one account serves every procedure of every jurisdiction. W
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.identity.domain.education_rules import PriorEducation
+from services.identity.domain.profile_rules import PersonalCentre
 from services.identity.domain.routes import VerificationRules
+from shared.schemes.reference import CodeLists
 
 Seconds = Annotated[int, Field(gt=0, le=400 * 86_400)]
 EASILY_CONFUSED = frozenset("0O17I")
@@ -154,6 +156,15 @@ class JurisdictionIdentity(BaseModel):
 
     verification: VerificationRules | None = Field(default=None, description="By which photographs, and who decides.")
     prior_education: PriorEducation | None = Field(default=None, description="前置学历.")
+    personal_centre: PersonalCentre | None = Field(default=None, description="个人中心: what it shows and asks.")
+
+    @model_validator(mode="after")
+    def _shows_a_photograph_there_is(self) -> Self:
+        slot = self.personal_centre.photo if self.personal_centre else None
+        known = {each.slot for each in self.verification.photos} if self.verification else set()
+        if slot and slot not in known:
+            raise ValueError(f"personal_centre: no such photograph: {slot}")
+        return self
 
 
 @dataclass(frozen=True)
@@ -161,6 +172,16 @@ class Books:
     """The book of each jurisdiction that says something about identity, by its name on the shelf."""
 
     parts: Mapping[str, JurisdictionIdentity]
+    code_lists: CodeLists = field(default_factory=lambda: CodeLists(lists={}))
+
+    def with_centre(self, jurisdiction: str) -> str | None:
+        """The newest book there that says what the personal centre shows."""
+        named = [ref for ref, part in self.parts.items() if ref.split("/")[0] == jurisdiction and part.personal_centre]
+        return max(named, key=_version, default=None)
+
+    def centre(self, book: str) -> PersonalCentre | None:
+        part = self.parts.get(book)
+        return part.personal_centre if part else None
 
     def verification(self, book: str) -> VerificationRules | None:
         part = self.parts.get(book)

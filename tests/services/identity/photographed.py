@@ -15,8 +15,8 @@ from services.identity.domain.commands import (
 )
 from services.identity.domain.routes import VerificationRules
 from services.identity.domain.rules import Place
-from services.identity.domain.scheme import JurisdictionIdentity
 from services.identity.domain.verification import VerificationContext
+from services.identity.main import BOOKS
 from shared.events.identity import (
     PersonVerified,
     PhotographAccepted,
@@ -25,13 +25,15 @@ from shared.events.identity import (
     VerificationFailed,
     VerificationStarted,
 )
-from shared.schemes.catalog import Catalog
 from tests.services.identity.past import ME, NOW
 
-_PART = Catalog.load().get("sx").part("identity", JurisdictionIdentity)
-assert _PART.verification is not None
-RULES: VerificationRules = _PART.verification
-BOOK, COUNTY, OTHER_COUNTY, CLERK = "sx", "county-a", "county-b", "staff-clerk"
+_BOOK = BOOKS.of_jurisdiction("sx")
+assert _BOOK is not None
+_RULES = BOOKS.verification(_BOOK)
+assert _RULES is not None
+BOOK: str = _BOOK
+RULES: VerificationRules = _RULES
+COUNTY, OTHER_COUNTY, CLERK = "county-a", "county-b", "staff-clerk"
 PLACES = {
     COUNTY: Place((COUNTY, "sx-prov", "*"), "county", True),
     OTHER_COUNTY: Place((OTHER_COUNTY, "sx-prov", "*"), "county", True),

@@ -23,7 +23,7 @@ from tests.services.identity.people import (
     Official,
     Person,
 )
-from tests.services.identity.photographed import ALL_SAME, RULES
+from tests.services.identity.photographed import ALL_SAME, BOOK, RULES
 from tests.services.identity.test_registration import code_of, fired
 from tests.services.identity.test_verifying_persons import FILES, ME, Candidate, Counter, county_office, on_a_route
 
@@ -94,8 +94,8 @@ async def test_whom_photographs_cannot_verify_is_verified_by_the_clerk_who_saw_t
 def password_last() -> Books:
     """The book with the other order that the source tells."""
     routes = tuple(route.model_copy(update={"password_step": "after_verification"}) for route in RULES.routes)
-    part = BOOKS.parts["sx"].model_copy(update={"verification": RULES.model_copy(update={"routes": routes})})
-    return Books({**BOOKS.parts, "sx": part})
+    part = BOOKS.parts[BOOK].model_copy(update={"verification": RULES.model_copy(update={"routes": routes})})
+    return Books({**BOOKS.parts, BOOK: part})
 
 
 async def test_where_the_password_comes_last_it_can_be_set_only_once_the_person_is_verified(

@@ -1,0 +1,89 @@
+"""个人信息 as pure rules: what a personal centre takes, and what a book may say of one (SX-E-12)."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from services.identity.domain.commands import SaveProfile
+from services.identity.domain.profile import PROFILE, ProfileContext
+from services.identity.domain.profile_rules import PersonalCentre, sex_of
+from services.identity.domain.scheme import JurisdictionIdentity
+from services.identity.main import BOOKS
+from shared.events.identity import ProfileSaved
+from shared.kernel.errors import Refused
+from shared.testing.given import given
+
+NOW = datetime(2026, 3, 10, 2, 0, tzinfo=UTC)
+BOOK = BOOKS.with_centre("sx") or ""
+CENTRE = BOOKS.centre(BOOK)
+assert CENTRE is not None
+CONTEXT = ProfileContext(NOW, CENTRE, BOOKS.code_lists)
+FORM = {"ethnicity": "01", "household": "urban", "education": "21", "email": "yangben@example.com"}
+SAVED = ProfileSaved(jurisdiction="sx", form=FORM, clause=f"{BOOK} identity.personal_centre SX-E-12")
+
+
+def save(**form: str) -> SaveProfile:
+    return SaveProfile(person="person-1", book=BOOK, form=form)
+
+
+def test_what_was_filled_in_is_kept_without_what_stays_empty() -> None:
+    given(PROFILE).when(save(**FORM, occupation="  ", political_status=""), CONTEXT).then(SAVED)
+
+
+def test_the_same_form_again_is_no_new_fact_and_another_one_replaces_it() -> None:
+    given(PROFILE, SAVED).when(save(**FORM), CONTEXT).then()
+    less = ProfileSaved(jurisdiction="sx", form={"ethnicity": "02"}, clause=SAVED.clause)
+    given(PROFILE, SAVED).when(save(ethnicity="02"), CONTEXT).then(less)
+    assert PROFILE.replay([SAVED, less]).forms == {"sx": {"ethnicity": "02"}}
+
+
+def test_each_jurisdiction_has_a_form_of_its_own() -> None:
+    elsewhere = ProfileSaved(jurisdiction="lagoon", form={"ethnicity": "56"}, clause="c")
+    assert PROFILE.replay([SAVED, elsewhere]).forms == {"sx": FORM, "lagoon": {"ethnicity": "56"}}
+
+
+def test_every_fault_is_told_at_once_by_field() -> None:
+    wrong = save(ethnicity="汉族", email="yangben at example", education="99", household="somewhere")
+    with pytest.raises(Refused) as refused:
+        PROFILE.decide(wrong, PROFILE.initial, CONTEXT)
+    assert refused.value.code == "identity.form_wrong"
+    assert {each["field"]: each["code"] for each in refused.value.facts["faults"]} == {
+        "ethnicity": "identity.not_on_the_list",
+        "household": "identity.not_on_the_list",
+        "education": "identity.not_on_the_list",
+        "email": "identity.does_not_fit_the_pattern",
+    }
+
+
+def test_the_name_and_numbers_of_the_account_are_not_changed_here() -> None:
+    given(PROFILE).when(save(name="别人"), CONTEXT).refused("identity.unknown_field")
+
+
+@pytest.mark.parametrize(
+    ("number", "sex"), [("110101202311012176", "1"), ("120103198806018241", "2"), ("14010519990307123X", "1")]
+)
+def test_the_sex_stands_in_the_id_number(number: str, sex: str) -> None:
+    assert sex_of(number) == sex
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "law"),
+    [
+        ("order", ["name"], "order: names every fact"),
+        ("order", [*CENTRE.order, "name"], "order"),
+        ("lists", {}, "no such list: households"),
+        ("fields", [{"name": "m", "label": "专业", "kind": "major", "source": "assumption"}], "order|of a kind"),
+    ],
+)
+def test_a_centre_that_contradicts_itself_is_refused(where: str, value: Any, law: str) -> None:
+    assert CENTRE is not None
+    with pytest.raises(ValidationError, match=law):
+        PersonalCentre.model_validate({**CENTRE.model_dump(), where: value})
+
+
+def test_a_photograph_that_nobody_is_asked_for_cannot_be_shown() -> None:
+    said = BOOKS.parts[BOOK].model_dump()
+    with pytest.raises(ValidationError, match="no such photograph: passport"):
+        JurisdictionIdentity.model_validate(said | {"personal_centre": said["personal_centre"] | {"photo": "passport"}})
