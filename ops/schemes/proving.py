@@ -53,8 +53,13 @@ def faults_of_exemption(catalog: Catalog, book: Book) -> list[str]:
     rules = book.part("exemption", ExemptionScheme)
     known = Rules(book.ref, rules, known_of(catalog, book.ref))
     walked = [book.fault("exemption", path, law) for path, law in (*faults_of(known), *strangers(known))]
-    told = faults_of_notices(book, rules)
-    return [*_roles_nobody_holds(catalog, book, rules), *walked, *_courses_nobody_knows(catalog, book, rules), *told]
+    return [
+        *_roles_nobody_holds(catalog, book, rules),
+        *_tiles_nothing_opens(book, rules),
+        *walked,
+        *_courses_nobody_knows(catalog, book, rules),
+        *faults_of_notices(book, rules),
+    ]
 
 
 def faults_of_parts(catalog: Catalog) -> list[str]:
@@ -87,6 +92,16 @@ def _roles_nobody_holds(catalog: Catalog, book: Book, rules: ExemptionScheme) ->
             if each.id not in given or (each.level and each.level not in given[each.id].levels):
                 law = f"{each.id} is a role that identity's book does not give at a {each.level}"
                 yield book.fault(HEAD, ("roles", index), law)
+
+
+def _tiles_nothing_opens(book: Book, rules: ExemptionScheme) -> Iterator[str]:
+    """What the home page opens by a window has one in these rules."""
+    page = book.head.home if book.head else None
+    for group, each in enumerate(page.groups if page else ()):
+        for place, tile in enumerate(each.tiles):
+            if tile.window and rules.purpose(tile.window) is None:
+                path = ("home", "groups", group, "tiles", place, "window")
+                yield book.fault(HEAD, path, f"{tile.id}: exemption.yaml has no window {tile.window}")
 
 
 def _where(book: Book, role: str) -> tuple[str | int, ...]:

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from shared.schemes.book import Phone
+from shared.schemes.book import Phone, Site
 from shared.schemes.procedure import Clause, Id, Sourced, Text
 
 Fault = tuple[tuple[str | int, ...], str]
@@ -26,7 +26,6 @@ OrganisationId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39
 MajorCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}[A-Z]{0,2}$")]
 Area = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
 Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,6}$")]
-Site = Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$", max_length=200)]
 QqGroup = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{4,10}$")]
 
 

@@ -54,6 +54,7 @@ OPEN = {
         "GET /v1/cycles",
         "GET /v1/cycles/{cycle}",
         "GET /v1/cycles/{cycle}/organisations",
+        "GET /v1/home",
         "GET /v1/majors",
         "GET /v1/schemes",
         "GET /v1/schemes/{ref:path}",

@@ -13,6 +13,7 @@ REFUSALS: dict[str, Refusal] = {
     "exemption.cycle_closed": Refusal(409, "本批次已关闭，不再受理。", "This cycle has been closed."),
     "exemption.cycle_already_open": Refusal(409, "该批次已经开放。", "This cycle is already open."),
     "exemption.no_such_scheme": Refusal(404, "没有该办理事项。", "There is no such scheme."),
+    "exemption.no_home": Refusal(404, "该地区没有考生首页。", "There is no home page for that jurisdiction."),
     "exemption.no_such_window": Refusal(422, "该批次没有“{purpose}”时间段。", "The cycle has no window {purpose}."),
     "exemption.no_such_organisation": Refusal(422, "没有该机构。", "There is no such organisation."),
     "exemption.wrong_windows": Refusal(

@@ -7,6 +7,7 @@ stand in `bases.py`, those for limits, uniqueness and validity in `terms.py`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -87,8 +88,27 @@ class Material(PhotoSlot):
     bases: tuple[Id, ...] = Field((), description="The bases whose claims need it; none: every claim.")
 
 
+PagePart = Literal["fields", "majors", "claims", "claim", "photos", "materials", "receipt"]
+"""What a page holds: the fields of the form, the majors, the table of claims, one claim in hand, and so on."""
+
+
+class Page(Sourced):
+    """One page on the way of an application, for the portal to draw."""
+
+    id: Id
+    title: Text
+    holds: tuple[PagePart, ...] = Field(min_length=1)
+    reads_only: bool = Field(False, description="Shown, not filled in.")
+    hints: tuple[Sentence, ...] = ()
+    row_actions: tuple[Text, ...] = Field((), description="Texts of the buttons in each row of a table.")
+    actions: tuple[Text, ...] = Field(min_length=1, description="Texts of the buttons.")
+    returned_actions: tuple[Text, ...] = Field((), description="Those in their place once it was sent back.")
+
+
 class Texts(Clause):
     """Sentences of the pages."""
+
+    pages: tuple[Page, ...] = Field((), description="In the order in which they are gone through.")
 
     list_title: Sentence
     start_action: Sentence
