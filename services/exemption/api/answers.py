@@ -202,12 +202,12 @@ def case_shown(
     book = context.rules.book
     masked = duplicates is None and not results_are_visible(context)
     told = [fact for fact in past if not (masked and isinstance(fact.event, _RESULTS))]
-    title = case.title
-    if masked and not isinstance(case, Draft | Returned | Discarded | Superseded | Lapsed):
-        title = book.state(SUBMITTED).title
+    hidden = masked and not isinstance(case, Draft | Returned | Discarded | Superseded | Lapsed)
+    title = book.state(SUBMITTED).title if hidden else case.title
+    handed_in = next((fact.version for fact in reversed(past) if isinstance(fact.event, ApplicationSubmitted)), 0)
     shown = CaseShown(
         id=application,
-        version=told[-1].version if masked else len(past),
+        version=handed_in if hidden else len(past),
         scheme=case.scheme,
         cycle=case.cycle,
         number=case.number,

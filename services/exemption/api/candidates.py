@@ -25,6 +25,7 @@ from services.exemption.views.organisations import find_named
 from services.exemption.views.uploads import find_uploads
 from shared.kernel.messages import Fact, stream_name
 from shared.runtime.access import CandidateDep, CommandMeta, IfMatch, PersonDep, ServiceDep
+from shared.runtime.problems import refuses
 from shared.runtime.rows import Connection
 from shared.runtime.service import Service
 
@@ -125,7 +126,7 @@ async def verdict(application: Id, service: ServiceDep, books: BooksDep, caller:
     return verdict_shown(case, known)
 
 
-@router.get("/applications/{application}/receipt")
+@router.get("/applications/{application}/receipt", openapi_extra=refuses("exemption.no_receipt"))
 async def receipt(application: Id, service: ServiceDep, books: BooksDep, caller: CandidateDep) -> ReceiptShown:
     """SD-38 申报告知单."""
     async with service.reading() as connection:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from hashlib import sha256
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, File, Form, Response, UploadFile
 
@@ -15,6 +16,7 @@ from services.exemption.api.answers import found_in, photos_of
 from services.exemption.api.asking import ID, BooksDep, DocumentsDep, Id, looking, readable_case
 from services.exemption.api.shapes import Uploaded
 from services.exemption.domain.commands import ReceivePhotograph, ViewDocuments
+from services.exemption.domain.export import file_name
 from services.exemption.domain.scheme import ExemptionScheme
 from services.exemption.domain.upload import UploadContext, may_upload
 from services.exemption.views.uploads import count_received, find_uploads
@@ -126,15 +128,18 @@ async def picture(
         row = (await find_uploads(connection, [upload])).get(upload)
         if row is None:
             raise Refused("access.not_found")
-        case, _, _ = await readable_case(service, connection, books, row.application, caller)
+        case, context, _ = await readable_case(service, connection, books, row.application, caller)
         if row.owner != case.candidate or (caller.id != row.owner and upload not in dict(photos_of(case)).values()):
             raise Refused("access.not_found")
     if caller.id != row.owner:
         look = ViewDocuments(application=row.application, documents=(row.slot,))
         await service.handle(look, looking(service, caller), caller=caller)
     data = await service.blobs.get(row.owner, row.original if original else row.picture)
+    called = quote(file_name(context.rules.book, case, row.slot))
     return Response(
         data,
         media_type=row.original_type if original else "image/jpeg",
-        headers={"Content-Disposition": f'inline; filename="{row.slot}"'},
+        headers={
+            "Content-Disposition": f"inline; filename*=UTF-8''{quote(file_name(context.rules.book, case, row.slot))}"
+        },
     )

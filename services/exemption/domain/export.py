@@ -8,9 +8,12 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from services.exemption.domain.case import Case
+from services.exemption.domain.form import value_of
 from services.exemption.domain.scheme import ExemptionScheme
 
 Row = Sequence[str]
+
+_NOT_IN_NAMES = re.compile(r'[\\/:*?"<>|\s\x00-\x1f]')
 
 _SPOILT = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n]|(0\d+|\d{12,})\Z")
 """What a spreadsheet runs as a formula, or reads as a number and shortens."""
@@ -39,6 +42,23 @@ def _shown(book: ExemptionScheme, *, kind: str, field: str, case: Case, names: M
         entries = book.lists.get(next(each.list or "" for each in book.fields if each.name == field), ())
         return next((each.title for each in entries if each.id == value), value)
     return value
+
+
+def file_name(book: ExemptionScheme, case: Case, slot: str) -> str:
+    """How the file of a photograph is called, as the book says; else by its slot."""
+    said = book.slot(slot)
+    if said is None or said.file_name is None:
+        return slot
+    basis = book.basis(slot.partition(".")[0])
+    facts = {
+        "number": case.number,
+        "name": value_of(book, "name", case.form) or "",
+        "id_number": value_of(book, "id_number", case.form) or "",
+        "ticket_number": value_of(book, "ticket_number", case.form) or "",
+        "basis": basis.title if basis else "",
+        "label": said.label,
+    }
+    return _NOT_IN_NAMES.sub("_", said.file_name.format(**facts)) + ".jpg"
 
 
 def digest(heading: Row, rows: Sequence[Row]) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from services.exemption.domain.case import Case
 from services.exemption.domain.commands import SaveDraft
+from services.exemption.domain.export import file_name
 from services.exemption.domain.hand_in import judged
 from services.exemption.domain.terms import Cap
 from shared.events.exemption import ApplicationSubmitted, DraftSaved, StageOpened
@@ -337,3 +338,12 @@ def test_one_certificate_in_two_applications_of_one_person_is_refused_where_the_
 
 def test_the_same_rules_hold_under_both_books() -> None:
     assert ISLE.jurisdiction == REEF.jurisdiction == "lagoon"
+
+
+def test_a_file_is_called_as_the_book_says_and_never_like_a_path() -> None:
+    state = draft(by=REEF).state
+    assert isinstance(state, Case)
+    called = file_name(REEF.book, state, "passed_before.transcript")
+    assert called == "990000000001_海一_已合格课程_成绩证明.jpg"
+    assert file_name(REEF.book, replace(state, number="../a b"), "tide.original") == ".._a_b_原件.jpg"
+    assert file_name(REEF.book, state, "portrait") == "portrait"
