@@ -139,7 +139,5 @@ async def picture(
     return Response(
         data,
         media_type=row.original_type if original else "image/jpeg",
-        headers={
-            "Content-Disposition": f"inline; filename*=UTF-8''{quote(file_name(context.rules.book, case, row.slot))}"
-        },
+        headers={"Content-Disposition": f"inline; filename*=UTF-8''{called}"},
     )
