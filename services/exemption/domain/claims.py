@@ -159,6 +159,7 @@ class Judge:
                 rule="course_must_be_offered",
                 about=where + "code",
                 label=course[1],
+                in_form=True,
                 offered=sorted(offers),
             )
         asked = basis.details_of(course[0])

@@ -1,0 +1,390 @@
+"""学历成果认证 of Hubei whole: from the guard of prior education to the decision, over HTTP with the real book.
+
+The book itself is in tests/contracts/test_hb_book.py; how a record of prior education takes effect, in
+tests/services/identity/test_education_whole.py.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from services.exemption.domain.commands import FollowEducation
+from shared.testing.stores import prepared
+from tests.conftest import Databases
+from tests.services.exemption.hb_office import (
+    ADMINISTRATION,
+    ANNEX,
+    PHARMACY,
+    SCORES,
+    Hall,
+    by_diploma,
+    course,
+    open_hall,
+    ticked,
+)
+from tests.services.exemption.office import code
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture(scope="module")
+async def hall(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hall]:
+    """A database of its own: the clock stands in 2018."""
+    async with databases.fresh() as database:
+        await prepared(database, ["identity", "exemption"])
+        async with open_hall(database, tmp_path_factory.mktemp("blobs")) as opened:
+            yield opened
+
+
+@pytest.fixture(autouse=True)
+def _a_day_in_both_windows(hall: Hall) -> None:
+    hall.at(2018, 3, 10, 10)
+
+
+def faults(answer: Any) -> dict[str, str]:
+    assert code(answer, 422) == "exemption.form_wrong"
+    return {each["field"]: each["code"] for each in answer.json()["facts"]["faults"]}
+
+
+def outcomes(verdict: dict[str, Any], outcome: str) -> dict[str, str]:
+    return {each["about"]: each["code"] for each in verdict["findings"] if each["outcome"] == outcome}
+
+
+# --- the way it should go
+
+
+async def test_a_candidate_with_a_diploma_in_effect_goes_from_the_list_of_courses_to_the_decision(hall: Hall) -> None:
+    """HB-08 to HB-18, HB-22, HB-24, HB-28, HB-30 to HB-32."""
+    who, record = await hall.candidate()
+    courses = [course("03708", "中国近代史纲要"), *ticked("03709", "00015")]
+    application = await hall.drafted(who, by_diploma(record, courses))
+    verdict = await hall.verdict(who, application)
+    assert verdict["would_be_accepted"], verdict
+    assert outcomes(verdict, "warn") == {}
+    assert (await hall.submit(who, application)).status_code == 200
+    mine = await hall.shown(who, application)
+    assert mine["state"]["title"] == "已提交"
+    assert mine["course_codes"] == ["03708", "03709", "00015"]
+    (claim,) = mine["claims"]
+    assert [(each["code"], each["name"]) for each in claim["courses"]] == [
+        ("03708", "中国近现代史纲要"),
+        ("03709", "马克思主义基本原理概论"),
+        ("00015", "英语(二)"),
+    ]
+    assert claim["courses"][2]["form"] == SCORES
+    assert (await hall.passed(application)).status_code == 200
+    done = await hall.shown(who, application)
+    assert (done["state"]["title"], done["course_codes"]) == ("已认证", ["03708", "03709", "00015"])
+
+
+async def test_sent_back_it_is_put_right_and_handed_in_again_with_all_that_was_typed(hall: Hall) -> None:
+    """HB-07, HB-22: not edited once it was handed in, unless it comes back."""
+    who, record = await hall.candidate()
+    application = await hall.drafted(who, by_diploma(record, ticked("03708", "03709")))
+    assert (await hall.submit(who, application)).status_code == 200
+    typed = {"form": hall.form(who), "photos": {}, "claims": [], "majors": []}
+    locked = await hall.office.me(who, "put", f"/v1/applications/{application}/draft", json=typed)
+    assert code(locked, 409) == "exemption.already_submitted"
+    assert (await hall.returned(application, "courses_wrong")).status_code == 200
+    back = await hall.shown(who, application)
+    assert (back["state"]["title"], back["returned"]["reason"]) == ("退回补正", "所选课程与一览表不符")
+    assert [each["code"] for each in back["claims"][0]["courses"]] == ["03708", "03709"]
+    await hall.saved(who, application, by_diploma(record, ticked(*ANNEX)))
+    assert (await hall.submit(who, application)).status_code == 200
+    assert (await hall.passed(application)).status_code == 200
+
+
+async def test_both_routes_may_be_used_in_one_round_each_handed_in_by_itself(hall: Hall) -> None:
+    """HB-19, HB-34."""
+    who, record = await hall.candidate()
+    one = await hall.drafted(who, by_diploma(record, ticked(*ANNEX)))
+    other = await hall.certified(who, "ncre_one", ["00018", "00019"], PHARMACY)
+    for application in (one, other):
+        assert (await hall.submit(who, application)).status_code == 200
+    assert (await hall.shown(who, other))["course_codes"] == ["00018", "00019"]
+    both = await hall.drafted(who, by_diploma(record, ticked("03708")), by_diploma(record, ticked("03709")))
+    assert outcomes(await hall.verdict(who, both), "refuse")["claims"] == "exemption.too_many"
+
+
+# --- the guard: 生效
+
+
+async def test_nothing_is_handed_in_before_the_diploma_is_in_effect_and_nothing_typed_is_lost(hall: Hall) -> None:
+    """HB-08, HB-38: typed, handed in and not yet confirmed, then confirmed after the first deadline."""
+    who = await hall.office.somebody()
+    application = await hall.drafted(who, by_diploma("record-of-mine", ticked(*ANNEX)))
+    verdict = await hall.verdict(who, application)
+    assert not verdict["would_be_accepted"]
+    (guard,) = [each for each in verdict["findings"] if each["rule"] == "prior_education_must_be_there"]
+    assert (guard["outcome"], guard["code"]) == ("refuse", "exemption.prior_education_not_there")
+    assert "“学信网验反馈信息”状态为“生效”后" in guard["zh"]
+    assert "HB-08" in guard["clause"]
+    for standing in ("submitted", "not_effective"):
+        await hall.education(who, standing, record="record-of-mine")
+        assert faults(await hall.submit(who, application))["candidate"] == "exemption.prior_education_not_there"
+    kept = await hall.shown(who, application)
+    assert kept["claims"][0]["courses"][2]["form"] == SCORES
+    hall.at(2018, 4, 20, 9)
+    await hall.education(who, "effective", record="record-of-mine")
+    assert (await hall.submit(who, application)).status_code == 200
+
+
+@pytest.mark.parametrize("category", ["adult", "self_taught", "online"])
+async def test_a_diploma_that_is_not_of_ordinary_higher_education_opens_nothing(hall: Hall, category: str) -> None:
+    """HB-31."""
+    who, record = await hall.candidate(category=category)
+    application = await hall.drafted(who, by_diploma(record, ticked(*ANNEX)))
+    found = faults(await hall.submit(who, application))
+    assert found["candidate"] == "exemption.prior_education_not_there"
+    assert found["claims[0].record"] == "exemption.not_on_the_list"
+
+
+async def test_only_ones_own_effective_record_can_be_chosen(hall: Hall) -> None:
+    """HB-10."""
+    who, _ = await hall.candidate()
+    _, of_another = await hall.candidate()
+    waiting = await hall.education(who, "submitted")
+    for record in (of_another, waiting, "no-such-record", ""):
+        application = await hall.drafted(who, by_diploma(record, ticked(*ANNEX)))
+        assert set(faults(await hall.submit(who, application))) == {"claims[0].record"}
+
+
+async def test_the_other_route_waits_for_the_diploma_too(hall: Hall) -> None:
+    """HB-37, by assumption."""
+    who = await hall.office.somebody()
+    application = await hall.certified(who, "cet", ["00015"], PHARMACY, level="4")
+    assert code(await hall.submit(who, application), 409) == "exemption.prior_education_not_there"
+    await hall.education(who)
+    assert (await hall.submit(who, application)).status_code == 200
+
+
+async def test_a_diploma_that_is_no_longer_in_effect_cannot_be_passed(hall: Hall) -> None:
+    """HB-38: CHSI contradicted itself, and a clerk let the second answer count."""
+    who, record = await hall.candidate()
+    application = await hall.drafted(who, by_diploma(record, ticked(*ANNEX)))
+    assert (await hall.submit(who, application)).status_code == 200
+    await hall.office.tell(FollowEducation(person=who.id, record=record, standing="not_effective"))
+    assert code(await hall.passed(application), 409) == "exemption.prior_education_not_there"
+    await hall.office.tell(FollowEducation(person=who.id, record=record, standing="effective"))
+    assert (await hall.passed(application)).status_code == 200
+
+
+# --- what is offered, and the list it is compared with
+
+
+async def test_what_is_offered_follows_the_major_of_the_diploma(hall: Hall) -> None:
+    """HB-10, HB-11, HB-12."""
+    chinese = course("04729", learned="大学语文", score="78")
+    gardener, his = await hall.candidate("园林")
+    application = await hall.drafted(gardener, by_diploma(his, [*ticked(*ANNEX), chinese]), own_major=ADMINISTRATION)
+    assert outcomes(await hall.verdict(gardener, application), "warn") == {}
+    assert (await hall.submit(gardener, application)).status_code == 200
+    pharmacist, hers = await hall.candidate("药学")
+    application = await hall.drafted(pharmacist, by_diploma(hers, [*ticked(*ANNEX), chinese]))
+    assert faults(await hall.submit(pharmacist, application)) == {
+        "claims[0].courses[3].code": "exemption.course_not_offered"
+    }
+
+
+@pytest.mark.parametrize(
+    ("own", "codes", "warned"),
+    [
+        (PHARMACY, ANNEX, None),
+        (PHARMACY, ("03708", "03709"), "exemption.fewer_than_expected"),
+        (PHARMACY, (*ANNEX, "04729"), "exemption.more_than_expected"),
+        (ADMINISTRATION, ANNEX, "exemption.fewer_than_expected"),
+    ],
+)
+async def test_fewer_or_more_courses_than_the_list_has_are_a_warning_and_no_refusal(
+    hall: Hall, own: str, codes: tuple[str, ...], warned: str | None
+) -> None:
+    """HB-13, HB-15, HB-30: 不要多选，更不要少选."""
+    who, record = await hall.candidate()
+    courses = [
+        each if each["code"] != "04729" else course("04729", learned="大学语文", score="78") for each in ticked(*codes)
+    ]
+    application = await hall.drafted(who, by_diploma(record, courses), own_major=own)
+    verdict = await hall.verdict(who, application)
+    assert verdict["would_be_accepted"]
+    assert list(outcomes(verdict, "warn").values()) == ([warned] if warned else [])
+    assert (await hall.submit(who, application)).status_code == 200
+    assert (await hall.shown(who, application))["warnings"] == ([warned] if warned else [])
+
+
+# --- what is wrong, each with a code, and nothing lost
+
+
+@pytest.mark.parametrize(
+    ("scores", "wrong"),
+    [
+        ("60；65；70", "exemption.not_so_many_numbers"),
+        ("60,65,70", "exemption.not_so_many_numbers"),
+        ("60;65", "exemption.not_so_many_numbers"),
+        ("60;65;70;75", "exemption.not_so_many_numbers"),
+        ("60;65;", "exemption.not_so_many_numbers"),
+        ("60;65;101", "exemption.number_out_of_bounds"),
+        ("60;59;70", "exemption.number_not_passing"),
+        ("", "exemption.missing"),
+    ],
+)
+async def test_three_scores_in_any_other_form_are_refused_with_an_example_and_kept_as_typed(
+    hall: Hall, scores: str, wrong: str
+) -> None:
+    """HB-18, HB-26."""
+    who, record = await hall.candidate()
+    claim = by_diploma(record, [course("00015", learned="大学英语", scores=scores)])
+    application = await hall.drafted(who, claim)
+    answer = await hall.submit(who, application)
+    assert faults(answer) == {"claims[0].courses[0].scores": wrong}
+    (fault,) = answer.json()["facts"]["faults"]
+    assert ("60;65;70" in fault["zh"]) == (wrong == "exemption.not_so_many_numbers")
+    assert (await hall.shown(who, application))["claims"][0]["courses"][0]["form"]["scores"] == scores
+
+
+@pytest.mark.parametrize(
+    ("courses", "expected"),
+    [
+        ([course("00015", scores="60;65;70")], {"courses[0].learned": "exemption.missing"}),
+        ([course("04729", learned="大学语文")], {"courses[0].score": "exemption.missing"}),
+        ([course("04729", learned="大学语文", score="59")], {"courses[0].score": "exemption.number_not_passing"}),
+        ([course("04729", learned="大学语文", score="101")], {"courses[0].score": "exemption.number_out_of_bounds"}),
+        ([course("04729", learned="大学语文", score="良好")], {"courses[0].score": "exemption.not_a_number"}),
+        ([course("00018")], {"courses[0].code": "exemption.course_not_offered"}),
+        ([course("99999")], {"courses[0].code": "exemption.no_such_course"}),
+        ([course("马原")], {"courses[0].code": "exemption.course_code_malformed"}),
+        ([], {"courses": "exemption.no_courses"}),
+    ],
+)
+async def test_what_is_wrong_with_a_course_is_told_by_row_and_field(
+    hall: Hall, courses: list[Any], expected: dict[str, str]
+) -> None:
+    """HB-16, HB-17, HB-28, HB-32."""
+    who, record = await hall.candidate()
+    application = await hall.drafted(who, by_diploma(record, courses))
+    found = faults(await hall.submit(who, application))
+    assert found.items() >= {f"claims[0].{about}": told for about, told in expected.items()}.items()
+    assert len((await hall.shown(who, application))["claims"][0]["courses"]) == len(courses)
+
+
+async def test_everything_that_is_wrong_is_told_at_once(hall: Hall) -> None:
+    who, record = await hall.candidate()
+    courses = [course("03708"), course("03708"), course("00018"), course("00015", scores="60，65，70")]
+    application = await hall.drafted(who, by_diploma(record, courses), own_major="本科 999999")
+    assert faults(await hall.submit(who, application)) == {
+        "own_major": "exemption.not_on_the_list",
+        "claims[0].courses[2].code": "exemption.course_not_offered",
+        "claims[0].courses[2].learned": "exemption.missing",
+        "claims[0].courses[2].score": "exemption.missing",
+        "claims[0].courses[3].learned": "exemption.missing",
+        "claims[0].courses[3].scores": "exemption.not_so_many_numbers",
+        "courses": "exemption.course_claimed_twice",
+    }
+
+
+@pytest.mark.parametrize(
+    ("basis", "courses", "own", "form", "expected"),
+    [
+        ("ncre_one", ["00018", "00019"], PHARMACY, {}, {}),
+        ("ncre_one", ["00018"], ADMINISTRATION, {}, {"courses[0].code": "exemption.course_not_offered"}),
+        ("ncre_one", ["00051"], PHARMACY, {}, {"courses[0].code": "exemption.course_not_offered"}),
+        ("ncre_two", ["00018", "00019"], PHARMACY, {}, {}),
+        ("ncre_two", ["00051", "00052"], ADMINISTRATION, {}, {}),
+        ("ncre_two", ["00051"], PHARMACY, {}, {"courses[0].code": "exemption.course_not_offered"}),
+        ("cet", ["00015"], ADMINISTRATION, {"level": "6"}, {}),
+        ("cet", ["00015"], PHARMACY, {"level": "3"}, {"level": "exemption.not_on_the_list"}),
+        (
+            "cet",
+            ["00015"],
+            PHARMACY,
+            {"level": "4", "certificate_number": ""},
+            {"certificate_number": "exemption.missing"},
+        ),
+        (
+            "cet",
+            ["00015"],
+            PHARMACY,
+            {"level": "4", "obtained_on": "2018-03-11"},
+            {"obtained_on": "exemption.in_the_future"},
+        ),
+        ("cet", ["00015"], PHARMACY, {"level": "4", "obtained_on": "0000-00"}, {"obtained_on": "exemption.not_a_date"}),
+    ],
+)
+async def test_certificates_are_good_for_the_courses_of_the_table_and_for_no_others(
+    hall: Hall, basis: str, courses: list[str], own: str, form: dict[str, str], expected: dict[str, str]
+) -> None:
+    """HB-19, HB-21, HB-36, HB-37."""
+    who, _ = await hall.candidate()
+    application = await hall.certified(who, basis, courses, own, **form)
+    answer = await hall.submit(who, application)
+    if expected:
+        assert faults(answer) == {f"claims[0].{about}": told for about, told in expected.items()}
+        kept = (await hall.shown(who, application))["claims"][0]
+        assert kept["form"].items() >= form.items()
+    else:
+        assert answer.status_code == 200, answer.text
+        assert (await hall.shown(who, application))["course_codes"] == courses
+
+
+async def test_a_scan_is_needed_and_one_certificate_serves_one_application(hall: Hall) -> None:
+    """HB-36."""
+    who, _ = await hall.candidate()
+    bare = {"basis": "cet", "form": {"level": "4"}, "photos": {}, "courses": [course("00015")]}
+    application = await hall.drafted(who, bare)
+    assert faults(await hall.submit(who, application))["claims[0].scan"] == "exemption.missing"
+    one, other = [
+        await hall.certified(who, "cet", ["00015"], PHARMACY, level="4", certificate_number="CET4-2016-77")
+        for _ in range(2)
+    ]
+    assert (await hall.submit(who, one)).status_code == 200
+    assert code(await hall.submit(who, other), 409) == "exemption.certificate_in_another_application"
+
+
+# --- the deadlines
+
+
+async def test_the_last_day_of_september_counts_to_its_end_and_nothing_is_taken_after_it(hall: Hall) -> None:
+    """HB-23: 平台申报端口关闭后本次将无法补申请."""
+    who, record = await hall.candidate()
+    one, other = [await hall.drafted(who, by_diploma(record, ticked(*ANNEX))) for _ in range(2)]
+    hall.at(2018, 10, 1)
+    late = await hall.submit(who, other)
+    assert code(late, 409) == "exemption.window_closed"
+    assert not (await hall.verdict(who, other))["would_be_accepted"]
+    assert (await hall.shown(who, other))["claims"][0]["courses"][2]["form"] == SCORES
+    hall.at(2018, 9, 30, 23, 59, 59)
+    assert (await hall.submit(who, one)).status_code == 200
+
+
+async def test_what_was_sent_back_at_the_end_can_still_be_put_right(hall: Hall) -> None:
+    """The window for corrections is ours: otherwise whoever is sent back on the last day could do nothing."""
+    who, record = await hall.candidate()
+    application = await hall.drafted(who, by_diploma(record, ticked(*ANNEX)))
+    hall.at(2018, 9, 30, 20)
+    assert (await hall.submit(who, application)).status_code == 200
+    hall.at(2018, 10, 8, 9)
+    assert (await hall.returned(application, "transcript_needed")).status_code == 200
+    hall.at(2018, 10, 15, 20)
+    assert (await hall.submit(who, application)).status_code == 200
+
+
+async def test_the_cycle_shows_both_deadlines_to_everybody(hall: Hall) -> None:
+    """HB-03, HB-23, HB-24."""
+    (cycle,) = (await hall.office.web.client.get("/v1/cycles?scheme=hb/recognition@1")).json()["items"]
+    days = {each["purpose"]: (each["from_day"], each["to_day"]) for each in cycle["windows"]}
+    assert (days["prior_education"], days["apply"]) == (("2018-03-01", "2018-03-23"), ("2018-03-01", "2018-09-30"))
+
+
+async def test_only_the_office_of_the_province_decides(hall: Hall) -> None:
+    who, record = await hall.candidate()
+    application = await hall.drafted(who, by_diploma(record, ticked(*ANNEX)))
+    assert (await hall.submit(who, application)).status_code == 200
+    body = {"stage": "审核", "reason_code": "courses_wrong", "note": "样本"}
+    for role in (
+        ("authority_clerk", "authority"),
+        ("university_admin", "hb-prov"),
+        ("teaching_point_admin", "point-a"),
+    ):
+        answer = await hall.office.staff("post", f"/v1/applications/{application}/return", role, json=body)
+        assert code(answer, 404) == "access.not_found"
+    assert (await hall.passed(application)).status_code == 200
