@@ -7,10 +7,12 @@ from uuid import uuid4
 from services.exemption.domain.commands import (
     FollowAccount,
     FollowClosing,
+    FollowEducation,
     FollowOrganisation,
     FollowRenaming,
     ForgetPerson,
 )
+from services.exemption.domain.followed import ACCOUNT_FOLLOWED, Account
 from services.exemption.reactions import REACTIONS
 from shared.events.identity import (
     AccountRegistered,
@@ -19,12 +21,16 @@ from shared.events.identity import (
     OrganisationClosed,
     OrganisationRenamed,
     PersonErased,
+    PriorEducationConfirmed,
+    PriorEducationNotConfirmed,
+    PriorEducationSubmitted,
 )
 from shared.kernel.messages import ERASED, Event, Fact, Meta
 
 
-def told(stream: str, event: Event) -> list[Any]:
-    fact = Fact("identity", stream, 1, event, uuid4(), Meta(uuid4(), "a", datetime(2026, 1, 1, tzinfo=UTC)))
+def told(stream: str, event: Event, person: str | None = None) -> list[Any]:
+    meta = Meta(uuid4(), "a", datetime(2026, 1, 1, tzinfo=UTC), person=person)
+    fact = Fact("identity", stream, 1, event, uuid4(), meta)
     return [command for each in REACTIONS if each.event is type(event) for command in each.react(fact)]
 
 
@@ -49,6 +55,50 @@ def test_account_holders_are_followed_until_they_are_erased() -> None:
     replaced = MobileReplaced(mobile="3", previous="1", checked_by=None, evidence="")
     assert told("account-x", replaced) == [FollowAccount(person="x", mobile="3")]
     assert told("account-x", PersonErased(ground="asked")) == [ForgetPerson(person="x")]
+
+
+DIPLOMA = {
+    "certificate_number": "X-1",
+    "school": "样例学院",
+    "major": "园林",
+    "level": "31",
+    "category": "ordinary",
+}
+SUBMITTED = PriorEducationSubmitted(
+    submission=1, form={**DIPLOMA, "holder": "样本"}, check_at=datetime(2026, 1, 1, tzinfo=UTC), clause=""
+)
+CONFIRMED = PriorEducationConfirmed(
+    candidate="x", cycle="c", scheme="isle/reef@1", graduated_on="2018-06-30", clause="", **DIPLOMA
+)
+NOT_CONFIRMED = PriorEducationNotConfirmed(reason="not_found", differences={}, clause="")
+
+
+def test_prior_education_is_followed_from_handing_in_to_its_effect_and_out_of_it() -> None:
+    """HB-08, HB-38; twice told is once learnt, and a record keeps what it was about."""
+    state: Account | None = ACCOUNT_FOLLOWED.initial
+    standings = []
+    for event in (SUBMITTED, SUBMITTED, NOT_CONFIRMED, SUBMITTED, CONFIRMED, CONFIRMED, NOT_CONFIRMED):
+        for command in told("education-r1", event, person="x"):
+            assert isinstance(command, FollowEducation)
+            assert (command.person, command.record) == ("x", "r1")
+            for learnt in ACCOUNT_FOLLOWED.decide(command, state, None):
+                state = ACCOUNT_FOLLOWED.evolve(state, learnt)
+                assert state
+                standings.append(state.education["r1"].standing)
+    assert standings == ["submitted", "not_effective", "submitted", "effective", "not_effective"]
+    assert state
+    assert (state.education["r1"].major, state.education["r1"].category) == ("园林", "ordinary")
+
+
+def test_prior_education_of_an_erased_person_is_not_followed() -> None:
+    gone = PriorEducationSubmitted(submission=1, form={}, check_at=datetime(2026, 1, 1, tzinfo=UTC), clause="")
+    hidden = dict.fromkeys(("certificate_number", "school", "major", "graduated_on"), ERASED)
+    confirmed = PriorEducationConfirmed(
+        candidate="x", cycle="c", scheme="isle/reef@1", level="31", category="ordinary", clause="", **hidden
+    )
+    assert told("education-r1", gone, person="x") == []
+    assert told("education-r1", confirmed, person="x") == []
+    assert told("education-r1", NOT_CONFIRMED) == []
 
 
 def test_what_was_erased_before_we_heard_of_it_is_not_followed() -> None:
