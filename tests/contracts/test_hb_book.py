@@ -320,6 +320,14 @@ def test_the_book_names_only_what_the_reference_data_have() -> None:
     assert ASSUMPTION in HEAD.authority.source
 
 
+def test_the_platform_has_the_address_of_the_notice() -> None:
+    """HB-01, HB-29."""
+    (platform,) = SHELF.reference.organisations["hb"].organisations
+    assert (platform.id, platform.name, platform.area) == ("hb-prov", "考生服务平台", "420000")
+    assert str(platform.site) == "http://219.140.60.48:8096/portal-web/login"
+    assert ASSUMPTION in platform.source
+
+
 def test_help_is_the_class_tutor_and_the_office_and_nobody_else_decides() -> None:
     """HB-02, HB-15, HB-20, HB-27."""
     said = {contact.about: contact.text for contact in HEAD.contacts}
