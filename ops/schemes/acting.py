@@ -1,6 +1,6 @@
 """What people of a story can do: each act as the commands that the service would be sent. Called by `playing.py`."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -17,15 +17,21 @@ from services.exemption.domain.commands import (
     ExtendWindow,
     HandOffRecord,
     PassStage,
+    RefuseApplication,
     ReturnApplication,
+    RevokeExemption,
     StartApplication,
     SubmitApplication,
+    UnlockReapplication,
 )
+from services.exemption.domain.followed import Account
 from services.exemption.domain.scheme import ExemptionScheme
-from shared.schemes.procedure import Stage
+from shared.schemes.procedure import Reason, Refusing, Stage
 
 CYCLE_ID = "cycle"
 BATCH = "batch"
+JUDGE, LOOK, LEARN = "预审", "查看", "核验"
+"""What decides nothing: the verdict before handing in, what somebody sees, what identity found out."""
 
 
 @dataclass(frozen=True)
@@ -37,25 +43,45 @@ class Turn:
     step: Step
     key: str  # candidate and which of their applications
     state: Application
+    account: Account  # of the candidate whose it is
     where: Where
+
+    def changes_the_form(self) -> bool:
+        step = self.step
+        return bool(step.form or step.without) or step.claims is not None or step.majors is not None
 
 
 def fill(turn: Turn) -> Iterator[ApplicationCommand]:
     """Start where nothing is started, and keep what was typed: what was there before, changed as the step says."""
     if isinstance(turn.state, NotStarted | Discarded):
         yield StartApplication(cycle=CYCLE_ID)
-    draft = turn.cast.perfect(turn.key.split("/")[0], turn.key)
-    before = turn.state.form if isinstance(turn.state, Case) and turn.state.form else draft.form
-    form = {**before, **turn.cast.typed(turn.step.form, (*turn.where, "填写"))}
-    slots = turn.cast.slots(turn.step.without, (*turn.where, "缺照片"))
+    step, draft = turn.step, turn.cast.perfect(turn.account, turn.key)
+    kept = turn.state if isinstance(turn.state, Case) and turn.state.form else None
+    form = {**(kept.form if kept else draft.form), **turn.cast.typed(step.form, (*turn.where, "填写"))}
+    slots = turn.cast.slots(step.without, (*turn.where, "缺照片"))
     photos = {slot: upload for slot, upload in draft.photos.items() if slot not in slots}
-    yield replace(draft, form=form, photos=photos)  # type: ignore[type-var]  # a struct, told to mypy as a dataclass
+    claims, majors = (kept.claims, kept.majors) if kept else (draft.claims, draft.majors)
+    if step.claims is not None:
+        claims = turn.cast.claims(step.claims, turn.account, form, (*turn.where, "免考"))
+    if step.majors is not None:
+        majors = step.majors
+    yield replace(draft, form=form, photos=photos, claims=tuple(claims), majors=majors)  # type: ignore[type-var]  # a struct, told to mypy as a dataclass
 
 
 def submit(turn: Turn) -> Iterator[ApplicationCommand]:
-    if not isinstance(turn.state, Case) or turn.step.form or turn.step.without:
-        yield from fill(turn)
+    yield from prepare(turn)
     yield SubmitApplication(application=turn.key)
+
+
+def prepare(turn: Turn) -> Iterator[ApplicationCommand]:
+    """What is handed in or judged beforehand must have been saved."""
+    if not isinstance(turn.state, Case) or turn.changes_the_form():
+        yield from fill(turn)
+
+
+def nothing(_: Turn) -> Iterator[ApplicationCommand]:
+    """Somebody looks, or identity learns something; no decision of ours."""
+    return iter(())
 
 
 def discard(turn: Turn) -> Iterator[ApplicationCommand]:
@@ -74,15 +100,43 @@ def let_pass(turn: Turn) -> Iterator[ApplicationCommand]:
 
 def send_back(turn: Turn) -> Iterator[ApplicationCommand]:
     stage = _stage(turn)
-    codes = {reason.text: reason.code for reason in stage.reasons}
-    if turn.step.reason is None:
-        raise Wrong(turn.where, f"原因: say why; {stage.name} has {'、'.join(codes)}")
-    code = codes.get(turn.step.reason, turn.step.reason)
-    if code not in codes.values():
-        raise Wrong((*turn.where, "原因"), f"{stage.name} has no such reason; it has {'、'.join(codes)}")
-    yield ReturnApplication(
-        application=turn.key, stage=stage.name, reason_code=code, note=turn.step.note or turn.step.reason
-    )
+    code, note = _reason(turn, stage.name, stage.reasons)
+    yield ReturnApplication(application=turn.key, stage=stage.name, reason_code=code, note=note)
+
+
+def turn_down(turn: Turn) -> Iterator[ApplicationCommand]:
+    stage = _stage(turn)
+    code, note = _reason(turn, stage.name, stage.refuse_reasons)
+    yield RefuseApplication(application=turn.key, stage=stage.name, reason_code=code, note=note)
+
+
+def unlock(turn: Turn) -> Iterator[ApplicationCommand]:
+    unlocking = turn.book.uniqueness.unlocking if turn.book.uniqueness else None
+    texts = {item.text: item.id for item in unlocking.seen} if unlocking else {}
+    for place, each in enumerate(turn.step.unseen):
+        if each not in texts:
+            raise Wrong((*turn.where, "未查验", place), f"nobody is asked to see this; but {'、'.join(texts)}")
+    code, note = _reason(turn, "解锁", unlocking.reasons) if unlocking else ("", turn.step.note)
+    seen = {item: text not in turn.step.unseen for text, item in texts.items()}
+    yield UnlockReapplication(application=turn.key, seen=seen, reason_code=code, note=note)
+
+
+def revoke(turn: Turn) -> Iterator[ApplicationCommand]:
+    revocation = turn.book.revocation
+    code, note = _reason(turn, "撤销", revocation.reasons) if revocation else ("", turn.step.note)
+    yield RevokeExemption(application=turn.key, reason_code=code, note=note)
+
+
+def _reason(turn: Turn, of: str, reasons: Iterable[Reason | Refusing]) -> tuple[str, str]:
+    """Code and note; where the book does not do such a thing, a code as typed, so that the refusal is the decider's."""
+    codes = {reason.text: reason.code for reason in reasons}
+    said = turn.step.reason
+    if codes and said is None:
+        raise Wrong(turn.where, f"原因: say why; {of} has {'、'.join(codes)}")
+    code = codes.get(said or "", said or "")
+    if codes and code not in codes.values():
+        raise Wrong((*turn.where, "原因"), f"{of} has no such reason; it has {'、'.join(codes)}")
+    return code, turn.step.note or said or of
 
 
 def _stage(turn: Turn) -> Stage:
@@ -119,9 +173,15 @@ ACTS: Mapping[str, Callable[[Turn], Iterator[ApplicationCommand | CycleCommand]]
     "放弃": discard,
     "通过": let_pass,
     "退回": send_back,
+    "不通过": turn_down,
+    "解锁": unlock,
+    "撤销": revoke,
     "上报": hand_off,
     "确认收到": acknowledge,
     "延期": extend,
     "关闭批次": close,
+    JUDGE: prepare,
+    LOOK: nothing,
+    LEARN: nothing,
 }
 """The closed list."""

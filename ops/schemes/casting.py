@@ -5,14 +5,16 @@ entry of a list, a role, a level) is found in the book here.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from msgspec.structs import replace
+from msgspec.structs import replace as replaced
 
-from ops.schemes.stories import GIVEN, Story, Wrong
+from ops.schemes.claiming import Claiming, slots_of, typed_in
+from ops.schemes.stories import GIVEN, AccountTold, ClaimTold, Record, Story, Wrong
 from services.exemption.domain.commands import SaveDraft
-from services.exemption.domain.followed import Account, Organisation
+from services.exemption.domain.followed import Account, Education, Organisation
 from services.exemption.domain.proofs import perfect
+from services.exemption.domain.sample import Sample
 from services.exemption.domain.scheme import ExemptionScheme, Rules
 from shared.kernel.time import SHANGHAI
 from shared.kernel.values import id_check_digit
@@ -20,6 +22,8 @@ from shared.schemes.book import Head
 from shared.schemes.forms import FormField
 
 EXAMPLE = "样本"
+RECORD = "前置学历"
+STANDINGS = {"已提交": "submitted", "生效": "effective", "未生效": "not_effective"}
 _AREA_AND_DAY = "89999919990307"
 
 
@@ -27,22 +31,28 @@ _AREA_AND_DAY = "89999919990307"
 class Cast:
     """Everybody of one story."""
 
-    book: ExemptionScheme
+    rules: Rules
     head: Head
     organisations: Mapping[str, Organisation]  # called by their titles
     posts: Mapping[str, tuple[str, str]]  # staff -> role, organisation
-    candidates: Mapping[str, Mapping[str, str]]  # name -> what of a perfect form is different, by field
-    sample: SaveDraft  # a perfect application under this book
+    sample: Sample  # a perfect application under this book
+    candidates: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # name -> what differs, by field
     zone = SHANGHAI
 
     @classmethod
     def of(cls, story: Story, rules: Rules, head: Head) -> "Cast":
         organisations = dict(_organisations(story, head))
-        sample = perfect(rules).sample.draft
-        cast = cls(rules.book, head, organisations, dict(_posts(story, head, organisations)), {}, sample)
+        posts = dict(_posts(story, head, organisations))
+        cast = cls(rules, head, organisations, posts, perfect(rules).sample)
         told = story.given.candidates
         typed = {name: cast.typed(form, (GIVEN, "考生", name)) for name, form in told.items()}
-        return cls(rules.book, head, organisations, cast.posts, typed, sample)
+        for name in story.given.accounts.keys() - told.keys():
+            raise Wrong((GIVEN, "账号", name), f"nobody here is called {name}; there are {'、'.join(told)}")
+        return replace(cast, candidates=typed)
+
+    @property
+    def book(self) -> ExemptionScheme:
+        return self.rules.book
 
     def everybody(self) -> tuple[str, ...]:
         return (*self.candidates, *self.posts)
@@ -64,55 +74,81 @@ class Cast:
         held = (role.level for role in self.head.roles if role.id in self.book.open_by and role.level)
         return self.example(next(held, self.head.levels[-1].level))
 
-    def account(self, candidate: str) -> Account:
-        number = list(self.candidates).index(candidate) + 1
-        first17 = f"{_AREA_AND_DAY}{number:03}"
-        return Account(candidate, first17 + id_check_digit(first17), f"199{number:08}")
+    # --- accounts
 
-    def perfect(self, candidate: str, application: str) -> SaveDraft:
+    def account(self, candidate: str, told: AccountTold | None = None) -> Account:
+        """Everything as the book asks for it, changed by what the story says."""
+        number = self._place(candidate)
+        first17 = f"{_AREA_AND_DAY}{number:03}"
+        education = {RECORD: self._record(Record.model_validate({}), number)}
+        verified = {self.rules.jurisdiction: "photographs"}
+        id_number, mobile = first17 + id_check_digit(first17), f"199{number:08}"
+        known = Account(candidate, id_number, mobile, f"8{number:011}", verified, education)
+        return self.learnt(known, told) if told else known
+
+    def learnt(self, known: Account, told: AccountTold) -> Account:
+        """What identity knows from now on; of prior education all its records."""
+        if told.verified is not None:
+            known = replace(known, verified={} if told.verified == "未认证" else {self.rules.jurisdiction: "story"})
+        if told.ticket_number is not None:
+            known = replace(known, ticket_number=told.ticket_number)
+        if told.education is not None:
+            records = enumerate(told.education.items(), self._place(known.holder) * 10)
+            known = replace(known, education={name: self._record(each, number) for number, (name, each) in records})
+        return known
+
+    def _record(self, told: Record, number: int) -> Education:
+        (best,) = self.sample.account.education.values()
+        return Education(
+            STANDINGS[told.standing],  # type: ignore[arg-type]
+            told.level or best.level,
+            told.category or best.category,
+            told.certificate_number or f"D1{number:07}",
+            told.school or best.school,
+            told.major or best.major,
+        )
+
+    def _place(self, candidate: str) -> int:
+        return list(self.candidates).index(candidate) + 1
+
+    # --- forms
+
+    def perfect(self, account: Account, application: str) -> SaveDraft:
         """Everything as the book asks for it, with this person's own data and what the story says of them."""
-        draft, account = self.sample, self.account(candidate)
+        draft, candidate = self.sample.draft, account.holder
         own = {each.name: getattr(account, each.same_as_account) for each in self.book.fields if each.same_as_account}
         places = {each.name: self.example(each.level) for each in self.book.fields if each.level}
-        numbers = {each.name: self._number(each, candidate, draft) for each in self.book.fields if _is_number(each)}
+        numbers = {each.name: self._number(each, candidate) for each in self.book.fields if _is_number(each)}
         form = {**draft.form, **own, **places, **numbers, **self.candidates[candidate]}
-        return replace(draft, application=application, form=form)  # type: ignore[type-var]  # a struct, see messages
+        major = self.book.field_of("major")
+        majors = (form[major.name],) if draft.majors and major else draft.majors
+        claims = self._claiming(account, form).perfect() if self.book.bases else ()
+        return replaced(draft, application=application, form=form, claims=claims, majors=majors)  # type: ignore[type-var]
 
-    def _number(self, field: FormField, candidate: str, draft: SaveDraft) -> str:
+    def _number(self, field: FormField, candidate: str) -> str:
         """The book's example with another end for each candidate: numbers are as different as people."""
-        return f"{draft.form[field.name][:-1]}{list(self.candidates).index(candidate) + 1}"
+        return f"{self.sample.draft.form[field.name][:-1]}{self._place(candidate)}"
+
+    def claims(
+        self, told: Collection[ClaimTold], account: Account, form: Mapping[str, str], where: tuple[str | int, ...]
+    ) -> tuple[dict[str, object], ...]:
+        return self._claiming(account, form).claims(told, where)
+
+    def _claiming(self, account: Account, form: Mapping[str, str]) -> Claiming:
+        major = self.book.field_of("major")
+        own = form.get(major.name) if major else next(iter(self.sample.draft.majors), None)
+        return Claiming(self.rules, self.sample, own, account, self._place(account.holder))
 
     def typed(self, said: Mapping[str, str], where: tuple[str | int, ...]) -> dict[str, str]:
         """Field -> value, of labels and titles."""
-        fields = {each.label: each for each in self.book.fields}
-        for label in said:
-            if label not in fields:
-                raise Wrong((*where, label), f"the form has no such field; it has {'、'.join(fields)}")
-        return {fields[label].name: self._chosen(fields[label], value) for label, value in said.items()}
-
-    def _chosen(self, field: FormField, value: str) -> str:
-        """What stands behind an entry of a list; anything else is as typed."""
-        match field.kind:
-            case "certificate":
-                entries = {each.name: each.id for each in self.book.certificates}
-            case "certificate_level":
-                entries = {each.title: each.id for each in self.book.levels}
-            case "choice":
-                entries = {each.title: each.id for each in self.book.lists[field.list or ""]}
-            case _:
-                return value
-        return entries.get(value, value)
+        return typed_in(self.rules, self.book.fields, said, where)
 
     def slots(self, labels: Collection[str], where: tuple[str | int, ...]) -> frozenset[str]:
-        slots = {each.label: each.slot for each in self.book.photos}
-        for place, label in enumerate(labels):
-            if label not in slots:
-                raise Wrong((*where, place), f"the form has no such photograph; it has {'、'.join(slots)}")
-        return frozenset(slots[label] for label in labels)
+        return slots_of({each.label: each.slot for each in self.book.photos}, labels, where)
 
 
-def _is_number(field: FormField) -> bool:
-    return field.kind == "certificate_number"
+def _is_number(each: FormField) -> bool:
+    return each.kind in {"certificate_number", "ticket_number"} and not each.same_as_account
 
 
 def _organisations(story: Story, head: Head) -> Iterator[tuple[str, Organisation]]:

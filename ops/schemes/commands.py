@@ -106,7 +106,7 @@ def try_case(scheme: Named, case: Path, shelf: Shelf = BOOKS) -> None:
     book = _book(scheme, shelf, COULD_NOT)
     try:
         story = read_story(case)
-        lines = [*told_step_by_step(story, book)]
+        lines = [*told_step_by_step(story, book, _loaded(shelf, COULD_NOT))]
     except (BadStory, BadBook) as bad:
         _refuse(*bad.faults, exit_code=COULD_NOT)
     wrong = [fault for _, faults in lines for fault in faults]

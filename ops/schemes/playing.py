@@ -9,72 +9,70 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 
-from ops.schemes.acting import ACTS, CYCLE_ID, Turn
+from ops.schemes.acting import ACTS, CYCLE_ID, JUDGE, LEARN, LOOK, Turn
 from ops.schemes.casting import Cast
-from ops.schemes.stories import GIVEN, STEPS, THEN, WHEN, Step, Story, Then, Wrong
+from ops.schemes.gathering import Known, papers
+from ops.schemes.outcomes import Outcome
+from ops.schemes.stories import GIVEN, STEPS, THEN, WHEN, Step, Story, Then, Where, Wrong
+from services.exemption.domain import access
 from services.exemption.domain.access import Context
 from services.exemption.domain.application import APPLICATION
-from services.exemption.domain.case import Application, Case, Granted, HandedOff, InReview, Returned
+from services.exemption.domain.case import Application, Case, Granted, HandedOff, InReview, TurnedDown
 from services.exemption.domain.commands import (
     ApplicationCommand,
     CycleCommand,
+    EndWindow,
+    ExpireExemption,
+    HeadCommand,
+    LapseApplication,
     OpenCycle,
+    ReleaseHead,
+    SubmitApplication,
+    SupersedeApplication,
+    TakeHead,
     WindowAsked,
 )
 from services.exemption.domain.cycle import CYCLE, Cycle, CycleContext, CycleState
-from services.exemption.domain.form import Photograph, value_of
+from services.exemption.domain.followed import Account
+from services.exemption.domain.hand_in import judged, verdict
 from services.exemption.domain.refusals import said
 from services.exemption.domain.rules import EVERYWHERE
 from services.exemption.domain.scheme import Rules
-from shared.events.exemption import CertificateSeenElsewhere
+from services.exemption.domain.uniqueness import HEAD, HeadContext, Heads, replaced_by
+from services.exemption.domain.verdict import Finding
+from services.exemption.submitting import head_value
+from shared.events.exemption import CertificateSeenElsewhere, CycleWindowEnded
 from shared.kernel.errors import Refused
 from shared.kernel.messages import Event
 from shared.schemes.book import Head
-from shared.schemes.reading import certificate_key
 
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a step."""
-
-    state: str
-    refused: str = ""
-    code: str = ""
-    told: tuple[str, ...] = ()
-    waits_for: str = ""
-    courses: tuple[str, ...] = ()
-    clauses: tuple[str, ...] = ()
-
-    def faults(self, then: Then) -> Iterator[str]:
-        """Where it is not what a story says."""
-        if then.refused is None and self.refused:
-            yield f"refused: {self.refused} ({self.code})"
-        elif then.refused is not None and then.refused not in self.refused and then.refused != self.code:
-            yield f"expected a refusal with “{then.refused}”, but {self.refused or f'it was accepted: {self.state}'}"
-        if then.state is not None and not self.refused and then.state != self.state:
-            yield f"expected {then.state}, but it is {self.state}"
-        for each in then.told:
-            if each not in self.told:
-                yield f"expected “{each}” to be told, but {'、'.join(self.told) or 'nothing'} was"
-        if then.waits_for is not None and then.waits_for != self.waits_for:
-            yield f"expected to wait for {then.waits_for}, but it waits for {self.waits_for or 'nobody'}"
-        if then.courses is not None and then.courses != self.courses:
-            yield f"expected the courses {'、'.join(then.courses)}, but they are {'、'.join(self.courses) or 'none'}"
+TIMER = "timer"
+NOTHING_EXPECTED = Then.model_validate({})
 
 
 @dataclass
 class Play:
-    """A story under way: the cycle and every application, as their events left them."""
+    """A story under way: the cycle, every application and what counts, as their events left them."""
 
     rules: Rules
     head: Head
     cast: Cast
+    accounts: dict[str, Account]  # of candidates
     cycle: CycleState = CYCLE.initial
     cases: dict[str, Application] = field(default_factory=dict)  # candidate and which -> application
+    heads: dict[str, Heads] = field(default_factory=dict)  # ticket number or person -> what counts
+    warned: list[str] = field(default_factory=list)  # in this step
     now: datetime | None = None
 
-    def opened(self, story: Story) -> "Play":
-        """With its cycle open, in the windows the story says."""
+    @classmethod
+    def of(cls, story: Story, rules: Rules, head: Head) -> "Play":
+        """With everybody there and the cycle open, in the windows the story says."""
+        cast = Cast.of(story, rules, head)
+        told = story.given.accounts
+        accounts = {name: cast.account(name, told.get(name)) for name in cast.candidates}
+        return cls(rules, head, cast, accounts, now=story.steps[0].at)._opened(story)
+
+    def _opened(self, story: Story) -> "Play":
         windows = dict(self._windows(story))
         first = min((each.from_day for each in windows.values() if each.from_day), default=None)
         self.now = self.now or (datetime.combine(first, time(12), self.cast.zone) if first else None)
@@ -104,39 +102,90 @@ class Play:
 
     def step(self, step: Step, index: int) -> Outcome:
         """What comes of one step; Wrong when it makes no sense."""
-        where = (STEPS, index)
-        self.now = step.at or self.now
-        who, act, whose, *more = [*step.when.split(), "", ""]
-        if act not in ACTS or any(more):
-            raise Wrong((*where, WHEN), f"written “谁 做什么 谁的申请”; what can be done: {'、'.join(ACTS)}")
-        if not self.cast.knows(who):
-            raise Wrong((*where, WHEN), f"nobody here is called {who}; there are {'、'.join(self.cast.everybody())}")
-        owner = whose or (who if self.cast.is_candidate(who) else self._only_applicant((*where, WHEN)))
-        if not self.cast.is_candidate(owner):
-            raise Wrong((*where, WHEN), f"{owner} is no candidate of this story")
-        key = f"{owner}/{step.which}"
+        where, self.warned = (STEPS, index), []
+        who, act, whose = self._read(step, where)
+        if step.at:
+            self._time_passes(step.at)
+        key = f"{whose}/{step.which}"
+        turn = self._turn(step, key, where)
+        events: list[Event] = []
         try:
-            turn = Turn(self.rules.book, self.cast, step, key, self.cases.get(key, APPLICATION.initial), where)
-            events = [event for command in ACTS[act](turn) for event in self._happens(command, key, who)]
+            for command in ACTS[act](turn):
+                events += self._happens(command, key, who)
+            return self._seen(act, turn, who) or self._outcome(key, events)
         except Refused as refused:
             return Outcome(self._title(key), _whole(refused), refused.code)
-        return self._outcome(key, events)
 
-    def _only_applicant(self, where: tuple[str | int, ...]) -> str:
+    def _read(self, step: Step, where: Where) -> tuple[str, str, str]:
+        """Who does what with whose application."""
+        place = (*where, WHEN)
+        who, act, whose, *more = [*step.when.split(), "", ""]
+        if act not in ACTS or any(more):
+            raise Wrong(place, f"written “谁 做什么 谁的申请”; what can be done: {'、'.join(ACTS)}")
+        if not self.cast.knows(who):
+            raise Wrong(place, f"nobody here is called {who}; there are {'、'.join(self.cast.everybody())}")
+        owner = whose or (who if self.cast.is_candidate(who) else self._only_applicant(place))
+        if not self.cast.is_candidate(owner):
+            raise Wrong(place, f"{owner} is no candidate of this story")
+        return who, act, owner
+
+    def _turn(self, step: Step, key: str, where: Where) -> Turn:
+        owner = key.split("/")[0]
+        if step.account:
+            self.accounts[owner] = self.cast.learnt(self.accounts[owner], step.account)
+        state = self.cases.get(key, APPLICATION.initial)
+        return Turn(self.rules.book, self.cast, step, key, state, self.accounts[owner], where)
+
+    def _only_applicant(self, where: Where) -> str:
         candidates = list(self.cast.candidates)
         if len(candidates) > 1:
             raise Wrong(where, f"say whose application it is about: {'、'.join(candidates)}")
         return candidates[0]
 
+    # --- what happens
+
     def _happens(self, command: ApplicationCommand | CycleCommand, key: str, who: str) -> list[Event]:
-        if isinstance(command, CycleCommand):
-            return self._decide_cycle(command, self.cast.roles(who))
+        """All of it or, when it is refused, nothing."""
+        before = dict(self.cases), dict(self.heads)
+        try:
+            if isinstance(command, CycleCommand):
+                return self._decide_cycle(command, self.cast.roles(who))
+            return self._decide(command, key, who)
+        except Refused:
+            self.cases, self.heads = before
+            raise
+
+    def _decide(self, command: ApplicationCommand, key: str, who: str) -> list[Event]:
         state = self.cases.get(key, APPLICATION.initial)
-        events = APPLICATION.decide(command, state, self._context(key, who, state))
+        context = self._context(key, who, state)
+        if isinstance(command, SubmitApplication) and isinstance(state, Case):
+            found = judged(state, context).findings.found
+            self.warned += [each.texts()[0] for each in found if each.outcome == "warn"]
+        events = APPLICATION.decide(command, state, context)
         for event in events:
             state = APPLICATION.evolve(state, event)
         self.cases[key] = state
+        if isinstance(command, SubmitApplication):
+            self._takes_its_place(key, who, context)
+        if isinstance(state, TurnedDown) and state.may_submit_again and state.head:
+            self._decide_head(state.head, ReleaseHead(cycle=CYCLE_ID, application=key), who)
         return list(events)
+
+    def _takes_its_place(self, key: str, who: str, context: Context) -> None:
+        """Of one ticket number or person only one application counts; what counted before is superseded."""
+        case = self.cases[key]
+        value = head_value(case, self.rules) if isinstance(case, Case) else None
+        if value is None:
+            return
+        self._decide_head(value, TakeHead(cycle=CYCLE_ID, application=key, value=value), who)
+        if other := replaced_by(context.heads, CYCLE_ID, key):
+            self._decide(SupersedeApplication(by=key), other, who)
+
+    def _decide_head(self, value: str, command: HeadCommand, who: str) -> None:
+        heads = self.heads.get(value, HEAD.initial)
+        for event in HEAD.decide(command, heads, HeadContext(who, self.rules)):
+            heads = HEAD.evolve(heads, event)
+        self.heads[value] = heads
 
     def _decide_cycle(self, command: CycleCommand, roles: frozenset[tuple[str, str]]) -> list[Event]:
         assert self.now is not None
@@ -144,15 +193,33 @@ class Play:
         events = CYCLE.decide(command, self.cycle, context)
         for event in events:
             self.cycle = CYCLE.evolve(self.cycle, event)
+        for event in events:
+            if isinstance(event, CycleWindowEnded) and event.settles:
+                self._settle(event)
         return list(events)
+
+    def _time_passes(self, now: datetime) -> None:
+        """Windows end one after the other, and what has to lapse or expire with them does."""
+        assert isinstance(self.cycle, Cycle)
+        ends = ((over, purpose) for purpose, window in self.cycle.windows.items() if (over := window.over_at()))
+        for over, purpose in sorted(each for each in ends if each[0] <= now):
+            self.now = over
+            self._decide_cycle(EndWindow(cycle=CYCLE_ID, purpose=purpose, due_at=over), frozenset())
+        self.now = now
+
+    def _settle(self, ended: CycleWindowEnded) -> None:
+        for key in list(self.cases):
+            for command in (LapseApplication, ExpireExemption):
+                self._decide(command(application=key, purpose=ended.purpose, due_at=ended.ended_at), key, TIMER)
+
+    # --- what is known
 
     def _context(self, key: str, who: str, state: Application) -> Context:
         assert self.now is not None
         assert isinstance(self.cycle, Cycle)
-        owner = key.split("/")[0]
-        number = self._number(state)
-        others = [other for other in self.cases if other != key and number and self._submitted_number(other) == number]
-        own = [other for other in others if other.split("/")[0] == owner]
+        account = self.accounts[key.split("/")[0]]
+        value = (head_value(state, self.rules) if isinstance(state, Case) else None) or ""
+        known = Known(self.rules, self.cases, self.accounts, self.heads.get(value, Heads()))
         return Context(
             now=self.now,
             actor=who,
@@ -162,36 +229,55 @@ class Play:
             rules=self.rules,
             cycle=self.cycle,
             organisations=self.cast.organisations,
-            account=self.cast.account(owner),
-            photographs={each.slot: Photograph(owner, key, each.slot) for each in self.rules.book.photos},
-            seen_elsewhere=tuple(sorted(other for other in others if other not in own)),
-            own_other=next((other for other in sorted(own) if not isinstance(self.cases[other], Returned)), None),
+            account=account,
+            photographs=known.photographs(key),
+            heads=known.heads,
+            head=value,
+            number=known.number(self.now) if isinstance(state, Case) else "",
+            seen_elsewhere=known.seen_elsewhere(key, papers(self.rules, state, account)),
+            own_other=known.own_other(key, papers(self.rules, state, account)),
         )
 
-    def _number(self, state: Application) -> str:
-        form = state.form if isinstance(state, Case) else {}
-        return certificate_key(value_of(self.rules.book, "certificate_number", form) or "")
-
-    def _submitted_number(self, key: str) -> str:
-        state = self.cases[key]
-        return self._number(state) if isinstance(state, Case) and state.submissions else ""
-
     # --- what came of it
+
+    def _seen(self, act: str, turn: Turn, who: str) -> Outcome | None:
+        """Of what decides nothing: what this person sees, or what would be decided."""
+        if act not in {JUDGE, LOOK, LEARN}:
+            return None
+        state = self.cases.get(turn.key, APPLICATION.initial)
+        context = self._context(turn.key, who, state)
+        if act == LEARN:
+            return Outcome(self._title(turn.key))
+        case = access.must_be_readable(state, who, context.roles)
+        if act == LOOK:
+            own = who == case.candidate
+            title = access.title_for_the_candidate(case, context) if own else case.title
+            return Outcome(title, number=case.number)
+        found = verdict(case, context)
+        warnings = tuple(each.texts()[0] for each in found if each.outcome == "warn")
+        wrong = tuple(each for each in found if each.outcome == "refuse")
+        return Outcome(case.title, told=warnings, verdict=wrong, clauses=_clauses_of(wrong))
 
     def _title(self, key: str) -> str:
         return str(self.cases.get(key, APPLICATION.initial).state_title)
 
     def _outcome(self, key: str, events: list[Event]) -> Outcome:
         state = self.cases.get(key, APPLICATION.initial)
-        warning = self.rules.book.certificate_seen_elsewhere.text
+        elsewhere = self.rules.book.certificate_seen_elsewhere.text
+        seen = [elsewhere for event in events if isinstance(event, CertificateSeenElsewhere)]
         titles = {role.id: role.title for role in self.head.roles}
         return Outcome(
             state.state_title,
-            told=tuple(warning for event in events if isinstance(event, CertificateSeenElsewhere)),
+            told=(*seen, *self.warned),
             waits_for=titles.get(state.desk.role, state.desk.role) if isinstance(state, InReview) else "",
             courses=state.course_codes if isinstance(state, Granted | HandedOff) else (),
             clauses=tuple(dict.fromkeys(clause for event in events if (clause := getattr(event, "clause", "")))),
+            number=state.number if isinstance(state, Case) else "",
         )
+
+
+def _clauses_of(found: tuple[Finding, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(each.clause for each in found))
 
 
 def _days(dates: str, where: tuple[str | int, ...]) -> tuple[date, date]:
@@ -211,9 +297,9 @@ def _whole(refused: Refused) -> str:
 
 def played(story: Story, rules: Rules, head: Head) -> Iterator[tuple[Step, Outcome, tuple[Wrong, ...]]]:
     """Every step with what came of it, and where that is not what the story says; Wrong when it makes no sense."""
-    play = Play(rules, head, Cast.of(story, rules, head), now=story.steps[0].at).opened(story)
+    play = Play.of(story, rules, head)
     for index, step in enumerate(story.steps):
         outcome = play.step(step, index)
         where = (STEPS, index, THEN) if step.then else (STEPS, index)
-        faults = outcome.faults(step.then or Then.model_validate({}))
+        faults = outcome.faults(step.then or NOTHING_EXPECTED)
         yield step, outcome, tuple(Wrong(where, law) for law in faults)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -18,6 +18,7 @@ from shared.schemes.yaml_reading import BadYaml, Sheet, read_sheet
 
 Where = tuple[str | int, ...]
 GIVEN, STEPS, WHEN, THEN = "假设", "经过", "当", "那么"
+MAY_BE_HANDED_IN = "可以提交"
 
 
 class Wrong(Exception):
@@ -51,6 +52,16 @@ def _moment(given: object) -> object:
     return moment.replace(tzinfo=SHANGHAI) if moment.tzinfo is None else moment
 
 
+def _course(given: object) -> object:
+    """`课程: ["00018"]` is short for `课程: [{代码: "00018"}]`."""
+    return {"代码": given} if isinstance(given, str) else given
+
+
+def _verdict(given: object) -> object:
+    """`结论: 可以提交` is short for `结论: []`: nothing speaks against it."""
+    return () if given == MAY_BE_HANDED_IN else (given,) if isinstance(given, str) else given
+
+
 def _outcome(given: object) -> object:
     """`那么: 已提交` is short for `那么: {状态: 已提交}`."""
     return {"状态": given} if isinstance(given, str) else given
@@ -70,6 +81,44 @@ class Place(Told):
     above: Text | None = Field(None, alias="上级", description="Else the example of the level above.")
 
 
+class Record(Told):
+    """A record of prior education (前置学历) as identity has it; what is not said is what the book asks for."""
+
+    standing: Literal["已提交", "生效", "未生效"] = Field("生效", alias="状态")
+    level: Text | None = Field(None, alias="层次", description="Of GB/T 4658.")
+    category: Text | None = Field(None, alias="类别")
+    certificate_number: Text | None = Field(None, alias="证书编号")
+    school: Text | None = Field(None, alias="学校")
+    major: Text | None = Field(None, alias="专业")
+
+
+class AccountTold(Told):
+    """What identity knows of a candidate; what is not said is as the book asks for it."""
+
+    verified: Literal["已认证", "未认证"] | None = Field(None, alias="认证")
+    ticket_number: str | None = Field(None, alias="准考证号", description='"": not enrolled (不在籍).')
+    education: dict[Text, Record] | None = Field(None, alias="前置学历", description="Records by a name; {}: none.")
+
+
+class CourseTold(Told):
+    """A claimed course."""
+
+    code: str = Field(alias="代码")
+    name: str | None = Field(None, alias="名称", description="Else the official one.")
+    form: dict[Text, str] = Field(default_factory=dict, alias="填写", description="By the labels of its fields.")
+
+
+class ClaimTold(Told):
+    """One claim: what differs from a perfect one on its basis."""
+
+    basis: Text = Field(alias="依据", description="The title of a basis of the book.")
+    form: dict[Text, str] = Field(default_factory=dict, alias="填写", description="By the labels of its fields.")
+    without: tuple[Text, ...] = Field((), alias="缺照片", description="Photographs that are not handed in.")
+    courses: tuple[Annotated[CourseTold, BeforeValidator(_course)], ...] | None = Field(
+        None, alias="课程", description="Else as few as the basis lets one claim."
+    )
+
+
 class Given(Told):
     """Who and what there is before it begins. Everybody is invented."""
 
@@ -80,6 +129,7 @@ class Given(Told):
     candidates: dict[Text, dict[Text, str]] = Field(
         min_length=1, alias="考生", description="Name: what differs from a perfect form, by the labels of its fields."
     )
+    accounts: dict[Text, AccountTold] = Field(default_factory=dict, alias="账号", description="Candidate: account.")
     staff: dict[Text, Post] = Field(default_factory=dict, alias="工作人员")
 
 
@@ -91,6 +141,10 @@ class Then(Told):
     told: tuple[Text, ...] = Field((), alias="提示", description="Warnings that go with it.")
     waits_for: Text | None = Field(None, alias="等待", description="The title of the role that decides next.")
     courses: tuple[str, ...] | None = Field(None, alias="免考课程", description="Codes of the courses granted.")
+    number: str | None = Field(None, alias="编号", description="What was given when it was handed in.")
+    verdict: Annotated[tuple[Text, ...], BeforeValidator(_verdict)] | None = Field(
+        None, alias="结论", description="Of 预审: words, or the code or rule, of each finding against it, and no other."
+    )
 
 
 class Step(Told):
@@ -101,7 +155,11 @@ class Step(Told):
     which: str = Field("", alias="申请", description="Which application, where somebody has several.")
     form: dict[Text, str] = Field(default_factory=dict, alias="填写", description="Changed, by the labels of fields.")
     without: tuple[Text, ...] = Field((), alias="缺照片", description="Photographs that are not handed in.")
-    reason: Text | None = Field(None, alias="原因", description="Text or code of a reason of the stage.")
+    claims: tuple[ClaimTold, ...] | None = Field(None, alias="免考", description="All claims, else as they were.")
+    majors: tuple[str, ...] | None = Field(None, alias="专业", description="Those chosen, else as they were.")
+    account: AccountTold | None = Field(None, alias="账号", description="For 核验: what identity knows from now on.")
+    unseen: tuple[Text, ...] = Field((), alias="未查验", description="For 解锁: what the clerk has not seen.")
+    reason: Text | None = Field(None, alias="原因", description="Text or code of a reason of the book.")
     note: str = Field("", alias="意见")
     failed: tuple[Text, ...] = Field((), alias="不符合", description="Items of the checklist answered with no.")
     window: Text | None = Field(None, alias="时间段", description="For 延期.")

@@ -77,7 +77,7 @@ async def with_what_is_known(work: Work, case: Case, context: Context) -> Contex
     )
 
 
-def _head_value(case: Case, rules: Rules) -> str | None:
+def head_value(case: Case, rules: Rules) -> str | None:
     """Whose applications are counted together: None where the book does not, or the form does not say it yet."""
     unique = rules.book.uniqueness
     if unique is None:
@@ -89,7 +89,7 @@ def _head_value(case: Case, rules: Rules) -> str | None:
 
 
 async def _heads(work: Work, case: Case, rules: Rules) -> tuple[str, Heads]:
-    value = _head_value(case, rules)
+    value = head_value(case, rules)
     if value is None:
         return "", Heads()
     key = work.tx.hashed("head", value)
@@ -114,7 +114,7 @@ async def submit(work: Work, command: SubmitApplication, case: Case, context: Co
         person=case.candidate,
         expected=command.expected,
     )
-    value = _head_value(case, context.rules)
+    value = head_value(case, context.rules)
     if value is not None:
         take = TakeHead(cycle=case.cycle, application=command.application, value=value)
         told = HeadContext(work.meta.actor, context.rules)

@@ -113,7 +113,7 @@ def test_a_story_that_is_wrong_or_makes_no_sense_fails_with_file_line_and_reason
     change(case, old, new)
     catalog = Catalog.load(GOOD)
     try:
-        found = faults_of_story(read_story(case), catalog.get("made/guild@1"))
+        found = faults_of_story(read_story(case), catalog.get("made/guild@1"), catalog)
     except BadStory as bad:
         found = bad.faults
     assert any(each.startswith("案例.yaml:") and fault in each for each in found), found

@@ -22,16 +22,17 @@ from services.exemption.api.shapes import (
     WindowShown,
     WorkLine,
 )
-from services.exemption.domain.access import Context, available_actions, reading_desk, results_are_visible
+from services.exemption.domain.access import (
+    Context,
+    available_actions,
+    is_hidden,
+    reading_desk,
+    results_are_visible,
+)
 from services.exemption.domain.case import (
     Application,
     Case,
-    Discarded,
-    Draft,
     InReview,
-    Lapsed,
-    Returned,
-    Superseded,
 )
 from services.exemption.domain.followed import Organisation
 from services.exemption.domain.form import value_of
@@ -202,7 +203,7 @@ def case_shown(
     book = context.rules.book
     masked = duplicates is None and not results_are_visible(context)
     told = [fact for fact in past if not (masked and isinstance(fact.event, _RESULTS))]
-    hidden = masked and not isinstance(case, Draft | Returned | Discarded | Superseded | Lapsed)
+    hidden = masked and is_hidden(case, context)
     title = book.state(SUBMITTED).title if hidden else case.title
     handed_in = next((fact.version for fact in reversed(past) if isinstance(fact.event, ApplicationSubmitted)), 0)
     shown = CaseShown(

@@ -1,32 +1,21 @@
 """What a candidate gets before and after handing in: the verdict, and the receipt (申报告知单). Pure shaping."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from services.exemption.api.shapes import FindingShown, ReceiptItem, ReceiptShown, VerdictShown
-from services.exemption.domain.access import Context, may_submit
-from services.exemption.domain.case import Application, Case
-from services.exemption.domain.hand_in import judged
+from services.exemption.domain.access import Context
+from services.exemption.domain.case import Case
+from services.exemption.domain.hand_in import verdict
 from services.exemption.domain.scheme import Rules
-from services.exemption.domain.verdict import Finding, Findings
+from services.exemption.domain.verdict import Finding
 from shared.events.exemption import ApplicationSubmitted
 from shared.kernel.errors import Refused
 from shared.kernel.messages import Fact
 
 
 def verdict_shown(case: Case, context: Context) -> VerdictShown:
-    """The guard of handing in, then every rule, by the functions that decide."""
-    deadline = context.rules.book.submit
-    findings = Findings(context.rules.clause("submit", source=deadline.source))
-    findings.ask(
-        lambda: may_submit(cast(Application, case), context),
-        rule="may_be_handed_in_now",
-        about="window",
-        window=deadline.window,
-        now=context.now.isoformat(),
-        state=case.title,
-    )
-    found = [*findings.found, *judged(case, context).findings.found]
+    found = verdict(case, context)
     return VerdictShown(
         would_be_accepted=all(each.outcome != "refuse" for each in found),
         at=context.now,

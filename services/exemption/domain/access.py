@@ -13,14 +13,17 @@ from services.exemption.domain.case import (
     Application,
     Case,
     Desk,
+    Discarded,
     Draft,
     Editable,
     Granted,
     HandedOff,
     InReview,
+    Lapsed,
     NotStarted,
     Returned,
     Submitted,
+    Superseded,
 )
 from services.exemption.domain.cycle import Cycle
 from services.exemption.domain.followed import Account, Organisations
@@ -29,7 +32,7 @@ from services.exemption.domain.scheme import Deadline, HandOff, RecordTable, Rul
 from services.exemption.domain.terms import Revocation, Unlocking
 from services.exemption.domain.uniqueness import Heads
 from shared.kernel.errors import Refused
-from shared.schemes.procedure import Outcome, Stage
+from shared.schemes.procedure import SUBMITTED, Outcome, Stage
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,16 @@ def results_are_visible(context: Context) -> bool:
         return True
     phase = context.cycle.phase(results.window, context.now)
     return phase == "open" or (results.stays and phase != "not_yet")
+
+
+def is_hidden(case: Case, context: Context) -> bool:
+    """Whether its state is a result that the book does not let the candidate see yet."""
+    said = isinstance(case, Draft | Returned | Discarded | Superseded | Lapsed)
+    return not said and not results_are_visible(context)
+
+
+def title_for_the_candidate(case: Case, context: Context) -> str:
+    return context.rules.book.state(SUBMITTED).title if is_hidden(case, context) else case.title
 
 
 def may_save(state: Application, context: Context) -> Editable:

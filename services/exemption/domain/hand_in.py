@@ -5,19 +5,19 @@ The verdict that a candidate can ask for beforehand and the decision itself are 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from services.exemption.domain import rules as laws
 from services.exemption.domain import uniqueness
-from services.exemption.domain.access import Context
-from services.exemption.domain.case import Case
+from services.exemption.domain.access import Context, may_submit
+from services.exemption.domain.case import Application, Case
 from services.exemption.domain.claims import Claim, Judge, claim_of
 from services.exemption.domain.evidence import Evidence, evidence_of
 from services.exemption.domain.followed import at_level
 from services.exemption.domain.form import Surroundings, judged_form, value_of
 from services.exemption.domain.limits import Candidate, judge_limits
 from services.exemption.domain.scheme import Rules
-from services.exemption.domain.verdict import Findings
+from services.exemption.domain.verdict import Finding, Findings
 from shared.kernel.errors import Refused
 
 
@@ -47,6 +47,21 @@ def surroundings(context: Context) -> Surroundings:
         context.account,
         context.photographs,
     )
+
+
+def verdict(case: Case, context: Context) -> list[Finding]:
+    """Whether it could be handed in now: the guard of handing in, then every rule."""
+    deadline = context.rules.book.submit
+    findings = _of(Findings(), context, "submit", source=deadline.source)
+    findings.ask(
+        lambda: may_submit(cast(Application, case), context),
+        rule="may_be_handed_in_now",
+        about="window",
+        window=deadline.window,
+        now=context.now.isoformat(),
+        state=case.title,
+    )
+    return [*findings.found, *judged(case, context).findings.found]
 
 
 def judged(case: Case, context: Context) -> Judged:

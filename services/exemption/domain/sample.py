@@ -1,4 +1,5 @@
-"""A perfect application under any book, and the invented candidate who makes it. Pure; used by `proofs.py`.
+"""A perfect application under any book, and the invented candidate who makes it. Pure; used by `proofs.py`
+and, for the people of stories, by `ops/schemes/casting.py`.
 
 Where a book has claims, a major, a prior diploma and courses are looked for that go together; when there are none, the
 book refuses everybody, and says in its own words why.
@@ -66,7 +67,7 @@ def _sample(rules: Rules, basis: Basis | None, major: str | None, account: Accou
     slots = [*(each.slot for each in book.photos)]
     claims: tuple[dict[str, Any], ...] = ()
     if basis:
-        claims = (_claim(rules, basis, major, account).as_said(),)
+        claims = (claim_on(rules, basis, major, account).as_said(),)
         slots += [f"{basis.id}.{each.slot}" for each in book.claim_photos(basis)]
     draft = SaveDraft(
         application=APPLICATION,
@@ -78,7 +79,8 @@ def _sample(rules: Rules, basis: Basis | None, major: str | None, account: Accou
     return Sample(draft, account, {slot: Photograph(CANDIDATE, APPLICATION, slot) for slot in slots})
 
 
-def _claim(rules: Rules, basis: Basis, major: str | None, account: Account) -> Claim:
+def claim_on(rules: Rules, basis: Basis, major: str | None, account: Account) -> Claim:
+    """A perfect claim on one basis, with as few courses as may be."""
     lists = rules.choices(basis)
     levels = rules.known.levels_of(basis.certificate.type) if basis.certificate else ()
     form = {each.name: _value(each, lists, account, major) for each in basis.asked_fields()}
@@ -87,7 +89,7 @@ def _claim(rules: Rules, basis: Basis, major: str | None, account: Account) -> C
         form[MODULE] = basis.modules.any_of[0]
     photos = {each.slot: f"{basis.id}.{each.slot}" for each in rules.book.claim_photos(basis)}
     courses = [
-        ClaimedCourse(code, _name(rules, code), _details(rules, basis, code, account, major))
+        ClaimedCourse(code, _name(rules, code), details_of(rules, basis, code, account, major))
         for code in _codes(rules, basis, major, account.education[_RECORD])
     ]
     return Claim(basis.id, form, photos, tuple(courses))
@@ -110,7 +112,8 @@ def _name(rules: Rules, code: str) -> str:
     return course.name if course else ""
 
 
-def _details(rules: Rules, basis: Basis, code: str, account: Account, major: str | None) -> dict[str, str]:
+def details_of(rules: Rules, basis: Basis, code: str, account: Account, major: str | None) -> dict[str, str]:
+    """What is asked of one course, filled in."""
     lists = rules.choices(basis)
     return {each.name: _value(each, lists, account, major) for each in basis.details_of(code)}
 

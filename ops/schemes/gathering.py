@@ -1,0 +1,71 @@
+"""What the service would gather from its read models before it decides: here from the story. For `playing.py`."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.exemption.domain.case import Application, Case, Granted, HandedIn, HandedOff, InReview
+from services.exemption.domain.claims import claim_of
+from services.exemption.domain.evidence import evidence_of, paper_key
+from services.exemption.domain.followed import Account
+from services.exemption.domain.form import Photograph
+from services.exemption.domain.scheme import Rules
+from services.exemption.domain.uniqueness import Heads, replaced_by
+from services.exemption.submitting import number_of
+
+
+def papers(rules: Rules, state: Application, account: Account) -> frozenset[str]:
+    """By which the papers of what was saved last are found in other applications."""
+    return _keys(rules, HandedIn(state.form, state.claims), account) if isinstance(state, Case) else frozenset()
+
+
+def _keys(rules: Rules, said: HandedIn, account: Account) -> frozenset[str]:
+    found = evidence_of(rules, said.form, [claim_of(each) for each in said.claims], account)
+    return frozenset(paper_key(each.type, each.number) for each in found if each.number)
+
+
+@dataclass(frozen=True)
+class Known:
+    """Every application of the story, called by its candidate and which of theirs it is."""
+
+    rules: Rules
+    cases: Mapping[str, Application]
+    accounts: Mapping[str, Account]
+    heads: Heads  # of the ticket number or person that a decision is about
+
+    def photographs(self, key: str) -> dict[str, Photograph]:
+        """One upload for each photograph there is, called like it."""
+        return {slot: Photograph(key.split("/")[0], key, slot) for slot in self.rules.book.slots()}
+
+    def number(self, now: datetime) -> str:
+        numbering = self.rules.book.number
+        given = sum(1 for case in self.cases.values() if isinstance(case, Case) and case.number)
+        return number_of(numbering, given + 1, now) if numbering else ""
+
+    def seen_elsewhere(self, key: str, keys: frozenset[str]) -> tuple[str, ...]:
+        """Other people's applications with one of these papers."""
+        others = (other for other, _ in self._with(key, keys) if not _same_person(other, key))
+        return tuple(sorted(others))
+
+    def own_other(self, key: str, keys: frozenset[str]) -> str | None:
+        """Another one of the same person, in review or approved, that this one does not take the place of."""
+        cycle = next((case.cycle for case in self.cases.values() if isinstance(case, Case)), "")
+        replaced = replaced_by(self.heads, cycle, key)
+        own = (
+            other
+            for other, case in self._with(key, keys)
+            if _same_person(other, key) and isinstance(case, InReview | Granted | HandedOff) and other != replaced
+        )
+        return min(own, default=None)
+
+    def _with(self, key: str, keys: frozenset[str]) -> Iterator[tuple[str, Case]]:
+        """Those that were handed in with one of these papers."""
+        for other, case in self.cases.items():
+            if other != key and isinstance(case, Case) and case.submissions:
+                account = self.accounts[other.split("/")[0]]
+                if keys & _keys(self.rules, case.handed_in, account):
+                    yield other, case
+
+
+def _same_person(one: str, other: str) -> bool:
+    return one.split("/")[0] == other.split("/")[0]
