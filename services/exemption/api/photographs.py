@@ -62,7 +62,7 @@ async def upload(
         received = await count_received(connection, caller.id, slot, context.now)
     if receipt is None:  # asked before the work, so that the same upload again costs nothing, nor one too many
         said = may_upload(slot, UploadContext(context.now, caller.id, context.rules, case, received))
-        command = await _checked(data, said, service, documents, caller.id, application)
+        command = await _checked(data, slot, said, service, documents, caller.id, application)
         receipt = await service.handle(command, meta, caller=caller, request=request)
     async with service.reading() as connection:
         (fact,) = await service.facts(connection, [(receipt.stream, receipt.version)])
@@ -80,18 +80,19 @@ def _hint(book: ExemptionScheme, slot: str) -> str:
 
 
 async def _checked(
-    data: bytes, said: PhotoSlot, service: Any, documents: DocumentWorkers, person: str, application: str
+    data: bytes, slot: str, said: PhotoSlot, service: Any, documents: DocumentWorkers, person: str, application: str
 ) -> ReceivePhotograph:
+    """`slot` is what was asked for: of a claim `<basis>.<slot>`, where the book's own is the second part alone."""
     judged = await judge(data, said.photo, documents)
     if judged.picture is None:
         return ReceivePhotograph(
-            application=application, slot=said.slot, accepted=False, results=judged.results, hints=judged.hints
+            application=application, slot=slot, accepted=False, results=judged.results, hints=judged.hints
         )
     found = await reading(judged.picture, said, documents)
     original, picture = await keep(service.blobs, person, data, judged.content_type, judged.picture)
     return ReceivePhotograph(
         application=application,
-        slot=said.slot,
+        slot=slot,
         accepted=True,
         results=judged.results,
         hints=judged.hints,

@@ -100,6 +100,8 @@ def may_save(state: Application, context: Context) -> Editable:
     case = _must_be_own(state, context)
     if isinstance(case, Draft | Returned):
         return case
+    if isinstance(case, Discarded | Superseded | Lapsed):  # no results, so there is nothing to hide
+        raise Refused("exemption.ended")
     if isinstance(case, InReview | Submitted) or not results_are_visible(context):
         raise Refused("exemption.already_submitted")
     raise Refused("exemption.ended")

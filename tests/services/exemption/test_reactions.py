@@ -10,6 +10,7 @@ from services.exemption.domain.commands import (
     FollowEducation,
     FollowOrganisation,
     FollowRenaming,
+    FollowVerification,
     ForgetPerson,
 )
 from services.exemption.domain.followed import ACCOUNT_FOLLOWED, Account
@@ -21,6 +22,7 @@ from shared.events.identity import (
     OrganisationClosed,
     OrganisationRenamed,
     PersonErased,
+    PersonVerified,
     PriorEducationConfirmed,
     PriorEducationNotConfirmed,
     PriorEducationSubmitted,
@@ -99,6 +101,24 @@ def test_prior_education_of_an_erased_person_is_not_followed() -> None:
     assert told("education-r1", gone, person="x") == []
     assert told("education-r1", confirmed, person="x") == []
     assert told("education-r1", NOT_CONFIRMED) == []
+
+
+def test_whom_identity_verified_for_a_jurisdiction_is_known_here() -> None:
+    """SX-E-10: by photographs or in person alike."""
+    verified = PersonVerified(
+        jurisdiction="sx",
+        book="sx/exemption@1",
+        level="photographs",
+        organisation="sx-xiaodian",
+        verified_by="clerk",
+        pairs={"holding_id+id_front": True},
+        documents=(),
+        evidence="",
+        clause="",
+    )
+    assert told("verification-x", verified, person="x") == [
+        FollowVerification(person="x", jurisdiction="sx", level="photographs")
+    ]
 
 
 def test_what_was_erased_before_we_heard_of_it_is_not_followed() -> None:
