@@ -255,6 +255,7 @@ def exemption_rows(  # noqa: C901 - a list
         "PUT /v1/applications/{application}/draft": Row(own, saving),
         "POST /v1/applications/{application}/submit": Row(own, drafted),
         "POST /v1/applications/{application}/discard": Row(own, drafted),
+        "GET /v1/applications/{application}/offers": Row(own, started),
         "POST /v1/uploads": Row(own, photographing, told="exemption.photo_refused"),
         "GET /v1/uploads/{upload}/picture": Row(own | FIRST, pictured),
         "GET /v1/work": Row(ANY_STAFF),

@@ -187,6 +187,31 @@ async def test_what_is_offered_follows_the_major_of_the_diploma(hall: Hall) -> N
     }
 
 
+async def test_what_may_be_claimed_is_listed_by_diploma_and_own_major_with_what_each_course_asks(hall: Hall) -> None:
+    """HB-11, HB-13, HB-16, HB-19, HB-20, HB-32."""
+    who, garden = await hall.candidate("园林")
+    medicine = await hall.education(who, major="药学")
+    await hall.education(who, "submitted")
+    application = await hall.drafted(who, own_major=PHARMACY)
+    items = (await hall.office.me(who, "get", f"/v1/applications/{application}/offers")).json()["items"]
+    listed = {(each["basis"], each["record"]): [course["code"] for course in each["courses"]] for each in items}
+    assert listed == {
+        ("diploma", garden): ["00015", "03708", "03709", "04729"],
+        ("diploma", medicine): ["00015", "03708", "03709"],
+        ("ncre_one", None): ["00018", "00019"],
+        ("ncre_two", None): ["00018", "00019"],
+        ("cet", None): ["00015"],
+    }
+    by_record = next(each for each in items if each["record"] == garden)
+    asked = {each["code"]: [field["label"] for field in each["fields"]] for each in by_record["courses"]}
+    assert asked["03708"] == asked["03709"] == []
+    assert asked["00015"] == ["已学课程名称", "大学英语三个学期的成绩"]
+    assert (by_record["major"], by_record["expected"]) == ("园林", ["03708", "03709", "00015"])
+    assert any("须分别参加计算机基础（00018）" in hint for hint in by_record["hints"])
+    other = (await hall.office.me(await hall.office.somebody(), "get", f"/v1/applications/{application}/offers")).json()
+    assert other["code"] == "access.not_found"
+
+
 @pytest.mark.parametrize(
     ("own", "codes", "warned"),
     [
