@@ -6,6 +6,7 @@ import pytest
 
 from shared.testing.stores import prepared
 from tests.conftest import Databases
+from tests.services.exemption.hb_office import Hall, open_hall
 from tests.services.exemption.office import Office, open_office
 
 
@@ -20,3 +21,19 @@ async def exemption_database(databases: Databases) -> AsyncIterator[str]:
 async def office(exemption_database: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Office]:
     async with open_office(exemption_database, tmp_path_factory.mktemp("blobs")) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+async def whole_hall(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hall]:
+    """A database of its own: its clock stands in 2018."""
+    async with databases.fresh() as database:
+        await prepared(database, ["identity", "exemption"])
+        async with open_hall(database, tmp_path_factory.mktemp("hall")) as opened:
+            yield opened
+
+
+@pytest.fixture
+def hall(whole_hall: Hall) -> Hall:
+    """On a day in both windows of the notice."""
+    whole_hall.at(2018, 3, 10, 10)
+    return whole_hall

@@ -13,7 +13,7 @@ import httpx
 from services.exemption.domain.commands import FollowEducation, FollowOrganisation
 from services.exemption.main import BOOKS
 from shared.kernel.time import SHANGHAI
-from tests.services.exemption.office import Office, Person, open_office
+from tests.services.exemption.office import Office, Person, code, open_office
 
 REF = "hb/recognition@1"
 BOOK = BOOKS.rules(REF).book
@@ -38,6 +38,12 @@ def ticked(*codes: str) -> list[Course]:
 
 def by_diploma(record: str, courses: Sequence[Course]) -> dict[str, Any]:
     return {"basis": "diploma", "form": {"record": record}, "photos": {}, "courses": list(courses)}
+
+
+def faults(answer: httpx.Response) -> dict[str, str]:
+    """Field -> what is wrong with it, of an application that was not taken."""
+    assert code(answer, 422) == "exemption.form_wrong"
+    return {each["field"]: each["code"] for each in answer.json()["facts"]["faults"]}
 
 
 @dataclass
