@@ -1,4 +1,4 @@
-"""`./zikao schemes`: the books of rules: prove, explain, compare, try and publish them.
+"""`./zikao schemes`: the books of rules: prove, explain, compare, try, replay and publish them.
 
 `commands.py` is what one types; each of its words has a module here. Services read the same books through
 `shared.schemes.catalog`; here all their models meet, so that a book is seen as a whole.

@@ -1,4 +1,4 @@
-"""The words of `./zikao schemes`: check, list, explain, diff, try, publish."""
+"""The words of `./zikao schemes`: check, list, explain, diff, try, whatif, publish."""
 
 import sys
 from pathlib import Path
@@ -7,11 +7,13 @@ from typing import Annotated, NoReturn
 import typer
 from rich.table import Table
 
+from ops.reach import WITHOUT
 from ops.schemes.differing import told
 from ops.schemes.explained import page_of
 from ops.schemes.performing import told_step_by_step
 from ops.schemes.proving import faults, faults_of_parts
 from ops.schemes.stories import BadStory, read_story
+from ops.schemes.whatif import NoSuchCycle, replay_of, run
 from ops.stack.screen import wide_console
 from services.exemption.domain.scheme import ExemptionScheme
 from shared.schemes import pages
@@ -112,6 +114,30 @@ def try_case(scheme: Named, case: Path, shelf: Shelf = BOOKS) -> None:
     wrong = [fault for _, faults in lines for fault in faults]
     typer.echo("\n".join([f"{story.story.title}    {book.ref}", *(line for line, _ in lines)]))
     _refuse_with(wrong)
+
+
+@app.command()
+def whatif(
+    scheme: Annotated[str, typer.Argument(help="The book in force, as `schemes list` names it.")],
+    draft: Named,
+    cycle: Annotated[str | None, typer.Option(help="Only the cases of this cycle.")] = None,
+    machine: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    url: Annotated[str | None, typer.Option("--url", help=f"The database as the role auditor; {WITHOUT}")] = None,
+    shelf: Shelf = BOOKS,
+) -> None:
+    """Which decisions about the cases of a scheme would have been other ones under a draft, and why. Nothing is stored.
+
+    Every submission and every decision about it is asked again, with what was known then. Exit code 0: all the same,
+    1: something would change.
+    """
+    catalog = _loaded(shelf, COULD_NOT)
+    book, proposed = _on_shelf(catalog, scheme, COULD_NOT), _book(draft, shelf, COULD_NOT)
+    try:
+        run(replay_of(book, proposed, catalog, cycle), cycle, url, machine)
+    except BadBook as bad:
+        _refuse(*bad.faults, exit_code=COULD_NOT)
+    except NoSuchCycle as missing:
+        _refuse(str(missing), exit_code=COULD_NOT)
 
 
 @app.command()

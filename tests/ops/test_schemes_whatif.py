@@ -1,0 +1,209 @@
+"""`./zikao schemes whatif`: which decisions would be other ones under a draft, and why."""
+
+import asyncio
+import json
+import shutil
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from typer.testing import CliRunner, Result
+
+from ops.schemes import app
+from ops.schemes.replaying import Change, Replay
+from ops.schemes.whatif import told
+from services.exemption.domain.scheme import Rules
+from shared.events.exemption import (
+    AccountFollowed,
+    CycleOpened,
+    EducationFollowed,
+    OrganisationFollowed,
+    PhotographAccepted,
+    VerificationFollowed,
+    WindowSet,
+)
+from shared.kernel.messages import Event, Fact, Meta
+from shared.runtime.database import AUDITOR, as_role
+from shared.schemes.catalog import BOOKS
+from shared.testing.stores import PASSWORD, prepared
+from tests.conftest import Databases
+from tests.schemes.test_vocabulary import CLAIMS
+from tests.services.exemption import claims_story as story
+from tests.services.exemption.office import CLERK, open_office
+
+KEY = {"ZIKAO_KEK": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}  # shared.testing.stores.KEK
+ACCOUNT, RECORD = story.ACCOUNT, story.DIPLOMA
+
+
+def fact(stream: str, version: int, event: Event, at: Any = story.NOON, actor: str = story.CANDIDATE) -> Fact[Any]:
+    return Fact("exemption", stream, version, event, uuid4(), Meta(uuid4(), actor, at, person=story.CANDIDATE))
+
+
+def around(rules: Rules) -> Iterator[Fact[Any]]:
+    """What exemption had learnt before the first application: organisations, the cycle, the person, photographs."""
+    for each in story.ORGANISATIONS.values():
+        learnt = OrganisationFollowed(title=each.title, level=each.level, parent=each.parent, phones=(), closed=False)
+        yield fact(f"organisation-{each.id}", 1, learnt)
+    opened = CycleOpened(scheme=rules.ref, organisation="harbour", title="测试批次", opened_by="x", clause="")
+    yield fact("cycle-cycle-1", 1, opened)
+    for version, (purpose, window) in enumerate(story.WINDOWS[rules.ref].items(), 2):
+        days: dict[str, Any] = {
+            "from_day": window.from_day,
+            "to_day": window.to_day,
+            "daily": window.daily,
+            "excluded": (),
+        }
+        yield fact("cycle-cycle-1", version, WindowSet(purpose=purpose, **days, close_inclusive=False, clause=""))
+    account = {name: getattr(ACCOUNT, name) for name in ("holder", "id_number", "mobile", "ticket_number")}
+    diploma = {name: getattr(RECORD, name) for name in EducationFollowed.__struct_fields__ if name != "record"}
+    for version, event in enumerate(
+        (
+            AccountFollowed(**account),
+            VerificationFollowed(jurisdiction="lagoon", level="photographs"),
+            EducationFollowed(record=story.RECORD, **diploma),
+        ),
+        1,
+    ):
+        yield fact(f"person-{story.CANDIDATE}", version, event)
+    for upload, photo in story.photographs(rules).items():
+        kept: dict[str, Any] = dict.fromkeys(PhotographAccepted.__struct_fields__, "")
+        kept |= {"owner": photo.owner, "application": photo.application, "slot": photo.slot, "cropped": False}
+        yield fact(f"upload-{upload}", 1, PhotographAccepted(**{**kept, "results": (), "hints": (), "reading": {}}))
+
+
+def changes(draft: Rules, past: Sequence[Event], decided: Sequence[Event] = ()) -> tuple[list[Change], list[str]]:
+    """What would change of a case that was handed in, and then decided by the harbour master after the window."""
+    replay = Replay.of(story.ISLE, draft)
+    for each in around(story.ISLE):
+        replay.take(each)
+    for version, event in enumerate(past, 1):
+        replay.take(fact(f"application-{story.CASE}", version, event))
+    for version, event in enumerate(decided, len(past) + 1):
+        replay.take(fact(f"application-{story.CASE}", version, event, story.LATER, "master"))
+    assert replay.not_reproduced == set()
+    return list(replay.changes.values()), list(told(replay))
+
+
+def changed(**parts: Any) -> Rules:
+    return replace(story.ISLE, book=story.ISLE.book.model_copy(update=parts))
+
+
+def granted() -> tuple[Sequence[Event], Sequence[Event]]:
+    past = story.submitted()
+    return past.past, past.when(story.passing("审核"), story.at("master", story.LATER)).happened()
+
+
+def test_under_the_book_itself_nothing_changes() -> None:
+    found, lines = changes(story.ISLE, *granted())
+    assert found == []
+    assert lines == ["共 1 件，2 次决定重放；结果不同 0 件，其中不受理 0 件。"]
+
+
+def test_a_limit_that_becomes_stricter_refuses_at_handing_in_with_rule_inputs_and_clause() -> None:
+    assert story.ISLE.book.claims is not None
+    limit = story.ISLE.book.claims.model_copy(update={"most": 1})
+    (change,), lines = changes(changed(claims=limit), *granted())
+    assert (change.case, change.step, change.would_be) == (story.CASE, "提交（第1次）", "")
+    (why,) = change.why
+    assert (why.rule, why.code) == ("claims_must_be_within_the_limit", "exemption.too_many")
+    assert (dict(why.inputs), why.clause) == (
+        {"count": 2, "least": 1, "most": 1},
+        "lagoon/isle@1 exemption.claims TT-40",
+    )
+    assert "      lagoon/isle@1 exemption.claims TT-40    依据的事实：count=2，least=1，most=1" in lines
+    assert lines[-1] == "共 1 件，1 次决定重放；结果不同 1 件，其中不受理 1 件。"
+
+
+def test_a_checklist_that_becomes_longer_would_have_stopped_a_stage() -> None:
+    stage = story.ISLE.book.stages[0]
+    item = stage.checklist[0].model_copy(update={"id": "in_colour", "text": "彩色"})
+    longer = stage.model_copy(update={"checklist": (*stage.checklist, item)})
+    (change,), _ = changes(changed(stages=(longer,)), *granted())
+    assert (change.step, change.why[0].code) == ("审核：通过", "exemption.checklist_incomplete")
+    assert change.why[0].clause == "lagoon/isle@1 exemption.stages[审核] TT-44"
+
+
+def test_another_stage_is_another_outcome_and_not_a_refusal() -> None:
+    stage = story.ISLE.book.stages[0]
+    second = stage.model_copy(update={"name": "复审"})
+    (change,), _ = changes(changed(stages=(stage, second)), *granted())
+    assert change.was == "审核：通过（由 harbour_master）；准予免考（课程 90001、90002、90003、90004）"
+    assert change.would_be == "审核：通过（由 harbour_master）；等待复审（由 harbour_master）"
+
+
+def test_nothing_that_a_candidate_typed_is_printed() -> None:
+    field = story.ISLE.book.fields[1].model_copy(update={"kind": "text", "same_as_account": None, "least": 40})
+    fields = (story.ISLE.book.fields[0], field, *story.ISLE.book.fields[2:])
+    (change,), lines = changes(changed(fields=fields), story.submitted().past)
+    assert change.why[0].inputs["typed"] == ACCOUNT.holder
+    assert not any(ACCOUNT.holder in line or ACCOUNT.id_number in line for line in lines)
+    assert any("typed=〔未显示〕" in line for line in lines)
+
+
+# --- over a real store
+
+
+@pytest.fixture(scope="module")
+async def store(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[str, str, str]]:
+    """Two candidates handed in, and one of them was passed by the first stage."""
+    async with databases.fresh() as url:
+        await prepared(url)
+        async with open_office(url, tmp_path_factory.mktemp("blobs"), timers=False) as office:
+            cycle = await office.open_cycle()
+            first, second = await office.somebody(), await office.somebody("样本另")
+            passed = await office.submitted(first, cycle)
+            assert (await office.passed(passed, "初审", CLERK)).status_code == 200
+            await office.submitted(second, cycle, certificate_level="高级")
+            yield url, cycle, passed
+
+
+async def asked(url: str, *words: str) -> Result:
+    command = ["whatif", "swust/1x@1", *words, "--url", as_role(url, AUDITOR, PASSWORD)]
+    return await asyncio.to_thread(CliRunner().invoke, app, command, env=KEY)
+
+
+def draft_in(folder: Path, old: str, new: str) -> str:
+    shutil.copytree(BOOKS / "swust", folder / "swust")
+    file = folder / "swust" / "exemption.yaml"
+    text = file.read_text("utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), "utf-8")
+    return str(folder / "swust")
+
+
+@pytest.mark.servers
+async def test_the_cases_of_a_cycle_are_replayed_from_the_events_and_nothing_is_stored(
+    store: tuple[str, str, str], tmp_path: Path
+) -> None:
+    url, cycle, passed = store
+    events = "select count(*) from exemption.events"
+    connection = await asyncpg.connect(url)
+    before = await connection.fetchval(events)
+    same = await asked(url, str(BOOKS / "swust"), "--cycle", cycle)
+    assert (same.exit_code, same.stderr) == (0, "")
+    assert "共 2 件，3 次决定重放；结果不同 0 件" in same.stdout
+    stricter = draft_in(tmp_path, "lowest_level: 中级", "lowest_level: 高级")
+    answer = await asked(url, stricter, "--json")
+    whole = json.loads(answer.stdout)
+    assert (answer.exit_code, whole["cases"], whole["changed"], whole["not_reproduced"]) == (1, 2, 1, 0)
+    (change,) = whole["changes"]
+    assert (change["case"], change["step"]) == (passed, "提交（第1次）")
+    assert change["why"][0]["code"] == "exemption.level_too_low"
+    assert change["why"][0]["inputs"]["lowest"] == "高级"
+    assert "样本" not in answer.stdout
+    assert await connection.fetchval(events) == before
+    await connection.close()
+
+
+@pytest.mark.servers
+async def test_what_cannot_be_replayed_is_said_in_a_sentence(store: tuple[str, str, str]) -> None:
+    url, _, _ = store
+    nowhere = await asked(url, "swust/1x@1", "--cycle", "no-such")
+    assert (nowhere.exit_code, nowhere.stderr) == (2, "There is no cycle no-such of swust/1x@1.\n")
+    assert (await asked(url, "swust/1x@9")).exit_code == 2
+    other = CliRunner().invoke(app, ["whatif", "lagoon/none@1", "lagoon/isle@1", "--shelf", str(CLAIMS)])
+    assert (other.exit_code, "There is no book lagoon/none@1" in other.stderr) == (2, True)
