@@ -4,7 +4,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.notification.domain.commands import LearnContact, RequestMessage
-from shared.events.exemption import ApplicationReturned, ApplicationSubmitted, ExemptionGranted, StagePassed
+from shared.events.exemption import (
+    ApplicationLapsed,
+    ApplicationRefused,
+    ApplicationReturned,
+    ApplicationSubmitted,
+    ApplicationSuperseded,
+    ExemptionExpired,
+    ExemptionGranted,
+    ExemptionRevoked,
+    ReapplicationUnlocked,
+    StagePassed,
+)
 from shared.events.identity import AccountRegistered, MobileReplaced, SmsCodeIssued
 from shared.kernel.messages import ERASED, Command, Fact
 from shared.runtime.service import Reaction
@@ -62,6 +73,37 @@ def tell_of_grant(_: Fact[ExemptionGranted]) -> Sequence[Command]:
     return _told("exemption.granted", {})
 
 
+def tell_of_refusal(fact: Fact[ApplicationRefused]) -> Sequence[Command]:
+    """SD-40: a result that is not good is told as well."""
+    event = fact.event
+    facts = {"stage": event.stage, "reason": event.reason, "note": event.note}
+    return _told("exemption.refused", facts, erased=event.note == ERASED)
+
+
+def tell_of_unlocking(fact: Fact[ReapplicationUnlocked]) -> Sequence[Command]:
+    return _told("exemption.unlocked", _why(fact.event), erased=fact.event.note == ERASED)
+
+
+def tell_of_revocation(fact: Fact[ExemptionRevoked]) -> Sequence[Command]:
+    return _told("exemption.revoked", _why(fact.event), erased=fact.event.note == ERASED)
+
+
+def _why(event: ReapplicationUnlocked | ExemptionRevoked) -> dict[str, Any]:
+    return {"reason": event.reason, "note": event.note}
+
+
+def tell_of_superseding(_: Fact[ApplicationSuperseded]) -> Sequence[Command]:
+    return _told("exemption.superseded", {})
+
+
+def tell_of_lapse(_: Fact[ApplicationLapsed]) -> Sequence[Command]:
+    return _told("exemption.lapsed", {})
+
+
+def tell_of_expiry(_: Fact[ExemptionExpired]) -> Sequence[Command]:
+    return _told("exemption.expired", {})
+
+
 def _learnt(
     fact: Fact[Any], mobile: str, origin: str, *, scheme: str | None = None, organisations: tuple[str, ...] = ()
 ) -> Sequence[Command]:
@@ -91,5 +133,11 @@ REACTIONS = (
     Reaction(ApplicationReturned, tell_of_return, since="deployment"),
     Reaction(StagePassed, tell_of_stage_passed, since="deployment"),
     Reaction(ExemptionGranted, tell_of_grant, since="deployment"),
+    Reaction(ApplicationRefused, tell_of_refusal, since="deployment"),
+    Reaction(ReapplicationUnlocked, tell_of_unlocking, since="deployment"),
+    Reaction(ApplicationSuperseded, tell_of_superseding, since="deployment"),
+    Reaction(ApplicationLapsed, tell_of_lapse, since="deployment"),
+    Reaction(ExemptionExpired, tell_of_expiry, since="deployment"),
+    Reaction(ExemptionRevoked, tell_of_revocation, since="deployment"),
 )
 """Learning stands before telling: in one batch the number is known when the message is written."""

@@ -15,7 +15,18 @@ from services.notification.domain.contact import CONTACT
 from services.notification.domain.scheme import MOMENTS, NotificationScheme, PlatformNotification, placeholders
 from services.notification.domain.texts import filled, fitted, parameters, written
 from services.notification.reactions import REACTIONS
-from shared.events.exemption import ApplicationReturned, ApplicationSubmitted, ExemptionGranted, StagePassed
+from shared.events.exemption import (
+    ApplicationLapsed,
+    ApplicationRefused,
+    ApplicationReturned,
+    ApplicationSubmitted,
+    ApplicationSuperseded,
+    ExemptionExpired,
+    ExemptionGranted,
+    ExemptionRevoked,
+    ReapplicationUnlocked,
+    StagePassed,
+)
 from shared.events.identity import AccountRegistered, MobileReplaced, SmsCodeIssued
 from shared.events.notification import CaseLearned, CaseReviewersLearned, ContactLearned
 from shared.kernel.errors import Refused
@@ -258,6 +269,16 @@ CODE = SmsCodeIssued(
 REGISTERED = AccountRegistered(mobile=MOBILE, name_of_person="试验甲", id_number="x", ticket_number="")
 REPLACED = MobileReplaced(mobile=MOBILE, previous="13900000009", checked_by=None, evidence="")
 GRANTED = ExemptionGranted(course_codes=(), title="已复核", clause="")
+_BY = {"role": "authority_clerk", "organisation": "o", "reason_code": "r", "reason": "不符合规定", "note": "见文件"}
+REFUSED = ApplicationRefused(stage="审核", title="不通过", reviewer="r", may_submit_again=True, clause="", **_BY)
+UNLOCKED = ReapplicationUnlocked(
+    unlocked_by="r", seen=("id_card",), title="被退回", reopens=("审核",), clause="", **_BY
+)
+REVOKED = ExemptionRevoked(revoked_by="r", title="撤销", clause="", **_BY)
+SUPERSEDED = ApplicationSuperseded(by="b", title="被取代", clause="")
+LAPSED = ApplicationLapsed(purpose="apply", ended_at=NOON, title="已失效", clause="")
+EXPIRED = ExemptionExpired(purpose="graduation", ended_at=NOON, title="已过期", clause="")
+OUTCOMES = [REFUSED, UNLOCKED, REVOKED, SUPERSEDED, LAPSED, EXPIRED]
 
 
 def reacted(event: Event, since: tuple[str, ...] = ("beginning", "deployment")) -> list[Command]:
@@ -294,12 +315,38 @@ def test_a_code_goes_to_the_number_in_the_fact_and_ends_with_it() -> None:
     )
 
 
-@pytest.mark.parametrize("event", [SUBMITTED, SENT_BACK, PASSED, GRANTED, CODE, REGISTERED, REPLACED])
+def test_a_refusal_is_told_with_its_stage_its_reason_and_the_note() -> None:
+    """SD-40."""
+    facts = {"stage": "审核", "reason": "不符合规定", "note": "见文件"}
+    assert reacted(REFUSED) == [RequestMessage(moment="exemption.refused", facts=facts)]
+
+
+@pytest.mark.parametrize("event", OUTCOMES)
+def test_whatever_becomes_of_an_application_is_a_moment_with_exactly_the_facts_its_texts_may_name(event: Event) -> None:
+    (told,) = reacted(event)
+    assert isinstance(told, RequestMessage)
+    assert set(told.facts) == MOMENTS[told.moment]
+
+
+@pytest.mark.parametrize("event", [REFUSED, REVOKED, SUPERSEDED, EXPIRED, GRANTED, SUBMITTED])
+def test_a_book_whose_last_submission_wins_has_words_for_what_becomes_of_the_others(event: Event) -> None:
+    """SD-19, SD-40, SD-41, SD-42."""
+    (told,) = [command for command in reacted(event) if isinstance(command, RequestMessage)]
+    book = CATALOG.get("sd/exemption@1").part("notification", NotificationScheme)
+    letter = written(told.moment, "sd/exemption@1", book, POLICY, told.facts)
+    assert letter.inbox_text
+    assert "{" not in letter.inbox_text
+    assert bool(letter.templates) == (event in (REFUSED, REVOKED, GRANTED))
+
+
+@pytest.mark.parametrize("event", [SUBMITTED, SENT_BACK, PASSED, GRANTED, CODE, REGISTERED, REPLACED, *OUTCOMES])
 def test_history_from_before_our_first_day_teaches_and_tells_nobody(event: Event) -> None:
     assert all(isinstance(command, LearnContact) for command in reacted(event, ("beginning",)))
 
 
-@pytest.mark.parametrize("event", [SUBMITTED, SENT_BACK, PASSED, CODE, REGISTERED, REPLACED])
+@pytest.mark.parametrize(
+    "event", [SUBMITTED, SENT_BACK, PASSED, CODE, REGISTERED, REPLACED, REFUSED, UNLOCKED, REVOKED]
+)
 def test_facts_of_an_erased_person_lead_to_nothing(event: Event) -> None:
     erased = {name: erased_value(kind) for name, kind in personal_fields(type(event)).items()}
     assert reacted(structs.replace(event, **erased)) == []  # type: ignore[type-var]
