@@ -63,6 +63,7 @@ class FormField(Sourced):
         None, description="For choice, plan_version, candidate_kind: the list of the book to choose from."
     )
     code_list: Id | None = Field(None, description="For a choice: the national code list to choose from.")
+    deepest: bool = Field(False, description="For a code list in a tree: only an entry that has nothing below it.")
     level: Id | None = Field(None, description="For an organisation: its level.")
     least: int = Field(1, ge=1, le=4000, description="Fewest characters.")
     most: int = Field(60, ge=1, le=4000, description="Most characters.")
@@ -77,6 +78,11 @@ class FormField(Sourced):
     separator: str | None = Field(None, min_length=1, max_length=1, description="For numbers: between them, e.g. ;")
     suggestions: tuple[Text, ...] = Field((), description="For text: what is offered; anything else may be typed.")
 
+    @property
+    def chosen_from(self) -> str:
+        """What the closed list of this field is called where lists are looked up."""
+        return deepest(self.code_list or "") if self.deepest else self.list or self.code_list or self.kind
+
     @model_validator(mode="after")
     def _makes_sense(self) -> "FormField":
         if self.least > self.most:
@@ -85,6 +91,8 @@ class FormField(Sourced):
             raise ValueError("a choice, and nothing else, names its list")
         if self.code_list is not None and (self.kind != "choice" or self.list is not None):
             raise ValueError("only a choice, and only one without a list of the book, names a code list")
+        if self.deepest and self.code_list is None:
+            raise ValueError("deepest is for a code list")
         if (self.kind == "organisation") != (self.level is not None):
             raise ValueError("an organisation, and nothing else, names its level")
         if self.past and self.kind not in {"date", "month"}:
@@ -95,6 +103,11 @@ class FormField(Sourced):
         if self.pattern is not None:
             _pattern_must_fit(self)
         return self
+
+
+def deepest(code_list: str) -> str:
+    """What the entries of a code list with nothing below them are called, where lists are looked up."""
+    return f"{code_list}/deepest"
 
 
 def _numbers_must_make_sense(field: FormField) -> None:

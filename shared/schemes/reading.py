@@ -43,7 +43,7 @@ def read_value(  # noqa: C901 - one case for each kind
         case "text":
             return _fitting(field, parse_text(typed, field.name, field.most, field.least))
         case _:
-            if typed not in lists[field.list or field.code_list or field.kind]:
+            if typed not in lists[field.chosen_from]:
                 raise Refused("exemption.not_on_the_list", field=field.name)
             return typed
 

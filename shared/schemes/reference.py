@@ -97,6 +97,10 @@ class CodeList(Sourced):
         description="Codes in a tree: so many leading digits, filled up with 0, make the code above; fewest first.",
     )
 
+    def deepest(self) -> frozenset[str]:
+        """The entries that have nothing below them."""
+        return frozenset(self.entries) - {self.above(each) for each in self.entries}
+
     def above(self, code: str) -> str | None:
         """The entry of which this one is a part: 000102 of 000100, 000100 of 000000."""
         wider = (code[:digits].ljust(len(code), "0") for digits in reversed(self.nested))

@@ -106,7 +106,7 @@ def test_the_ethnic_groups_are_fifty_six_and_each_list_is_as_long_as_its_standar
         "gbt2261_1": 4,
         "gbt2261_3": 4,
         "gbt2261_5": 4,
-        "gbt2260": 34 + 17 + 2,
+        "gbt2260": 34 + 17 + 1 + 136,
     }
 
 
@@ -117,6 +117,7 @@ def test_areas_stand_in_a_tree_of_provinces_cities_and_districts() -> None:
     )  # fmt: skip
     assert sum(areas.above(each) is None for each in areas.entries) == 34
     assert sum(areas.above(each) == "370000" for each in areas.entries) == 16
+    assert sum((areas.above(each) or "").startswith("37") for each in areas.entries) == 16 + 136
     assert REAL.code_lists.lists["gbt3304"].above("10") is None
 
 
