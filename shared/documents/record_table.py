@@ -12,12 +12,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
-import typst
 from PIL import Image
 
-from shared.documents.fonts import Font, chinese_font, missing_glyphs
+from shared.documents.printing import printed
 
 _LAYOUT = Path(__file__).with_name("record_table.typ")
 
@@ -68,27 +66,8 @@ class RecordTable:
 
 def render(table: RecordTable, pictures: Sequence[bytes]) -> bytes:
     """The PDF."""
-    font = chinese_font()
-    files: dict[str, Any] = {"main.typ": _LAYOUT.read_bytes()}
-    files |= {f"picture-{place}.svg": _as_text(data) for place, data in enumerate(pictures)}
-    data = {**asdict(table), "digest": table.digest, "font": font.at(12).getname()[0]}
-    compile_files: Any = typst.compile  # takes files by name, which its stub does not know
-    printed: bytes = compile_files(
-        files,
-        font_paths=[str(font.path.parent)],
-        ignore_system_fonts=True,
-        sys_inputs={"data": _printable(json.dumps(data, ensure_ascii=False, default=str), font)},
-        pdf_standards=["a-2b"],
-        timestamp=table.approved_at.replace(microsecond=0),
-    )
-    return printed
-
-
-def _printable(text: str, font: Font) -> str:
-    """A character that the font lacks (a rare name, an emoji) would vanish silently: its number is printed instead."""
-    for char in missing_glyphs(text, font):
-        text = text.replace(char, f"〔U+{ord(char):04X}〕")
-    return text
+    files = {f"picture-{place}.svg": _as_text(data) for place, data in enumerate(pictures)}
+    return printed(_LAYOUT, {**asdict(table), "digest": table.digest}, table.approved_at, files)
 
 
 def _as_text(picture: bytes) -> bytes:

@@ -208,6 +208,9 @@ REFUSALS: dict[str, Refusal] = {
         409, "“{stage}”须在受理时间结束后开始。", "The stage {stage} begins when the window is over."
     ),
     "exemption.no_revocation": Refusal(409, "本事项不能撤销免考。", "Exemptions cannot be revoked here."),
+    "exemption.no_form_document": Refusal(
+        409, "该事项不提供申请表导出。", "The rules of this procedure offer no form to export."
+    ),
     "exemption.no_receipt": Refusal(409, "提交后才有告知单。", "There is a receipt only for what was handed in."),
     "exemption.already_handed_off": Refusal(
         409, "申请记录已上报，不能再提交。", "It was handed off already, so nothing can take its place."

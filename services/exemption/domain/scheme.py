@@ -17,6 +17,7 @@ from services.exemption.domain.terms import (
     Cap,
     Conditions,
     CourseNames,
+    FormDocument,
     Limit,
     MajorLimit,
     Numbering,
@@ -28,7 +29,7 @@ from services.exemption.domain.terms import (
     Validity,
 )
 from shared.schemes.courses import Courses
-from shared.schemes.forms import FormField, Kind, PhotoSlot
+from shared.schemes.forms import FormField, Kind, PhotoSlot, deepest
 from shared.schemes.procedure import Clause, Id, ProgressStep, Purpose, Sentence, Sourced, Stage, State, Text
 from shared.schemes.reference import CertificateTypes, CodeLists, Majors
 
@@ -157,6 +158,7 @@ class ExemptionScheme(Clause):
     photos_a_day: Quota = Field(description="Of one candidate for one photograph, accepted or not.")
     number: Numbering | None = None
     receipt: Receipt | None = None
+    form_document: FormDocument | None = None
     states: tuple[State, ...]
     progress: tuple[ProgressStep, ...] = Field(min_length=1)
     stages: tuple[Stage, ...] = Field(min_length=1, description="In order; nothing passes without all of them.")
@@ -296,7 +298,9 @@ class Rules:
 
     def choices(self, basis: Basis | None = None) -> Mapping[str, frozenset[str]]:
         """Every closed list, by the name or kind that fields use; those of a basis besides."""
-        lists = {name: frozenset(each.entries) for name, each in self.known.code_lists.lists.items()}
+        known = self.known.code_lists.lists
+        lists = {name: frozenset(each.entries) for name, each in known.items()}
+        lists |= {deepest(name): each.deepest() for name, each in known.items()}
         if majors := self.known.majors:
             lists["major"] = frozenset(f"{each.level} {each.code}" for each in majors.majors)
         lists |= self.book.choices()

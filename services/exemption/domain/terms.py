@@ -199,6 +199,21 @@ class Receipt(Sourced):
     notes: tuple[Sentence, ...] = ()
 
 
+class FormDocument(Sourced):
+    """导出申请表: what is filled in, as a Word document for the candidate to keep; it has no effect of its own."""
+
+    title: Text
+    action: Text = Field(description="Text of the button.")
+    number: Text = Field(description="What the number is called.")
+    number_given: Text = Field(description="Stands in place of the number before there is one.")
+    made_at: Text = Field(description="What the day of the application is called.")
+    rows: Text = Field(description="Heading of the table of courses.")
+    course: Text = Field(description="Heading of the column of course names.")
+    code: Text = Field(description="Heading of the column of course codes.")
+    basis: Text = Field(description="Heading of the column of bases.")
+    note: Sentence = Field(description="Stands below it: what has to be done for the application to count.")
+
+
 class Results(Sourced):
     """When a candidate may see what was decided; before that the application is shown as handed in."""
 
