@@ -97,6 +97,11 @@ def prepare(data: bytes, rules: PhotoRules) -> PreparedPhoto:
     return PreparedPhoto(report, held.getvalue(), cropped=report.corners is not None)
 
 
+def upright(data: bytes) -> Pixels | None:
+    """The picture itself, as it is meant to be seen; None where it cannot be read."""
+    return _examine(data, PhotoRules(cmyk_allowed=True))[1]
+
+
 def _examine(data: bytes, rules: PhotoRules) -> tuple[PhotoReport, Pixels | None]:
     seen = _Seen(rules)
     _judge_bytes(seen, len(data))

@@ -15,6 +15,9 @@ MAX_PIXELS = 64_000_000
 BACKGROUNDS = {"white": "#ffffff", "white_grey": "#e4e6e8", "light_blue": "#a8d0f0", "blue": "#438edb"}
 """Background colours by the names the books use; a book may also give #rrggbb."""
 
+MENDED_BY_CROPPING = frozenset({"photo.wrong_aspect", "photo.too_large", "photo.too_many_bytes"})
+"""Rules that a picture keeps once it is cut and made smaller (`cropping.py`)."""
+
 
 @dataclass(frozen=True)
 class PhotoRules:

@@ -84,6 +84,10 @@ class DocumentWorkers:
         """`images.prepare` in a worker."""
         return await self._images.run(_prepare, data, rules)
 
+    async def offer(self, data: bytes, rules: PhotoRules) -> bytes | None:
+        """`cropping.offered` in a worker."""
+        return await self._images.run(_offer, data, rules)
+
     async def read(self, picture: bytes) -> Reading:
         """`ocr.read` in the OCR worker: a hint, never a decision. `picture` is one that `prepare` made."""
         assert self._ocr is not None
@@ -100,6 +104,12 @@ def _prepare(data: bytes, rules: PhotoRules) -> PreparedPhoto:
     from shared.documents import images
 
     return images.prepare(data, rules)
+
+
+def _offer(data: bytes, rules: PhotoRules) -> bytes | None:
+    from shared.documents import cropping
+
+    return cropping.offered(data, rules)
 
 
 class Pool:

@@ -21,6 +21,7 @@ from services.exemption.domain.scheme import ExemptionScheme
 from services.exemption.domain.upload import UploadContext, may_upload
 from services.exemption.views.uploads import count_received, find_uploads
 from shared.documents import hints
+from shared.documents.photo_rules import MENDED_BY_CROPPING, PhotoRules
 from shared.documents.pool import DocumentWorkers
 from shared.events.exemption import PhotographRefused
 from shared.kernel.errors import Refused
@@ -68,8 +69,43 @@ async def upload(
         (fact,) = await service.facts(connection, [(receipt.stream, receipt.version)])
     if isinstance(fact.event, PhotographRefused):
         wrong = failed(fact.event.results)
-        raise Refused("exemption.photo_refused", slot=slot, count=len(wrong), failed=wrong, hint=_hint(book, slot))
+        raise Refused(
+            "exemption.photo_refused",
+            slot=slot,
+            count=len(wrong),
+            failed=wrong,
+            hint=_hint(book, slot),
+            crop_offered=_can_be_cropped(book, slot, {each["code"] for each in wrong}),
+        )
     return Uploaded(id=fact.subject, slot=slot, **found_in(book, case, fact.event))
+
+
+@router.post("/uploads/crop", response_class=Response, max_body_size=UPLOAD_BYTES)
+async def crop(
+    application: Annotated[str, Form(pattern=ID)],
+    slot: Annotated[str, Form(max_length=40, pattern=r"^[\w.]*$")],
+    file: Annotated[UploadFile, File()],
+    service: ServiceDep,
+    books: BooksDep,
+    documents: DocumentsDep,
+    caller: CandidateDep,
+) -> Response:
+    """SD-28: the picture cut to the shape and size that the slot asks for, to look at and upload. Nothing is kept."""
+    data = await file.read()
+    async with service.reading() as connection:
+        case, context, _ = await readable_case(service, connection, books, application, caller)
+        received = await count_received(connection, caller.id, slot, context.now)
+    said = may_upload(slot, UploadContext(context.now, caller.id, context.rules, case, received))
+    made = await documents.offer(data, PhotoRules(**said.photo.asked()))
+    if made is None:
+        raise Refused("exemption.nothing_to_crop", hint=said.capture_hint.text)
+    return Response(made, media_type="image/jpeg", headers={"Content-Disposition": f'inline; filename="{slot}.jpg"'})
+
+
+def _can_be_cropped(book: ExemptionScheme, slot: str, failed: set[str]) -> bool:
+    """Whether cutting might mend what is wrong; `/uploads/crop` then does it."""
+    said = book.slot(slot)
+    return bool(said and said.photo.aspect and failed & MENDED_BY_CROPPING and "photo.unreadable" not in failed)
 
 
 def _hint(book: ExemptionScheme, slot: str) -> str:

@@ -208,6 +208,11 @@ REFUSALS: dict[str, Refusal] = {
         409, "“{stage}”须在受理时间结束后开始。", "The stage {stage} begins when the window is over."
     ),
     "exemption.no_revocation": Refusal(409, "本事项不能撤销免考。", "Exemptions cannot be revoked here."),
+    "exemption.nothing_to_crop": Refusal(
+        422,
+        "该照片无法裁剪为符合要求的照片，请重新拍摄或另选一张。{hint}",
+        "This picture cannot be cut to what is asked; take or choose another one. {hint}",
+    ),
     "exemption.no_form_document": Refusal(
         409, "该事项不提供申请表导出。", "The rules of this procedure offer no form to export."
     ),
