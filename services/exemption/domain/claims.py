@@ -24,6 +24,9 @@ from services.exemption.domain.verdict import Findings
 from shared.kernel.errors import Refused
 from shared.kernel.values import parse_text
 
+UNCHOSEN = ""
+"""The basis of a row that is only begun: a draft keeps it, and it cannot be handed in."""
+_BASIS = "免考依据"
 _MOST_IN_A_DRAFT = 40
 """A draft keeps more claims than may be handed in, so that nothing typed is lost; but not without end."""
 
@@ -58,7 +61,7 @@ def claim_of(said: Mapping[str, Any]) -> Claim:
 
 
 def kept_claims(book: ExemptionScheme, claims: Sequence[Claim]) -> tuple[Claim, ...]:
-    """The claims as a draft may keep them: of bases that there are, with known fields, plain text."""
+    """The claims as a draft may keep them: of bases that there are or not chosen yet, with known fields, plain text."""
     if len(claims) > _MOST_IN_A_DRAFT:
         raise Refused("exemption.draft_too_long", most=_MOST_IN_A_DRAFT)
     return tuple(_kept(book, each) for each in claims)
@@ -66,10 +69,11 @@ def kept_claims(book: ExemptionScheme, claims: Sequence[Claim]) -> tuple[Claim, 
 
 def _kept(book: ExemptionScheme, claim: Claim) -> Claim:
     basis = book.basis(claim.basis)
-    if basis is None:
+    if basis is None and claim.basis != UNCHOSEN:
         raise Refused("exemption.unknown_basis", basis=claim.basis[:40])
-    slots_must_be_known(book.claim_photos(basis), claim.photos)
-    details = {each.name: each for entry in basis.details for each in entry.fields}
+    slots_must_be_known(book.claim_photos(basis) if basis else (), claim.photos)
+    bases = [basis] if basis else book.bases
+    details = {each.name: each for each_basis in bases for entry in each_basis.details for each in entry.fields}
     courses = tuple(
         ClaimedCourse(
             parse_text(each.code, "code", 40),
@@ -78,7 +82,7 @@ def _kept(book: ExemptionScheme, claim: Claim) -> Claim:
         )
         for each in claim.courses[:_MOST_IN_A_DRAFT]
     )
-    return Claim(claim.basis, kept_form(basis.asked_fields(), claim.form), dict(claim.photos), courses)
+    return Claim(claim.basis, kept_form(basis.asked_fields() if basis else (), claim.form), dict(claim.photos), courses)
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,11 @@ class Judge:
 
     def _claim(self, place: int, claim: Claim) -> Claim:
         basis, where = self.rules.book.basis(claim.basis), f"claims[{place}]."
+        if claim.basis == UNCHOSEN:
+            self.findings.ask(
+                basis_must_be_chosen, rule="basis_must_be_chosen", about=where + "basis", label=_BASIS, in_form=True
+            )
+            return claim
         if basis is None:
             self.findings.refuse(
                 "exemption.unknown_basis", rule="basis_must_be_known", about=where + "basis", basis=claim.basis[:40]
@@ -207,6 +216,10 @@ def named_course(rules: Rules, claimed: ClaimedCourse) -> tuple[str, str]:
     else:
         course = rules.known.courses.canonical(claimed.code, claimed.name, code_wins=bool(names and names.code_wins))
     return course.code, course.name
+
+
+def basis_must_be_chosen() -> None:
+    raise Refused("exemption.missing", label=_BASIS)
 
 
 def course_must_be_offered(code: str, offers: frozenset[str]) -> None:
