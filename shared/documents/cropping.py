@@ -14,7 +14,7 @@ from PIL import Image
 
 from shared.documents.images import inspect, upright
 from shared.documents.outline import Pixels
-from shared.documents.photo_rules import MENDED_BY_CROPPING, PhotoRules
+from shared.documents.photo_rules import MENDED_BY_CROPPING, PhotoRules, cut_to
 
 _ABOVE = 0.25  # of what is cut off a tall picture: a head is nearer to the top
 _SHAPE = MENDED_BY_CROPPING | {"photo.too_small"}
@@ -40,14 +40,9 @@ def offered(data: bytes, rules: PhotoRules) -> bytes | None:
 def _cut(picture: Pixels, aspect: tuple[int, int]) -> Pixels:
     """The largest part of this shape: the middle, and more of the top than of the bottom."""
     height, width = picture.shape[:2]
-    across, down = aspect
-    if width * down > height * across:
-        wanted = max(1, height * across // down)
-        left = (width - wanted) // 2
-        return picture[:, left : left + wanted]
-    wanted = max(1, width * down // across)
-    top = round((height - wanted) * _ABOVE)
-    return picture[top : top + wanted]
+    across, down = cut_to(width, height, aspect)
+    left, top = (width - across) // 2, round((height - down) * _ABOVE)
+    return picture[top : top + down, left : left + across]
 
 
 def _sizes(cut: Pixels, rules: PhotoRules) -> Iterator[tuple[int, int]]:

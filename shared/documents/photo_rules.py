@@ -57,6 +57,14 @@ class PhotoRules:
                 raise ValueError(f"backgrounds are {', '.join(BACKGROUNDS)} or #rrggbb, not {name}")
 
 
+def cut_to(width: int, height: int, aspect: tuple[int, int]) -> tuple[int, int]:
+    """The largest part of this shape that a picture has."""
+    across, down = aspect
+    if width * down > height * across:
+        return max(1, height * across // down), height
+    return width, max(1, width * down // across)
+
+
 @dataclass(frozen=True)
 class RuleResult:
     """One rule: what it asks (`limit`) and what the photograph has (`measured`)."""

@@ -4,7 +4,7 @@ The check and the reading run in worker processes; what is heavy or may fail hap
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from typing import Annotated, Any
@@ -21,7 +21,7 @@ from services.exemption.domain.scheme import ExemptionScheme
 from services.exemption.domain.upload import UploadContext, may_upload
 from services.exemption.views.uploads import count_received, find_uploads
 from shared.documents import hints
-from shared.documents.photo_rules import MENDED_BY_CROPPING, PhotoRules
+from shared.documents.photo_rules import MENDED_BY_CROPPING, PhotoRules, cut_to
 from shared.documents.pool import DocumentWorkers
 from shared.events.exemption import PhotographRefused
 from shared.kernel.errors import Refused
@@ -75,7 +75,7 @@ async def upload(
             count=len(wrong),
             failed=wrong,
             hint=_hint(book, slot),
-            crop_offered=_can_be_cropped(book, slot, {each["code"] for each in wrong}),
+            crop_offered=_can_be_cropped(book, slot, fact.event.results),
         )
     return Uploaded(id=fact.subject, slot=slot, **found_in(book, case, fact.event))
 
@@ -102,10 +102,17 @@ async def crop(
     return Response(made, media_type="image/jpeg", headers={"Content-Disposition": f'inline; filename="{slot}.jpg"'})
 
 
-def _can_be_cropped(book: ExemptionScheme, slot: str, failed: set[str]) -> bool:
-    """Whether cutting might mend what is wrong; `/uploads/crop` then does it."""
+def _can_be_cropped(book: ExemptionScheme, slot: str, results: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether cutting can mend something of what is wrong, and leaves enough; `/uploads/crop` then does it."""
     said = book.slot(slot)
-    return bool(said and said.photo.aspect and failed & MENDED_BY_CROPPING and "photo.unreadable" not in failed)
+    wrong = {each["code"] for each in results if not each["passed"]}
+    sizes = [each["measured"] for each in results if each["code"] in {"photo.too_small", "photo.too_large"}]
+    if said is None or said.photo.aspect is None or not sizes or not wrong & MENDED_BY_CROPPING:
+        return False
+    measured_width, measured_height = sizes[0]
+    width, height = cut_to(measured_width, measured_height, said.photo.aspect)
+    enough = width >= (said.photo.min_width or 0) and height >= (said.photo.min_height or 0)
+    return enough and "photo.unreadable" not in wrong
 
 
 def _hint(book: ExemptionScheme, slot: str) -> str:
