@@ -192,9 +192,11 @@ ORGANISATIONS = (
 
 
 @asynccontextmanager
-async def open_office(database: str, folder: Path, *, timers: bool = True) -> AsyncIterator[Office]:
+async def open_office(
+    database: str, folder: Path, *, timers: bool = True, now: datetime | None = None
+) -> AsyncIterator[Office]:
     """Without `timers` nothing happens by itself, however far the clock goes on."""
-    clock = Clock()
+    clock = Clock(now) if now else Clock()
     definition = exemption(BOOKS) if timers else replace(exemption(BOOKS), timers={})
     async with (
         pool_of(database, "identity", 2) as identity,
