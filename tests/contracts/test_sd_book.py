@@ -122,6 +122,44 @@ def test_candidates_can_call_the_province_and_their_own_city(head: Head) -> None
     assert sum(len(each.phones) for each in offices) == 20
 
 
+def test_the_way_in_leads_from_the_governments_site_by_the_name_of_the_item(head: Head) -> None:
+    """SD-07, SD-08, SD-48."""
+    entrance = head.entrance
+    assert entrance
+    assert entrance.start == "http://www.shandong.gov.cn/"
+    assert (entrance.item, entrance.aliases) == ("对自考考生免考课程的确认", ("对自考生免考课程的确认",))
+    assert [step.strip("点击“”") for step in entrance.steps[1:]] == ["一网通办", "进入办理", "个人登录"]
+
+
+def test_four_pages_follow_one_another_and_only_the_materials_can_be_handed_in(book: ExemptionScheme) -> None:
+    """SD-15, SD-16, SD-34, SD-49, SD-52, SD-54."""
+    pages = book.texts.pages
+    assert [page.title for page in pages] == [
+        "填写申请人基本信息",
+        "山东省高等教育自学考试免考课程申请（确认）表",
+        "材料上传",
+        "申报告知单",
+    ]
+    assert [page.fields for page in pages[:1]] == [("id_type", "id_number", "name", "mobile")]
+    assert [("下一步" in page.actions, "提交" in page.actions) for page in pages] == [
+        (True, False),
+        (True, False),
+        (False, True),
+        (False, False),
+    ]
+    assert "使用注册人信息" in pages[0].actions
+    assert (pages[1].row_actions, pages[1].actions[0]) == (("增加", "删除"), "点击导出申请表")
+    assert pages[1].hints[0].text == "点击上传证件照片"
+
+
+def test_the_exported_form_has_its_title_and_says_that_it_has_no_effect(book: ExemptionScheme) -> None:
+    """SD-18, SD-20, SD-35, SD-36, SD-52."""
+    said = book.form_document
+    assert said
+    assert (said.title, said.action, said.number_given) == (FORM_TITLE, "点击导出申请表", "提交时编号由系统自动生成")
+    assert said.note.text == "注：导出申请表后请点击下一步并提交该条数据，此次申请方可生效。"
+
+
 # --- the form
 
 

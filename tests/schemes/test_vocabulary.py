@@ -146,6 +146,10 @@ def spoil(shelf: Path, ref: str, old: str, new: str) -> None:
         (REEF, "bases: [passed_before]", "bases: [hearsay]", "no such basis: hearsay"),
         (REEF, "document: passed_before.transcript", "document: tide.transcript", "no such document"),
         (REEF, "rule: last_submission_wins", "rule: once", "states: can never be reached: superseded"),
+        (REEF, "fields: [ticket, plan, standing]", "fields: [ticket, plan]", "pages: not once on a page: standing"),
+        (REEF, "fields: [ticket, plan, standing]", "fields: [name, ticket, plan, standing]", "named twice: name"),
+        (REEF, "holds: [fields], fields: [name", "holds: [photos], fields: [name", "it names fields and holds none"),
+        (ISLE, "code_list: shores, deepest", "list: shores, deepest", "deepest is for a code list"),
         (REEF, "courses: {any: true,", "courses: {", "any of the catalogue or those of the offers"),
     ],
 )  # fmt: skip

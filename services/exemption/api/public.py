@@ -17,9 +17,23 @@ router = APIRouter()
 
 
 @router.get("/schemes")
-async def schemes(books: BooksDep) -> Listed[SchemeTitle]:
-    """What one can apply for."""
-    return Listed(items=[SchemeTitle(ref=ref, title=books.head(ref).title.text) for ref in books.refs()])
+async def schemes(
+    books: BooksDep,
+    q: Annotated[str, Query(max_length=60, description="A name of the matter, or a part of one.")] = "",
+) -> Listed[SchemeTitle]:
+    """What one can apply for. SD-07, SD-48: found under each of its spellings, told by the one it is searched for."""
+    return Listed(items=[_titled(books, ref) for ref in books.refs() if any(q in name for name in _names(books, ref))])
+
+
+def _names(books: BooksDep, ref: str) -> list[str]:
+    head = books.head(ref)
+    return [head.title.text, *([head.entrance.item or "", *head.entrance.aliases] if head.entrance else [])]
+
+
+def _titled(books: BooksDep, ref: str) -> SchemeTitle:
+    head = books.head(ref)
+    item = head.entrance.item if head.entrance else None
+    return SchemeTitle(ref=ref, title=head.title.text, item=item or head.title.text)
 
 
 @router.get("/schemes/{ref:path}", response_model_exclude_none=True, openapi_extra=refuses("exemption.no_such_scheme"))

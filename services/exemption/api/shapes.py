@@ -25,8 +25,11 @@ class Paged(Listed[T], Generic[T]):
 
 
 class SchemeTitle(BaseModel):
+    """`item`: the name under which people look for it."""
+
     ref: str
     title: str
+    item: str
 
 
 class SchemeShown(BaseModel):

@@ -109,11 +109,16 @@ def _rows(rules: Rules, case: Case, columns: Sequence[str], names: Mapping[str, 
         basis = rules.book.basis(claim["basis"])
         proof = _proof(rules, basis, claim, names) if basis else ""
         for course in claim["courses"] or [{"code": "", "name": "", "form": {}}]:
-            asked = basis.details_of(course["code"]) if basis else ()
+            asked = basis.details_of(course["code"]) if basis else _every_detail(rules)
             told = {each.label: worded(rules, each, str(course["form"].get(each.name, "")), names) for each in asked}
             cells = [told.get(label, "") for label in columns]
             rows.append((str(len(rows) + 1), course["name"], course["code"], *cells, proof))
     return rows
+
+
+def _every_detail(rules: Rules) -> Sequence[FormField]:
+    """What a row without a basis may say already."""
+    return [field for basis in rules.book.bases for details in basis.details for field in details.fields]
 
 
 def _proof(rules: Rules, basis: Basis, claim: Mapping[str, Any], names: Mapping[str, str]) -> str:

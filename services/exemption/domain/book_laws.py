@@ -176,6 +176,18 @@ def claims_make_sense(book: "ExemptionScheme") -> None:
             raise ValueError(f"bases: {basis.id}: the basis says which certificate, the form which organisation")
 
 
+def pages_hold_the_whole_form(book: "ExemptionScheme") -> None:
+    """Where pages name their fields, each field of the form stands on one of them."""
+    pages = book.texts.pages
+    no_twins([each.id for each in pages], "pages")
+    named = [name for page in pages for name in page.fields]
+    no_twins(named, "fields of pages")
+    if stray := [page.id for page in pages if page.fields and "fields" not in page.holds]:
+        raise ValueError(f"pages: {stray[0]}: it names fields and holds none")
+    if named and set(named) != (known := {each.name for each in book.fields}):
+        raise ValueError(f"pages: not once on a page: {', '.join(sorted(set(named) ^ known))}")
+
+
 def plans_cover_what_is_counted(book: "ExemptionScheme") -> None:
     counted = any(cap.share for cap in book.caps) or bool(book.majors and book.majors.cover)
     if counted != bool(book.plans):
@@ -215,6 +227,7 @@ LAWS: tuple[Law, ...] = (
     every_state_is_in_the_progress,
     the_form_can_be_judged,
     claims_make_sense,
+    pages_hold_the_whole_form,
     plans_cover_what_is_counted,
     stages_make_sense,
     what_may_become_effective_later_is_rechecked,

@@ -99,6 +99,7 @@ class Page(Sourced):
     id: Id
     title: Text
     holds: tuple[PagePart, ...] = Field(min_length=1)
+    fields: tuple[Id, ...] = Field((), description="Which ones, where fields of the form stand on several pages.")
     reads_only: bool = Field(False, description="Shown, not filled in.")
     hints: tuple[Sentence, ...] = ()
     row_actions: tuple[Text, ...] = Field((), description="Texts of the buttons in each row of a table.")
