@@ -49,7 +49,7 @@ def worded(rules: Rules, field: FormField, value: str, names: Mapping[str, str])
 
 
 def _placed(rules: Rules, name: str, code: str) -> str:
-    """With everything above it: 山东省 济南市 历下区."""
+    """With everything above it: the province, the city, the district."""
     listed = rules.known.code_lists.get(name)
     said: list[str] = []
     while listed and code in listed.entries:
