@@ -211,6 +211,17 @@ def exemption_rows(  # noqa: C901 - a list
         body = {"stage": "初审", "reason_code": "id_front_unclear", "note": "请重拍"}
         return replace(await submitted(), sent={"json": body})
 
+    async def refusing() -> Asking:
+        body = {"stage": "初审", "reason_code": "not_eligible", "note": "不符合规定"}
+        return replace(await submitted(), sent={"json": body})
+
+    async def unlocking() -> Asking:
+        body = {"seen": {"id_card": True}, "reason_code": "wrong_material", "note": "本人到场"}
+        return replace(await submitted(), sent={"json": body})
+
+    async def revoking() -> Asking:
+        return replace(await granted(), sent={"json": {"reason_code": "not_in_plan", "note": "见文件"}})
+
     async def granted() -> Asking:
         return Asking({"application": await office.granted(await new_one(), cycle)})
 
@@ -256,7 +267,12 @@ def exemption_rows(  # noqa: C901 - a list
         "POST /v1/applications/{application}/submit": Row(own, drafted),
         "POST /v1/applications/{application}/discard": Row(own, drafted),
         "GET /v1/applications/{application}/offers": Row(own, started),
+        "POST /v1/applications/{application}/verdict": Row(own, drafted),
+        "GET /v1/applications/{application}/receipt": Row(own, submitted, told="exemption.no_receipt"),
+        "GET /v1/applications/{application}/receipt-document": Row(own, submitted, told="exemption.no_receipt"),
+        "GET /v1/applications/{application}/form-document": Row(own, drafted, told="exemption.no_form_document"),
         "POST /v1/uploads": Row(own, photographing, told="exemption.photo_refused"),
+        "POST /v1/uploads/crop": Row(own, photographing, told="exemption.nothing_to_crop"),
         "GET /v1/uploads/{upload}/picture": Row(own | FIRST, pictured),
         "GET /v1/work": Row(ANY_STAFF),
         "POST /v1/applications/{application}/pass": Row(FIRST, passing),
@@ -264,6 +280,13 @@ def exemption_rows(  # noqa: C901 - a list
             FINAL, passing_the_second, kept_out="exemption.not_your_stage"
         ),
         "POST /v1/applications/{application}/return": Row(FIRST, returning),
+        "POST /v1/applications/{application}/refuse": Row(FIRST, refusing, told="exemption.no_such_outcome"),
+        "POST /v1/applications/{application}/unlock": Row(
+            FIRST, unlocking, told="exemption.no_unlocking", kept_out="exemption.no_unlocking"
+        ),
+        "POST /v1/applications/{application}/revoke": Row(
+            FINAL, revoking, told="exemption.no_revocation", kept_out="exemption.no_revocation"
+        ),
         "POST /v1/applications/{application}/record-table": Row(FINAL, granted),
         "POST /v1/cycles": Row(openers, opening),
         "POST /v1/cycles/{cycle}/extend": Row(openers, extending),
