@@ -1,8 +1,8 @@
 """The HTTP face of exemption, under /v1: bodies become commands, facts become answers.
 
-`public` and `home` are for everybody, `candidates`, `offers`, `photographs` and `papers` for candidates, `reviewers` for
-staff, `cycles` for those who open cycles and `operations` for those who hand off batches. Personal values are read from
-the events, for those who may read the case.
+`public` and `home` are for everybody, `candidates`, `offers`, `photographs` and `papers` for candidates, `reviewers`
+for staff, `cycles` for those who open cycles and `operations` for those who hand off batches. Personal values are read
+from the events, for those who may read the case.
 """
 
 from fastapi import APIRouter
