@@ -7,7 +7,7 @@ unless the trail was rebuilt with a keyring; what belonged to an erased person i
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -42,7 +42,9 @@ _CREDENTIALS = ("password_hash", "totp_secret", "code")  # no auditor needs what
 _FOLDED = (DocumentsViewed, ReceiptAwaited)
 
 _DETAILS = {
-    "certificate": "证书",
+    "bases": "证书或依据",
+    "number": "编号",
+    "seen": "已查验",
     "course_codes": "课程",
     "applications": "涉及申请",
     "checklist": "核对",
@@ -128,6 +130,7 @@ class _Teller:
         self._by_id = {entry.fact.id: entry for entry in trail.entries}
         self._forms = _with_the_one_before(trail, "form")
         self._photos = _with_the_one_before(trail, "photos")
+        self._claims = _claims_with_those_before(trail)
 
     def day(self, rows: list[list[Entry]]) -> Table:
         """What one command did stands together, under one time and one name."""
@@ -212,6 +215,7 @@ class _Teller:
             if name != "mobile" or by_sms:
                 yield label, values.get(name, "")
         yield from self._filled_in(entry)
+        yield from self._claimed(entry)
 
     def _new_photos(self, entry: Entry) -> Iterator[str]:
         photos, before = self._photos.get(entry.fact.id, ({}, None))
@@ -226,6 +230,15 @@ class _Teller:
                 word = self._field(name, value)
                 yield self._words.said("field", name), f"{self._field(name, was)} → {word}" if was else word
 
+    def _claimed(self, entry: Entry) -> Iterator[tuple[str, str]]:
+        """Claims the first time in full, then only those that became different."""
+        claims, before = self._claims.get(entry.fact.id, ((), None))
+        for claim in claims:
+            if claim not in (before or ()):
+                courses = "、".join(" ".join(filter(None, (each["code"], each["name"]))) for each in claim["courses"])
+                typed = "，".join(str(value) for value in claim["form"].values() if value)
+                yield "免考依据", "；".join(filter(None, (self._words.said("bases", claim["basis"]), courses, typed)))
+
     def _field(self, name: str, value: str) -> str:
         return self._words.said("certificate" if name == "certificate" else "organisation", value)
 
@@ -237,6 +250,21 @@ def _with_the_one_before(trail: Trail, field: str) -> dict[UUID, tuple[dict[str,
     for entry in trail.entries:
         held = getattr(entry.fact.event, field, None)
         if isinstance(held, dict):
+            found[entry.fact.id] = held, last.get(entry.fact.stream)
+            last[entry.fact.stream] = held
+    return found
+
+
+Claims = Sequence[Mapping[str, Any]]
+
+
+def _claims_with_those_before(trail: Trail) -> dict[UUID, tuple[Claims, Claims | None]]:
+    """Event -> the claims it holds, and those of the last one of its stream."""
+    last: dict[str, Claims] = {}
+    found: dict[UUID, tuple[Claims, Claims | None]] = {}
+    for entry in trail.entries:
+        held = getattr(entry.fact.event, "claims", None)
+        if isinstance(held, tuple):
             found[entry.fact.id] = held, last.get(entry.fact.stream)
             last[entry.fact.stream] = held
     return found

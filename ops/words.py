@@ -193,11 +193,15 @@ def _words_of(ref: str) -> Mapping[str, Mapping[str, str]]:
         return {"role": roles}
     rules = book.part("exemption", ExemptionScheme)
     fields = {each.name: each.label for each in rules.fields}
-    slots = {each.slot: each.label for each in rules.photos}
+    slots = {slot: each.label for slot, each in rules.slots().items()}
+    bases = {each.id: each.title for each in rules.bases}
+    unlocking = rules.uniqueness.unlocking if rules.uniqueness else None
     return {
         "role": roles,
         "slot": slots,
-        "document": {**fields, **slots},
+        "document": {**fields, **slots, **bases, "courses": "课程", "majors": "专业"},
+        "bases": {**{each.id: each.name for each in rules.certificates}, **bases},
+        "seen": {item.id: item.text for item in unlocking.seen} if unlocking else {},
         "documents": ChainMap(slots, dict(_CODES["documents"])),
         "field": fields,
         "certificate": {each.id: each.name for each in rules.certificates},

@@ -61,7 +61,7 @@ class ApplicationSubmitted(Event):
     number: str = ""  # given with the first submission, if the book gives one
     claims: Personal[tuple[dict[str, Any], ...]] = ()
     majors: tuple[str, ...] = ()
-    evidence: Personal[tuple[dict[str, Any], ...]] = ()  # {type, number} of each paper: found without the book
+    papers: Personal[tuple[dict[str, Any], ...]] = ()  # {type, number} of each paper: found without the book
     offices: tuple[tuple[str, str], ...] = ()  # (role, organisation) of those who may read it besides its reviewers
     head: str = ""  # the stream that says which application counts, if the book has such a rule
     warnings: tuple[str, ...] = ()  # codes

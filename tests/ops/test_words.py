@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 from rich.cells import cell_len
@@ -96,6 +97,18 @@ def test_a_form_is_told_in_full_once_and_then_only_what_became_different() -> No
     text = printed(trail(first, second))
     assert text.count("〔合成〕张三") == 1
     assert "X1 → X2" in text
+
+
+def test_claims_are_told_in_full_once_and_then_only_what_became_different() -> None:
+    def claim(number: str) -> dict[str, Any]:
+        courses = [{"code": "00018", "name": "计算机应用基础", "form": {}}]
+        return {"basis": "ncre", "form": {"number": number}, "photos": {}, "courses": courses}
+
+    first = fact(DraftSaved(form={}, photos={}, claims=(claim("C1"), claim("C2"))), actor=CANDIDATE)
+    second = fact(DraftSaved(form={}, photos={}, claims=(claim("C1"), claim("C3"))), actor=CANDIDATE)
+    text = printed(trail(first, second))
+    assert [text.count(number) for number in ("C1", "C2", "C3")] == [1, 1, 1]
+    assert "00018 计算机应用基础" in text
 
 
 def test_one_persons_looks_one_after_the_other_are_one_line_and_anothers_are_not() -> None:

@@ -138,7 +138,7 @@ def _submit(state: Application, context: Context) -> Sequence[ApplicationEvent]:
         claims=tuple(claim.as_said() for claim in found.claims),
         majors=case.majors,
         bases=tuple(dict.fromkeys(each.basis for each in found.evidence)),
-        evidence=tuple(each.as_said() for each in found.evidence if each.number),
+        papers=tuple(each.as_said() for each in found.evidence if each.number),
         course_codes=found.course_codes(context.rules),
         organisations=dict(found.organisations),
         offices=_offices(found.organisations, context),

@@ -82,7 +82,7 @@ async def _submitted(tx: Tx, fact: Fact[ApplicationSubmitted]) -> None:
     if event.number and event.submission == 1:
         await tx.add("numbers_given", {"cycle": event.cycle}, given=1)
     await tx.remove("certificate_numbers", application=fact.subject)
-    for key in {paper_key(paper["type"], paper["number"]) for paper in event.evidence}:
+    for key in {paper_key(paper["type"], paper["number"]) for paper in event.papers}:
         await tx.insert(
             "certificate_numbers",
             application=fact.subject,

@@ -45,14 +45,14 @@ def test_a_good_application_is_taken_with_canonical_names_and_numbers() -> None:
     assert event.number == "RF20260310-0001"
     assert event.organisations == {"harbour": "harbour"}
     assert event.claims[0]["courses"][0] == {"code": "90003", "name": "潮汐学", "form": {"obtained_in": "2019-03"}}
-    assert {each["type"]: each["number"] for each in event.evidence} == {"tide": "T-1"}
+    assert {each["type"]: each["number"] for each in event.papers} == {"tide": "T-1"}
 
 
 def test_the_pair_of_module_certificates_is_one_claim_with_two_numbers() -> None:
     """SX-E-26."""
     event, _ = draft(knots(course("90001"), course("90002"))).when(SUBMIT, me()).happened()
     assert isinstance(event, ApplicationSubmitted)
-    assert [each["number"] for each in event.evidence] == ["K-1", "K-2"]
+    assert [each["number"] for each in event.papers] == ["K-1", "K-2"]
     one = knots(course("90001"), course("90002"))
     del one["form"]["number_2"], one["photos"]["paper_2"]
     assert codes(draft(one)) == {"claims[0].number_2": "exemption.missing", "claims[0].paper_2": "exemption.missing"}

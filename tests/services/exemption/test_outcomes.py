@@ -312,7 +312,7 @@ def test_of_an_erased_person_nothing_is_decided() -> None:
     event = past.past[-2]
     assert isinstance(event, ApplicationSubmitted)
     blank: dict[str, Any] = {name: getattr(event, name) for name in event.__struct_fields__}
-    erased = ApplicationSubmitted(**{**blank, "form": {}, "claims": (), "evidence": ()})
+    erased = ApplicationSubmitted(**{**blank, "form": {}, "claims": (), "papers": ()})
     gone = given(past.decider, *kept, erased, past.past[-1])
     assert isinstance(gone.state, InReview)
     gone.when(passing("现场确认", REEF), at("master", by=REEF)).refused("exemption.person_erased")

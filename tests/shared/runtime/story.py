@@ -127,7 +127,7 @@ def submitted(submission: int) -> ApplicationSubmitted:
         form={"name": "〔合成〕张三"},
         photos={"certificate": "u1"},
         bases=("web_front_end",),
-        evidence=({"type": "certificate", "number": "SYNTHETIC0001"},),
+        papers=({"type": "certificate", "number": "SYNTHETIC0001"},),
         course_codes=("00900",),
         organisations={"teaching_point": "tp-01", "university": "u-01"},
         clause=_by("certificates[web_front_end] SW-45, assumption"),
