@@ -133,7 +133,7 @@ def _value(  # noqa: C901 - one case for each kind
         case "date":
             return NOON.date().isoformat()
         case "month":
-            return f"{NOON:%Y-%m}"
+            return each.example or f"{NOON:%Y-%m}"
         case "valid_until":
             return LONG_TERM
         case "landline":
