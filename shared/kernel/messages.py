@@ -84,7 +84,7 @@ def erased_value(kind: Any) -> Any:
     if origin in (dict, Mapping):
         return {}
     if origin in (tuple, list):
-        return []
+        return origin()
     if type(None) in get_args(kind):
         return None
     raise TypeError(f"Personal[{kind}] has no erased form")
