@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -16,15 +17,16 @@ _CHECKED_WITHIN = 60.0
 """Seconds for a photograph, which is slow work: who asks again too early only makes it slower."""
 
 
-class Story:
+class Story(ABC):
     """Each `step` is a few commands that belong together; what it draws follows from its own `Random` alone."""
 
     def __init__(self, client: Client, name: str) -> None:
         self._client = client
         self.name = name
 
+    @abstractmethod
     async def step(self, random: Random) -> None:
-        raise NotImplementedError
+        """The next few commands."""
 
     async def _command(
         self, random: Random, person: Person, service: str, method: str, path: str, body: Any = None, **sent: Any

@@ -35,7 +35,7 @@ def _must_be_known(year: int) -> None:
     """Each year's holidays are announced in the autumn before it."""
     try:
         get_holiday_detail(date(year, 1, 1))
-    except NotImplementedError:
+    except NotImplementedError:  # what chinesecalendar raises for a year it does not know
         raise Refused("exemption.holidays_not_known", year=year) from None
 
 
