@@ -4,7 +4,9 @@ RabbitMQ brings envelopes quickly, the feed brings whatever it did not; both end
 """
 
 import asyncio
+import errno
 import math
+import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -42,8 +44,13 @@ _DOUBTS = 6
 """How often, in about two seconds, one event may fail as if something was away while the database answers."""
 _DOUBTFUL = (OSError, asyncpg.InterfaceError)
 """Of `OUTAGE`, what a bug of ours raises as well: a file that is not there, a wrong argument of a query."""
-_CERTAIN = (ConnectionError, TimeoutError)
+_CERTAIN = (ConnectionError, TimeoutError, socket.gaierror)
 """Of these, what only comes from whoever is away: the database, the keyring, a source."""
+_SCARCE = {
+    *(errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN),
+    *(errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT),
+}
+"""And what the system says when there is no way to them, or nothing left here to reach them with."""
 
 log = structlog.get_logger(__name__)
 
@@ -275,7 +282,8 @@ class Consumer:
 
     async def _may_be_ours(self, error: Exception) -> bool:
         """Whether what looks like an outage may be a bug of ours: it can be one, and the database answers."""
-        if not isinstance(error, _DOUBTFUL) or isinstance(error, _CERTAIN):
+        certain = isinstance(error, _CERTAIN) or (isinstance(error, OSError) and error.errno in _SCARCE)
+        if certain or not isinstance(error, _DOUBTFUL):
             return False
         try:
             return bool(await self._service.pool.fetchval("select true"))

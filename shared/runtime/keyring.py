@@ -123,6 +123,8 @@ class Keyring:
             return await self._pool.fetch("select * from keyring.read_keys($1)", persons)
         except asyncpg.InsufficientPrivilegeError as error:
             raise KeyringAway("the keyring lets nobody in") from error
+        except (OSError, asyncpg.InterfaceError) as error:  # said to whoever would take these for a bug
+            raise KeyringAway("the keyring cannot be reached") from error
 
     def _unwrap(self, person: str, wrapped: bytes) -> Cipher:
         try:

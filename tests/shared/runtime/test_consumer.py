@@ -1,12 +1,15 @@
 """A follower handles each fact once and in its stream's order, however it arrives, and parks only what is poison."""
 
 import asyncio
+import errno
 from collections.abc import Sequence
 from datetime import timedelta
 from uuid import uuid4
 
+import asyncpg
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from shared.events import Upcaster
 from shared.kernel.messages import Meta
@@ -18,10 +21,10 @@ from shared.runtime.event_store import Conflict
 from shared.runtime.feed import Envelope
 from shared.runtime.inbox import Inbox, Settled
 from shared.runtime.service import Service
-from shared.testing.stores import LocalFeed
+from shared.testing.stores import KEK, LocalFeed
 from tests.shared.runtime import toy as toys
 from tests.shared.runtime.follower import Follower
-from tests.shared.runtime.toy import Note
+from tests.shared.runtime.toy import FOLLOWER, Note
 
 pytestmark = pytest.mark.servers
 
@@ -174,6 +177,29 @@ async def test_a_bug_that_looks_like_an_outage_is_parked_too_since_the_database_
     parked = await follower.parked(thing)
     assert parked is not None
     assert (parked["reason"], parked["version"]) == (toys.BUGS[text].__name__, 2)
+
+
+async def test_a_keyring_that_cannot_be_found_is_an_outage_and_parks_nothing(follower: Follower) -> None:
+    """As long as a stream that fails by a bug of ours is tried before it is parked, and longer."""
+    (envelope,) = await follower.say("unfound", "one")
+    of_somebody = msgspec.structs.replace(envelope, person="somebody")
+    async with asyncpg.create_pool("postgresql://keys.invalid/zikao", min_size=0) as nowhere:
+        lost = Consumer(Service(FOLLOWER, follower.service.pool, KEK, lambda: follower.now, None, nowhere), LocalFeed())
+        await lost.begin("identity")
+        with capture_logs() as said, pytest.raises(TimeoutError):
+            await asyncio.wait_for(lost.take([of_somebody]), 4)
+    assert {line["event"] for line in said} == {"consumer.outage"}
+    assert await follower.parked("unfound") is None
+    await follower.consumer.take([envelope])
+    assert await follower.echoed("unfound") == ["one"]
+
+
+@pytest.mark.parametrize("number", [errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EMFILE, errno.ENFILE, errno.ENOSPC])
+async def test_no_way_to_a_server_and_nothing_left_to_reach_it_with_are_no_bugs_of_ours(
+    follower: Follower, number: int
+) -> None:
+    assert not await follower.consumer._may_be_ours(OSError(number, "the system says so"))
+    assert await follower.consumer._may_be_ours(OSError(errno.ENOENT, "the system says so"))
 
 
 async def test_what_our_own_rules_refuse_is_recorded_with_its_code_and_the_stream_goes_on(follower: Follower) -> None:
