@@ -17,7 +17,7 @@ from shared.kernel.errors import Refused
 from shared.kernel.messages import Command, Event, Fact, Meta, Receipt, stream_name
 from shared.runtime.keyring import Keyring
 from shared.runtime.records import GENESIS, SELECT, Record, event_of, fact_of, record_all
-from shared.runtime.rows import Connection, SqlTx, Tx, Write
+from shared.runtime.rows import BESIDE, Connection, SqlTx, Tx, Write
 
 if TYPE_CHECKING:
     from shared.runtime.access import Caller
@@ -38,7 +38,7 @@ from unnest($8::text [], $9::uuid [], $10::text [], $11::bytea [], $18::bytea []
 where {moved} order by e.place
 """
 _APPEND = """
-with command as ({command} returning 1), head as ({head} returning true)
+with command as ({command} returning 1), head as ({head} returning true) {beside}
 insert into events (
     stream, version, type, event_id, body, previous_hash, hash,
     command_id, recorded_at, case_id, person, actor, causation, correlation, traceparent
@@ -55,7 +55,7 @@ def _append_statement(begins: bool, one: bool) -> str:
         moved="coalesce((select * from head), refuse_move($5, $6))",
     )
     head = (_BEGIN if begins else _MOVE).format(count="1" if one else "cardinality($8::text [])")
-    return _APPEND.format(command=_COMMAND, head=head, events=events)
+    return _APPEND.format(command=_COMMAND, head=head, beside=BESIDE, events=events)
 
 
 _APPENDS = {(begins, one): _append_statement(begins, one) for begins in (True, False) for one in (True, False)}

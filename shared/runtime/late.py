@@ -13,12 +13,11 @@ from typing import Any
 
 from shared.runtime.keyring import Keyring
 from shared.runtime.points import reached
-from shared.runtime.rows import Connection, SqlTx, Write
+from shared.runtime.rows import BESIDE, Connection, SqlTx, Write
 
 _MOST = 16
 """Parts of one statement, so that what the server keeps of a plan stays small."""
 _PLACE = re.compile(r"\$(\d+)")
-_WITH = "with "
 
 
 @asynccontextmanager
@@ -81,7 +80,7 @@ def _grouped(writes: Sequence[Write]) -> list[list[Write]]:
     for write in writes:
         apart = any(table in touched and not (write.adds and touched[table]) for table in write.tables)
         # one that has parts itself can only be the first
-        if apart or not groups or len(groups[-1]) == _MOST or write.statement.startswith(_WITH):
+        if apart or not groups or len(groups[-1]) == _MOST or BESIDE in write.statement:
             groups.append([])
             touched = {}
         groups[-1].append(write)
@@ -98,13 +97,16 @@ def _merged(writes: Sequence[Write]) -> Write:
 
 @lru_cache(maxsize=1024)
 def _one_statement(parts: tuple[tuple[str, int], ...]) -> str:
-    """The first, and the others beside it: PostgreSQL carries these out after it, the last named first."""
+    """The first, and the others beside it: PostgreSQL carries these out after it, the last named first.
+
+    It locks the tables as they are named. Those of an append come first, as in a rebuild (`replay.replace`).
+    """
     first, others, taken = parts[0][0], [], parts[0][1]
     for number, (statement, values) in enumerate(parts[1:], 1):
         others.append(f"write_{number} as ({_moved(statement, taken)})")
         taken += values
-    own = f", {first.removeprefix(_WITH)}" if first.startswith(_WITH) else f" {first}"
-    return f"{_WITH}{', '.join(reversed(others))}{own}"
+    beside = ", ".join(reversed(others))
+    return first.replace(BESIDE, f", {beside}") if BESIDE in first else f"with {beside} {first}"
 
 
 def _moved(statement: str, by: int) -> str:

@@ -81,6 +81,10 @@ class Tx(ABC):
         await self.remove("timers", kind=kind, stream=stream, key=key)
 
 
+BESIDE = "/* and beside it */"
+"""Stands in a statement that has parts (`with ...`) of its own, after them, where those of others may follow."""
+
+
 class Write(NamedTuple):
     """A statement that changes `tables` and answers nothing; `adds`: with new rows only."""
 

@@ -1,5 +1,6 @@
 """A command goes to the database twice, to read and to write, and yet all of it happens or nothing."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import contextmanager
 from typing import Any
@@ -27,6 +28,8 @@ pytestmark = pytest.mark.servers
 PERSON = "5a1f0c3e-0000-4000-8000-0000000001a7"
 TABLES = ("things", "others", "more")
 COMMANDS = "select count(*) from commands where command_id = $1"
+_WAITS_FOR_STREAMS = "select pid from pg_locks where not granted and relation = 'streams'::regclass"
+_HELD = "select exists (select from pg_locks where granted and pid = $1 and relation = $2::text::regclass)"
 
 
 def meta() -> Meta:
@@ -55,6 +58,28 @@ async def test_a_command_reads_and_then_writes_everything_in_one_statement(said:
         assert load.startswith("select")
         for table in ("commands", "streams", "events", "toys"):
             assert table in write
+
+
+@pytest.mark.parametrize("before", [0, 2, 9], ids=["not planned yet", "planned each time", "with a plan for all"])
+@pytest.mark.parametrize("begun", [False, True], ids=["a new stream", "one that goes on"])
+async def test_a_command_locks_the_heads_before_any_read_model_as_a_rebuild_does(
+    said: tuple[Service, list[str]], owner: asyncpg.Connection, begun: bool, before: int
+) -> None:
+    service, _ = said
+    things = [f"locks-{begun}-{before}-{0 if begun else number}" for number in range(before + 1)]
+    if begun:
+        await service.handle(Note(thing=things[0], count=2), meta())
+    for thing in things[:-1]:
+        await service.handle(Note(thing=thing), meta())
+    async with owner.transaction():
+        await owner.execute("lock table streams in share row exclusive mode")
+        writing = asyncio.create_task(service.handle(Note(thing=things[-1]), meta()))
+        async with asyncio.timeout(20):
+            while not (pid := await owner.fetchval(_WAITS_FOR_STREAMS)):  # noqa: ASYNC110 - it polls a database
+                await asyncio.sleep(0.01)
+        assert await owner.fetchval(_HELD, pid, "commands")
+        assert not await owner.fetchval(_HELD, pid, "toys")
+    await writing
 
 
 async def test_two_writes_of_one_table_go_one_after_the_other_in_a_transaction(said: tuple[Service, list[str]]) -> None:
