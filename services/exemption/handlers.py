@@ -252,8 +252,8 @@ class Handlers:
 
     @staticmethod
     def _digest(rules: Rules, cases: Mapping[str, Case]) -> str:
-        rows = [export.row(rules.book, application, case, names={}) for application, case in cases.items()]
-        return export.digest(export.columns(rules.book), rows)
+        rows = [row for application, case in cases.items() for row in export.rows(rules, application, case, names={})]
+        return export.digest(export.columns(rules), rows)
 
     async def acknowledge(self, work: Work, command: AcknowledgeBatch) -> Receipt:
         known, context = await self._batch(work, command.batch)

@@ -92,6 +92,7 @@ def on_prior_education_submitted(fact: Fact[PriorEducationSubmitted]) -> Sequenc
             certificate_number=form["certificate_number"],
             school=form["school"],
             major=form["major"],
+            graduated_on=form["graduated_on"],
         )
     ]
 
@@ -111,6 +112,7 @@ def on_prior_education_confirmed(fact: Fact[PriorEducationConfirmed]) -> Sequenc
             certificate_number=event.certificate_number,
             school=event.school,
             major=event.major,
+            graduated_on=event.graduated_on,
         )
     ]
 

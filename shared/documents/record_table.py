@@ -42,14 +42,27 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Claim:
+    """What courses rest on: the certificate or other paper, what stands on it, and each course with what was said."""
+
+    basis: str
+    told: tuple[tuple[str, str], ...]
+    courses: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+
+
+@dataclass(frozen=True)
 class RecordTable:
-    """Everything that is printed. The pictures themselves are given to `render` in the same order."""
+    """Everything that is printed. The pictures themselves are given to `render` in the same order.
+
+    `courses` are all that need not be sat; where there are claims, each of them says its own again.
+    """
 
     title: str
     number: str
     approved_at: datetime  # also the date of the document: the same data prints the same bytes
     fields: tuple[tuple[str, str], ...]
     courses: tuple[str, ...]
+    claims: tuple[Claim, ...]
     decisions: tuple[Decision, ...]
     pictures: tuple[Picture, ...]
     note: str

@@ -61,7 +61,8 @@ class ApplicationSubmitted(Event):
     number: str = ""  # given with the first submission, if the book gives one
     claims: Personal[tuple[dict[str, Any], ...]] = ()
     majors: tuple[str, ...] = ()
-    papers: Personal[tuple[dict[str, Any], ...]] = ()  # {type, number} of each paper: found without the book
+    papers: Personal[tuple[dict[str, Any], ...]] = ()  # {type, number} of each: found without the book; of a record of
+    # prior education also {record, standing, level, category, school, major, graduated_on}, as it was then
     offices: tuple[tuple[str, str], ...] = ()  # (role, organisation) of those who may read it besides its reviewers
     head: str = ""  # the stream that says which application counts, if the book has such a rule
     warnings: tuple[str, ...] = ()  # codes
@@ -492,6 +493,7 @@ class EducationFollowed(Event):
     certificate_number: Personal[str]
     school: Personal[str]
     major: Personal[str]
+    graduated_on: Personal[str] = ""
 
 
 class PersonForgotten(Event):

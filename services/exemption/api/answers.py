@@ -8,11 +8,14 @@ from typing import Any, cast
 from services.exemption.api.shapes import (
     Agreement,
     CaseShown,
+    ClaimWorded,
+    CourseWorded,
     CyclePhase,
     CycleShown,
     Deed,
     Difference,
     Duplicate,
+    Labelled,
     Line,
     PhotoShown,
     ReturnedShown,
@@ -34,9 +37,10 @@ from services.exemption.domain.case import (
     Case,
     InReview,
 )
-from services.exemption.domain.followed import Organisation
+from services.exemption.domain.followed import Education, Organisation
 from services.exemption.domain.form import value_of
 from services.exemption.domain.scheme import ExemptionScheme, Rules
+from services.exemption.domain.worded import Told, claims_told
 from services.exemption.views.applications import ApplicationRow, WorkRow
 from services.exemption.views.cycles import CycleRow
 from shared.documents.hints import Found, agreement
@@ -198,6 +202,7 @@ def case_shown(
     photographs: Mapping[str, Fact[PhotographAccepted]],
     names: Mapping[str, Organisation],
     duplicates: Iterable[ApplicationRow] | None,
+    records: Mapping[str, Education],
 ) -> CaseShown:
     """One application for its candidate, and for a reviewer (`duplicates` is then given) with what the stage asks."""
     book = context.rules.book
@@ -218,6 +223,7 @@ def case_shown(
         form=dict(case.form),
         photos=[_photo_shown(book, case, slot, photographs[upload]) for slot, upload in photos_of(case)],
         claims=[dict(claim) for claim in case.claims],
+        claims_worded=_claims_worded(context.rules, case, records),
         majors=case.majors,
         warnings=case.warnings,
         course_codes=case.course_codes,
@@ -231,6 +237,21 @@ def case_shown(
     warning = book.certificate_seen_elsewhere.text
     also = [Duplicate(application=row.id, state=row.title, warning=warning) for row in duplicates]
     return shown.model_copy(update={"review": _stage_in_hand(case, context, desk.stage), "duplicates": also})
+
+
+def _claims_worded(rules: Rules, case: Case, records: Mapping[str, Education]) -> list[ClaimWorded]:
+    return [
+        ClaimWorded(
+            basis=claim.basis,
+            told=_labelled(claim.told),
+            courses=[CourseWorded(code=each.code, name=each.name, told=_labelled(each.told)) for each in claim.courses],
+        )
+        for claim in claims_told(rules, case, records)
+    ]
+
+
+def _labelled(told: Told) -> list[Labelled]:
+    return [Labelled(label=label, value=value) for label, value in told]
 
 
 def photos_of(case: Case) -> list[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """For candidates: start, fill in, hand in and follow an application. The detail page is shared with reviewers."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -18,6 +19,7 @@ from services.exemption.domain.commands import (
     SubmitApplication,
     ViewDocuments,
 )
+from services.exemption.domain.followed import ACCOUNT_FOLLOWED, Education
 from services.exemption.domain.upload import UPLOAD
 from services.exemption.submitting import with_what_is_known
 from services.exemption.views.applications import find_duplicates, find_own
@@ -155,7 +157,15 @@ async def detail(application: Id, service: ServiceDep, books: BooksDep, caller: 
         names = await find_named(connection, sorted(named))
         photographs = await _photographs(service, connection, case)
         duplicates = await find_duplicates(connection, application) if reviewing else None
-    return case_shown(application, case, context, past, photographs, names, duplicates)
+        records = await _education(service, connection, case) if case.claims else {}
+    return case_shown(application, case, context, past, photographs, names, duplicates, records)
+
+
+async def _education(service: Service, connection: Connection, case: Case) -> Mapping[str, Education]:
+    """What identity told of the candidate's prior education, as it is now."""
+    told = await service.history(connection, stream_name(ACCOUNT_FOLLOWED.kind, case.candidate))
+    account = ACCOUNT_FOLLOWED.replay(fact.event for fact in told)
+    return account.education if account else {}
 
 
 async def _photographs(service: Service, connection: Connection, case: Case) -> dict[str, Fact[Any]]:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from services.exemption.api.asking import Body, BooksDep, Done, Id, IdInBody, looking
 from services.exemption.api.shapes import BatchLine, Listed
-from services.exemption.domain import export as rows_of
+from services.exemption.domain import export as written
 from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.batch import BATCH, Batch
 from services.exemption.domain.case import Case
@@ -90,13 +90,13 @@ async def export(
         handed, cases = await _handed(service, connection, batch)
         rules = books.rules(handed.scheme)
         names = await organisation_names(connection, rules, cases.values())
-    heading = rows_of.columns(rules.book)
+    heading = written.columns(rules)
     if file == "csv":
-        rows = [rows_of.row(rules.book, each, case, names) for each, case in cases.items()]
+        rows = [row for each, case in cases.items() for row in written.rows(rules, each, case, names)]
         disposition = {"Content-Disposition": f'attachment; filename="{batch}.csv"'}
-        return Response(rows_of.as_csv(heading, rows), media_type="text/csv; charset=utf-8", headers=disposition)
-    rows = [rows_of.row(rules.book, each, case, names={}) for each, case in cases.items()]
-    digest = rows_of.digest(heading, rows)
+        return Response(written.as_csv(heading, rows), media_type="text/csv; charset=utf-8", headers=disposition)
+    rows = [row for each, case in cases.items() for row in written.rows(rules, each, case, names={})]
+    digest = written.digest(heading, rows)
     return JSONResponse(
         {
             "batch": batch,

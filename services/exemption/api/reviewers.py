@@ -24,14 +24,17 @@ from services.exemption.domain.commands import (
     RevokeExemption,
     UnlockReapplication,
 )
+from services.exemption.domain.evidence import diplomas
 from services.exemption.domain.followed import Organisation
 from services.exemption.domain.form import value_of
+from services.exemption.domain.scheme import Rules
+from services.exemption.domain.worded import ClaimTold, claims_told, course_worded
 from services.exemption.gateways import names_of_staff
 from services.exemption.handlers import Books, organisation_names
 from services.exemption.views.applications import find_work
 from services.exemption.views.organisations import find_named
 from services.exemption.views.uploads import find_uploads
-from shared.documents.record_table import Decision, Picture, RecordTable, render
+from shared.documents.record_table import Claim, Decision, Picture, RecordTable, render
 from shared.events.exemption import StagePassed
 from shared.kernel.errors import Refused
 from shared.kernel.messages import Fact, stream_name
@@ -208,10 +211,8 @@ async def _table(
     books: Books,
     said: scheme.RecordTable,
 ) -> RecordTable:
-    book = context.rules.book
-    names = await organisation_names(connection, context.rules, [case])
-    heading, row = export.columns(book), export.row(book, application, case, names)
-    asked = list(zip(heading, row, strict=True))[1:-1]
+    rules = context.rules
+    names = await organisation_names(connection, rules, [case])
     uploads = await find_uploads(connection, [upload for _, upload in photos_of(case)])
     passed = [fact for fact in past if isinstance(fact.event, StagePassed) and fact.event.stage in case.passed]
     latest = {fact.event.stage: fact for fact in passed}  # of several submissions, the last word counts
@@ -220,16 +221,31 @@ async def _table(
         title=said.title,
         number=application,
         approved_at=past[-1].meta.at if not latest else max(fact.meta.at for fact in latest.values()),
-        fields=tuple((label, value or "—") for label, value in asked),
-        courses=case.course_codes,
+        fields=tuple((label, value or "—") for label, value in export.fields_told(rules, case, names)),
+        courses=tuple(course_worded(rules, code) for code in case.course_codes),
+        claims=tuple(_printed(claim) for claim in claims_told(rules, case, diplomas(case.papers))),
         decisions=tuple(_decision(fact, context, places) for fact in latest.values()),
-        pictures=tuple(
-            Picture(shown.label if (shown := book.slot(slot)) else slot, uploads[upload].picture_digest)
-            for slot, upload in photos_of(case)
-        ),
+        pictures=tuple(Picture(label, uploads[upload].picture_digest) for label, upload in _labelled(rules, case)),
         note=said.note.text,
         footer=tuple(each.text for each in books.head(case.scheme).footer),
     )
+
+
+def _printed(claim: ClaimTold) -> Claim:
+    courses = tuple((f"{each.code} {each.name}".strip(), tuple(each.told)) for each in claim.courses)
+    return Claim(claim.basis, tuple(claim.told), courses)
+
+
+def _labelled(rules: Rules, case: Case) -> list[tuple[str, str]]:
+    """The photographs of `photos_of`, each by its name; those of claims say of which one."""
+    slots = rules.book.slots()
+    own = [(slots[slot].label, upload) for slot, upload in case.photos.items()]
+    claimed = [
+        (f"依据 {place}　{slots[claim['basis'] + '.' + slot].label}", upload)
+        for place, claim in enumerate(case.claims, 1)
+        for slot, upload in claim["photos"].items()
+    ]
+    return [*own, *claimed]
 
 
 async def _signed(table: RecordTable, service: Service) -> RecordTable:

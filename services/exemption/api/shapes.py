@@ -256,8 +256,35 @@ class Duplicate(BaseModel):
     warning: str
 
 
+class Labelled(BaseModel):
+    """A value in the book's words."""
+
+    label: str
+    value: str
+
+
+class CourseWorded(BaseModel):
+    code: str
+    name: str
+    told: Sequence[Labelled]
+
+
+class ClaimWorded(BaseModel):
+    """A claim as people read it: the basis, what its paper says, its courses.
+
+    A record of prior education stands here as identity last told of it, with its state.
+    """
+
+    basis: str
+    told: Sequence[Labelled]
+    courses: Sequence[CourseWorded]
+
+
 class CaseShown(BaseModel):
-    """SW-20: 申免详情 and 经办记录; `review` and `duplicates` for reviewers only."""
+    """SW-20: 申免详情 and 经办记录; `review` and `duplicates` for reviewers only.
+
+    `claims` are what was saved or handed in, `claims_worded` the same ones in words.
+    """
 
     id: str
     version: int
@@ -270,6 +297,7 @@ class CaseShown(BaseModel):
     form: dict[str, str]
     photos: Sequence[PhotoShown]
     claims: Sequence[dict[str, Any]]
+    claims_worded: Sequence[ClaimWorded]
     majors: Sequence[str]
     warnings: Sequence[str]
     course_codes: Sequence[str]

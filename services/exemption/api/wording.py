@@ -1,9 +1,5 @@
-"""What a form says, in words that people read, and what is put on paper of it. Pure; called by the routes of documents.
+"""What is put on paper for the candidate: the form as a Word document, the receipt. Pure; called by `papers.py`."""
 
-A draft may hold anything: what is on no list is shown as it was typed.
-"""
-
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -13,6 +9,7 @@ from services.exemption.domain.case import Case
 from services.exemption.domain.rules import today
 from services.exemption.domain.scheme import Rules
 from services.exemption.domain.terms import FormDocument
+from services.exemption.domain.worded import basis_worded, worded
 from shared.documents.receipt import Receipt
 from shared.documents.word_form import WordForm
 from shared.events.exemption import ApplicationSubmitted
@@ -24,43 +21,6 @@ from shared.schemes.forms import FormField, Kind
 
 _ON_THE_RECEIPT: frozenset[Kind] = frozenset({"name", "id_number", "ticket_number", "mobile", "major"})
 _NUMBERING = "序号"
-
-
-def worded(rules: Rules, field: FormField, value: str, names: Mapping[str, str]) -> str:
-    """One value; `names` are titles of organisations."""
-    match field.kind:
-        case "choice" | "plan_version" | "candidate_kind":
-            entries = {each.id: each.title for each in rules.book.lists.get(field.list or "", ())}
-            return _placed(rules, field.code_list, value) if field.code_list else entries.get(value, value)
-        case "organisation":
-            return names.get(value, value)
-        case "certificate":
-            return next((each.name for each in rules.book.certificates if each.id == value), value)
-        case "major":
-            listed = rules.known.majors.majors if rules.known.majors else ()
-            return next(
-                (f"{each.name}（{each.level}）" for each in listed if f"{each.level} {each.code}" == value), value
-            )
-        case "month":
-            found = re.fullmatch(r"(\d{4})-(\d{2})", value, re.ASCII)
-            return f"{found[1]}年{found[2]}月" if found else value
-        case _:
-            return value
-
-
-def _placed(rules: Rules, name: str, code: str) -> str:
-    """With everything above it: the province, the city, the district."""
-    listed = rules.known.code_lists.get(name)
-    said: list[str] = []
-    while listed and code in listed.entries:
-        said.insert(0, listed.entries[code])
-        code = listed.above(code) or ""
-    return " ".join(said) or code
-
-
-def basis_worded(basis: Basis) -> str:
-    """As its list shows it: 4、全国计算机应用技术证书(NIT)."""
-    return f"{basis.number}、{basis.title}" if basis.number else basis.title
 
 
 # --- the form as a Word document
@@ -125,7 +85,7 @@ def _proof(rules: Rules, basis: Basis, claim: Mapping[str, Any], names: Mapping[
     """The basis, and what the claim says of it."""
     asked = basis.asked_fields()
     told = [
-        f"{each.label}：{worded(rules, each, str(claim['form'][each.name]), names)}"
+        f"{each.label}：{worded(rules, each, str(claim['form'][each.name]), names, basis)}"
         for each in asked
         if claim["form"].get(each.name)
     ]

@@ -72,6 +72,7 @@ class Case:
     submissions: int = 0
     claims: tuple[Mapping[str, Any], ...] = ()
     majors: tuple[str, ...] = ()
+    papers: tuple[Mapping[str, Any], ...] = ()  # what it rested on when it was handed in
     handed_in: HandedIn = HandedIn()
     number: str = ""
     bases: tuple[str, ...] = ()
@@ -239,6 +240,7 @@ def _submitted(state: Case, event: ApplicationSubmitted) -> Submitted:
         submissions=event.submission,
         claims=tuple(event.claims),
         majors=event.majors,
+        papers=tuple(event.papers),
         handed_in=HandedIn(event.form, tuple(event.claims), event.majors),
         number=event.number,
         bases=event.bases,

@@ -333,6 +333,7 @@ class FollowEducation(Command):
     certificate_number: str | None = None
     school: str | None = None
     major: str | None = None
+    graduated_on: str | None = None
 
 
 class ForgetPerson(Command):

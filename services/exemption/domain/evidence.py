@@ -5,12 +5,12 @@ Both kinds of book come to the same items here, so level, validity and double us
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from services.exemption.domain.bases import Basis
 from services.exemption.domain.claims import Claim, records_for
-from services.exemption.domain.followed import Account
+from services.exemption.domain.followed import Account, Education
 from services.exemption.domain.form import value_in, value_of
 from services.exemption.domain.scheme import Rules
 from shared.schemes.forms import FormField
@@ -34,10 +34,19 @@ class Evidence:
     lowest: str | None = None
     ladder: tuple[str, ...] = ()
     valid_until: str | None = None
+    record: tuple[str, Education] | None = None  # of prior education, by its id
 
     def as_said(self) -> dict[str, Any]:
-        """By which it is found again, without the book."""
-        return {"type": self.type, "number": self.number or ""}
+        """By which it is found again, without the book; and what identity knew of a diploma then."""
+        said = {"type": self.type, "number": self.number or ""}
+        return {**said, "record": self.record[0], **asdict(self.record[1])} if self.record else said
+
+
+def diplomas(papers: Sequence[Mapping[str, Any]]) -> dict[str, Education]:
+    """The records of prior education among papers that were handed in, as they were then."""
+    names = [each.name for each in fields(Education)]
+    found = [each for each in papers if "record" in each]
+    return {each["record"]: Education(**{name: each[name] for name in names}) for each in found}
 
 
 def paper_key(type_: str, number: str) -> str:
@@ -79,21 +88,23 @@ def _of_form(rules: Rules, form: Mapping[str, Any]) -> Evidence | None:
 
 
 def _of_claim(rules: Rules, basis: Basis, claim: Claim, where: str, account: Account | None) -> Iterator[Evidence]:
-    fields, asked = basis.asked_fields(), basis.certificate
-    record = records_for(basis, account).get(value_in(fields, "prior_education", claim.form) or "")
-    numbers = [record.certificate_number] if record else _numbers(fields, claim.form)
+    asked, said = basis.asked_fields(), basis.certificate
+    chosen = value_in(asked, "prior_education", claim.form) or ""
+    record = records_for(basis, account).get(chosen)
+    numbers = [record.certificate_number] if record else _numbers(asked, claim.form)
     for number in numbers or [None]:
         yield Evidence(
             about=where + "basis",
             basis=basis.id,
             label=basis.title,
             clause=rules.clause(f"bases[{basis.id}]", source=basis.source),
-            type=asked.type if asked else "diploma" if basis.diploma else basis.id,
+            type=said.type if said else "diploma" if basis.diploma else basis.id,
             number=number,
-            level=value_in(fields, "certificate_level", claim.form),
-            lowest=asked.lowest if asked else None,
-            ladder=rules.known.levels_of(asked.type) if asked else (),
-            valid_until=value_in(fields, "valid_until", claim.form),
+            level=value_in(asked, "certificate_level", claim.form),
+            lowest=said.lowest if said else None,
+            ladder=rules.known.levels_of(said.type) if said else (),
+            valid_until=value_in(asked, "valid_until", claim.form),
+            record=(chosen, record) if record else None,
         )
 
 

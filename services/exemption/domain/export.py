@@ -1,4 +1,4 @@
-"""An application as a row of plain text: for the record table, and for the batch that goes to the authority. Pure."""
+"""An application as rows of plain text: for the record table, and for the batch that goes to the authority. Pure."""
 
 import csv
 import io
@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from services.exemption.domain.case import Case
+from services.exemption.domain.evidence import diplomas
 from services.exemption.domain.form import value_of
-from services.exemption.domain.scheme import ExemptionScheme
+from services.exemption.domain.scheme import ExemptionScheme, Rules
+from services.exemption.domain.worded import Told, claims_told, labels_of_claims, major_worded, worded
 
 Row = Sequence[str]
 
@@ -19,29 +21,50 @@ _SPOILT = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n]|(0\d+|\d{12,})\Z")
 """What a spreadsheet runs as a formula, or reads as a number and shortens."""
 
 
-def columns(book: ExemptionScheme) -> list[str]:
-    return ["申请编号", *(field.label for field in book.fields), "免考课程代码"]
+def columns(rules: Rules) -> list[str]:
+    """What stands above the rows."""
+    return [*_heading(rules), *(_of_claims(rules) if rules.book.bases else ["免考课程代码"])]
 
 
-def row(book: ExemptionScheme, application: str, case: Case, names: Mapping[str, str]) -> list[str]:
-    """What the form says, in words that people read; `names` are titles of organisations.
+def _heading(rules: Rules) -> list[str]:
+    book = rules.book
+    given = [*(["编号"] if book.number else []), *(field.label for field in book.fields)]
+    return ["申请编号", *given, *(["申请专业"] if book.majors else [])]
 
-    Without names organisations stay ids: a batch is compared by those, since titles change.
+
+def _of_claims(rules: Rules) -> list[str]:
+    claims, courses = labels_of_claims(rules)
+    return ["免考依据", *claims, "免考课程代码", "免考课程名称", *courses]
+
+
+def rows(rules: Rules, application: str, case: Case, names: Mapping[str, str]) -> list[list[str]]:
+    """What an application says, in words that people read: one row, or where it has claims one for each claimed course.
+
+    Without `names` organisations stay ids: a batch is compared by those, since titles change.
     """
-    shown = [_shown(book, kind=field.kind, field=field.name, case=case, names=names) for field in book.fields]
-    return [application, *shown, "、".join(case.course_codes)]
+    about = [application, *(value for _, value in fields_told(rules, case, names))]
+    if not rules.book.bases:
+        return [[*about, "、".join(case.course_codes)]]
+    asked, details = labels_of_claims(rules)
+    return [
+        [*about, claim.basis, *_cells(asked, claim.told), course.code, course.name, *_cells(details, course.told)]
+        for claim in claims_told(rules, case, diplomas(case.papers))
+        for course in claim.courses
+    ]
 
 
-def _shown(book: ExemptionScheme, *, kind: str, field: str, case: Case, names: Mapping[str, str]) -> str:
-    value = str(case.form.get(field, ""))
-    if kind == "certificate":
-        return next((each.name for each in book.certificates if each.id == value), value)
-    if kind == "organisation":
-        return names.get(value, value)
-    if kind == "choice":
-        entries = book.lists.get(next(each.list or "" for each in book.fields if each.name == field), ())
-        return next((each.title for each in entries if each.id == value), value)
-    return value
+def fields_told(rules: Rules, case: Case, names: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Label and value of all that is asked besides claims; empty where nothing was typed."""
+    book = rules.book
+    values = [worded(rules, each, str(case.form.get(each.name, "")), names) for each in book.fields]
+    number = [case.number] if book.number else []
+    majors = ["、".join(major_worded(rules, each) for each in case.majors)] if book.majors else []
+    return list(zip(_heading(rules)[1:], [*number, *values, *majors], strict=True))
+
+
+def _cells(labels: Sequence[str], told: Told) -> list[str]:
+    """One for each label; a label that stands twice has both values."""
+    return ["、".join(value for said, value in told if said == label) for label in labels]
 
 
 def file_name(book: ExemptionScheme, case: Case, slot: str) -> str:

@@ -99,6 +99,11 @@ class Education:
     certificate_number: str
     school: str
     major: str
+    graduated_on: str = ""
+
+
+EDUCATION_LEVELS = "gbt4658"
+"""The code list of `Education.level`."""
 
 
 @dataclass(frozen=True)
@@ -145,19 +150,14 @@ def _learnt_of_account(command: FollowAccount, known: Account) -> Sequence[Perso
     return [] if _with_account(known, learnt) == known else [learnt]
 
 
+_OF_A_DIPLOMA = ("level", "category", "certificate_number", "school", "major", "graduated_on")
+
+
 def _learnt_of_education(command: FollowEducation, known: Account) -> Sequence[PersonEvent]:
     before = known.education.get(command.record, Education(command.standing, "", "", "", "", ""))
-    learnt = EducationFollowed(
-        record=command.record,
-        standing=command.standing,
-        level=before.level if command.level is None else command.level,
-        category=before.category if command.category is None else command.category,
-        certificate_number=before.certificate_number
-        if command.certificate_number is None
-        else command.certificate_number,
-        school=before.school if command.school is None else command.school,
-        major=before.major if command.major is None else command.major,
-    )
+    told = {name: getattr(command, name) for name in _OF_A_DIPLOMA}
+    kept = {name: getattr(before, name) if value is None else value for name, value in told.items()}
+    learnt = EducationFollowed(record=command.record, standing=command.standing, **kept)
     return [] if _with_education(known, learnt) == known else [learnt]
 
 
@@ -172,7 +172,7 @@ def _with_account(known: Account, event: AccountFollowed) -> Account:
 
 
 def _with_education(known: Account, event: EducationFollowed) -> Account:
-    record = Education(event.standing, event.level, event.category, event.certificate_number, event.school, event.major)
+    record = Education(event.standing, **{name: getattr(event, name) for name in _OF_A_DIPLOMA})
     return replace(known, education={**known.education, event.record: record})
 
 

@@ -56,6 +56,7 @@ class Harbour(Office):
                 certificate_number=f"D{who.mobile}",
                 school="虚构学院",
                 major="园艺",
+                graduated_on="2018-06-30",
             )
         )
         return who, number

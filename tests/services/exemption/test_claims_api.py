@@ -5,16 +5,17 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
+import pypdfium2
 import pytest
 
-from services.exemption.domain.commands import ForgetPerson
+from services.exemption.domain.commands import FollowEducation, ForgetPerson
 from services.exemption.handlers import Books
 from services.exemption.main import exemption
 from shared.runtime.replay import compare
 from shared.testing.stores import prepared
 from tests.conftest import Databases
 from tests.schemes.test_vocabulary import ISLE, REEF
-from tests.services.exemption.claims_story import tide
+from tests.services.exemption.claims_story import RECORD, tide
 from tests.services.exemption.harbour import BOOKS, CLERK, MASTER, Harbour, open_harbour
 from tests.services.exemption.office import code
 
@@ -180,6 +181,63 @@ async def test_a_refused_candidate_may_hand_in_another_one(harbour: Harbour) -> 
     assert await harbour.state(who, application) == "submitted"  # until the results are open
     second = await harbour.handed_in(who, ticket, cycle, REEF)
     assert await states_of(harbour, cycle) == {application: "refused", second: "in_review"}
+
+
+# --- on paper and on its way: claims with what they rest on ---------------------------------------------------------
+
+
+async def test_the_record_table_of_an_approved_application_has_every_claim_with_its_proof(harbour: Harbour) -> None:
+    (who, ticket), cycle = await harbour.sailor(), await harbour.season(REEF)
+    application = await harbour.approved(who, ticket, cycle)
+    answer = await harbour.staff("post", f"/v1/applications/{application}/record-table", MASTER)
+    assert answer.status_code == 200, answer.text
+    pages = pypdfium2.PdfDocument(answer.content)
+    text = "".join("".join(page.get_textpage().get_text_bounded() for page in pages).split())
+    said = ["免考记录", application, "编号", "社会考生", "航海（本科）", "90003潮汐学、90001海图绘制"]
+    said += ["依据1", "1、已合格课程", "90003潮汐学", "考试时间或证书获得时间：2019年03月"]
+    said += ["依据2", "4、潮汐证书", "T-1", "有效期至", "长期", "2019-03-02", "90001海图绘制", "依据1成绩证明"]
+    assert [each for each in said if each not in text] == []
+
+
+async def test_a_batch_of_claims_has_a_row_for_each_course_and_stays_intact(harbour: Harbour) -> None:
+    (who, ticket), cycle = await harbour.sailor(), await harbour.season(REEF)
+    application = await harbour.approved(who, ticket, cycle)
+    handed = await harbour.staff("post", "/v1/batches", MASTER, json={"cycle": cycle})
+    assert handed.status_code == 201, handed.text
+    path = f"/v1/batches/{handed.json()['id']}/export"
+    exported = (await harbour.staff("get", path, MASTER)).json()
+    assert exported["intact"] is True
+    rows = [dict(zip(exported["columns"], row, strict=True)) for row in exported["rows"]]
+    assert [(row["申请编号"], row["免考依据"], row["免考课程代码"]) for row in rows] == [
+        (application, "1、已合格课程", "90003"),
+        (application, "4、潮汐证书", "90001"),
+    ]
+    assert rows[1]["证书编号"] == "T-1"
+    sheet = (await harbour.staff("get", path, MASTER, params={"file": "csv"})).text
+    assert '"4、潮汐证书"' in sheet
+
+
+async def test_a_reviewer_reads_the_diploma_itself_and_its_state_as_identity_last_told_it(harbour: Harbour) -> None:
+    (who, ticket), cycle = await harbour.sailor(), await harbour.season(ISLE)
+    application = await harbour.handed_in(who, ticket, cycle, ISLE)
+
+    async def read() -> tuple[list[Any], dict[str, str]]:
+        answer = await harbour.staff("get", f"/v1/applications/{application}", MASTER)
+        assert answer.status_code == 200, answer.text
+        claims = answer.json()["claims_worded"]
+        return claims, {each["label"]: each["value"] for each in claims[1]["told"]}
+
+    claims, said = await read()
+    assert [claim["basis"] for claim in claims] == ["2、潮汐二级及以上证书", "1、学历证书"]
+    assert claims[1]["courses"][0] == {
+        "code": "90003",
+        "name": "潮汐学",
+        "told": [{"label": "已学课程名称", "value": "潮汐"}, {"label": "成绩", "value": "75"}],
+    }
+    known = {"毕业院校": "虚构学院", "所学专业": "园艺", "毕业证书编号": f"D{who.mobile}", "毕业日期": "2018-06-30"}
+    assert said == {**known, "学历层次": "31", "前置学历状态": "生效"}
+    await harbour.tell(FollowEducation(person=who.id, record=RECORD, standing="not_effective"))
+    assert (await read())[1]["前置学历状态"] == "未生效"
 
 
 # --- the end of windows ----------------------------------------------------------------------------------------------

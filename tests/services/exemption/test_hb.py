@@ -12,6 +12,7 @@ from services.exemption.domain.commands import FollowEducation
 from tests.services.exemption.hb_office import (
     ADMINISTRATION,
     ANNEX,
+    CLERK,
     PHARMACY,
     SCORES,
     Hall,
@@ -135,6 +136,28 @@ async def test_the_other_route_waits_for_the_diploma_too(hall: Hall) -> None:
     assert code(await hall.submit(who, application), 409) == "exemption.prior_education_not_there"
     await hall.education(who)
     assert (await hall.submit(who, application)).status_code == 200
+
+
+async def test_the_clerk_reads_the_diploma_and_not_only_which_record_was_chosen(hall: Hall) -> None:
+    """HB-10, HB-38: what the decision rests on, as CHSI confirmed it and as identity last told of it."""
+    who, record = await hall.candidate(graduated_on="2017-06-30", certificate_number="105241201806000001")
+    application = await hall.drafted(who, by_diploma(record, ticked("03708", "00015")))
+    assert (await hall.submit(who, application)).status_code == 200
+    answer = await hall.office.staff("get", f"/v1/applications/{application}", CLERK)
+    (claim,) = answer.json()["claims_worded"]
+    assert claim["basis"] == "1、学历证书课程学习成果认证"
+    assert {each["label"]: each["value"] for each in claim["told"]} == {
+        "毕业院校": "样例学院",
+        "所学专业": "园林",
+        "学历层次": "大学专科毕业",
+        "毕业证书编号": "105241201806000001",
+        "毕业日期": "2017-06-30",
+        "前置学历状态": "生效",
+    }
+    assert claim["courses"][1]["told"] == [
+        {"label": "已学课程名称", "value": "大学英语"},
+        {"label": "大学英语三个学期的成绩", "value": "60;65;70"},
+    ]
 
 
 async def test_a_diploma_that_is_no_longer_in_effect_cannot_be_passed(hall: Hall) -> None:
