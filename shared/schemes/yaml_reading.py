@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import yaml
+from yaml.composer import Composer
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
@@ -40,11 +41,16 @@ class Sheet:
         return self.lines.get(path, 1)
 
 
-class _Loader(yaml.SafeLoader):
-    """Composes nodes; refuses what could hide or multiply data before it is built."""
+class _Loader(Composer, yaml.CSafeLoader):
+    """Composes nodes of what libyaml parses, since every start of every process reads all books; refuses what could
+    hide or multiply data before it is built."""
+
+    def __init__(self, text: str) -> None:
+        yaml.CSafeLoader.__init__(self, text)
+        Composer.__init__(self)
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event = self.peek_event()  # type: ignore[no-untyped-call]
+        event: Any = self.peek_event()
         line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent):
             raise BadYaml(line, "aliases (*) are not allowed")
