@@ -13,6 +13,7 @@ from services.exemption.domain.proofs import faults_of
 from services.exemption.domain.scheme import ExemptionScheme, Rules
 from services.exemption.domain.strangers import strangers
 from services.exemption.handlers import known_of
+from services.identity.domain.education_rules import PriorEducation
 from services.identity.domain.scheme import IdentityScheme, JurisdictionIdentity
 from services.notification.domain.scheme import NotificationScheme, PlatformNotification
 from shared.schemes.book import Head
@@ -58,8 +59,16 @@ def faults_of_exemption(catalog: Catalog, book: Book) -> list[str]:
         *_tiles_nothing_opens(book, rules),
         *walked,
         *_courses_nobody_knows(catalog, book, rules),
-        *faults_of_notices(book, rules),
+        *faults_of_notices(book, rules, _prior_education(catalog, book)),
     ]
+
+
+def _prior_education(catalog: Catalog, book: Book) -> PriorEducation | None:
+    """What identity asks under this book: what the book says, else what its jurisdiction says for all of its books."""
+    for each in (book, catalog.books.get(book.ref.split("/")[0])):
+        if each is not None and "identity" in each.parts():
+            return each.part("identity", JurisdictionIdentity).prior_education
+    return None
 
 
 def faults_of_parts(catalog: Catalog) -> list[str]:

@@ -6,28 +6,41 @@ Called by `proving.py`. A book's notices are one service's, the rules that lead 
 from collections.abc import Iterator
 
 from services.exemption.domain.scheme import ExemptionScheme
+from services.identity.domain.education_rules import PriorEducation
 from services.notification.domain.scheme import NotificationScheme
 from shared.schemes.catalog import Book
 
-PREFIX = "exemption."
-_MAY_BE_SILENT = frozenset({"stage_passed", "superseded"})
+EXEMPTION, EDUCATION = "exemption.", "prior_education."
+_OF_RECORDS = frozenset({"effective", "not_effective", "unresolved"})
+"""What can become of a record of prior education (前置学历)."""
+_MAY_BE_SILENT = frozenset({EXEMPTION + "stage_passed", EXEMPTION + "superseded"})
 """A stage on the way, and what the candidate did themselves."""
+_RESULTS = frozenset(EXEMPTION + moment for moment in ("stage_passed", "granted", "refused"))
 
 
-def faults_of_notices(book: Book, rules: ExemptionScheme) -> Iterator[str]:
-    """What a book with exemption rules says too much or too little about; one without notices tells nobody anything."""
+def faults_of_notices(book: Book, rules: ExemptionScheme, prior: PriorEducation | None) -> Iterator[str]:
+    """What a book with exemption rules says too much or too little about; one without notices tells nobody anything.
+
+    `prior` is what identity asks of prior education under this book.
+    """
     if "notification" not in book.parts():
         return
-    told = {moment.removeprefix(PREFIX) for moment in book.part("notification", NotificationScheme).moments}
-    happening = moments_of(rules)
-    hidden = {"stage_passed", "granted", "refused"} if rules.results else set()
+    said = book.part("notification", NotificationScheme)
+    told = frozenset(said.moments)
+    happening = {EXEMPTION + moment for moment in moments_of(rules)}
+    happening |= {EDUCATION + moment for moment in _OF_RECORDS} if prior else set()
+    hidden = _RESULTS if rules.results else frozenset()
     for moment in sorted(happening - told - _MAY_BE_SILENT - hidden):
-        yield book.fault("notification", ("moments",), f"nobody is told of {PREFIX}{moment}")
+        yield book.fault("notification", ("moments",), f"nobody is told of {moment}")
     for moment in sorted(told - happening):
-        yield book.fault("notification", ("moments", PREFIX + moment), "never happens by the rules of this book")
+        yield book.fault("notification", ("moments", moment), "never happens by the rules of this book")
     for moment in sorted(told & hidden):
         law = "says what candidates may not see before the results are open"
-        yield book.fault("notification", ("moments", PREFIX + moment), law)
+        yield book.fault("notification", ("moments", moment), law)
+    words = said.words.get("reason", {})
+    for reason in prior.reasons if prior else ():
+        if words.get(reason.id) != reason.title:
+            yield book.fault("notification", ("words",), f"reason {reason.id}: identity says of it: {reason.title}")
 
 
 def moments_of(rules: ExemptionScheme) -> set[str]:

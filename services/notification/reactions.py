@@ -16,7 +16,15 @@ from shared.events.exemption import (
     ReapplicationUnlocked,
     StagePassed,
 )
-from shared.events.identity import AccountRegistered, MobileReplaced, SmsCodeIssued
+from shared.events.identity import (
+    AccountRegistered,
+    EducationCheckUnresolved,
+    MobileReplaced,
+    PriorEducationConfirmed,
+    PriorEducationNotConfirmed,
+    PriorEducationStarted,
+    SmsCodeIssued,
+)
 from shared.kernel.messages import ERASED, Command, Fact
 from shared.runtime.service import Reaction
 
@@ -45,6 +53,27 @@ def on_sms_code_issued(fact: Fact[SmsCodeIssued]) -> Sequence[Command]:
             expires_at=event.expires_at,
         )
     ]
+
+
+def on_prior_education_started(fact: Fact[PriorEducationStarted]) -> Sequence[Command]:
+    """A record (前置学历) is a case of its own and keeps its book; it is told to the number of the account."""
+    return [
+        LearnContact(given_at=fact.meta.at, origin="prior_education", case=fact.meta.case, scheme=fact.event.scheme)
+    ]
+
+
+def tell_of_effect(fact: Fact[PriorEducationConfirmed]) -> Sequence[Command]:
+    """HB-08 生效: the second stage is open to the candidate."""
+    return _told("prior_education.effective", {}, erased=fact.event.certificate_number == ERASED)
+
+
+def tell_of_no_effect(fact: Fact[PriorEducationNotConfirmed]) -> Sequence[Command]:
+    """HB-08, HB-38: why not, and by the book's words what to do or to bring."""
+    return _told("prior_education.not_effective", {"reason": fact.event.reason})
+
+
+def tell_of_no_answer(fact: Fact[EducationCheckUnresolved]) -> Sequence[Command]:
+    return _told("prior_education.unresolved", {}, erased=fact.event.reason == "erased")
 
 
 def on_application_submitted(fact: Fact[ApplicationSubmitted]) -> Sequence[Command]:
@@ -127,6 +156,10 @@ REACTIONS = (
     Reaction(AccountRegistered, on_account_registered, since="beginning"),
     Reaction(AccountRegistered, tell_of_registration, since="deployment"),
     Reaction(MobileReplaced, on_mobile_replaced, since="beginning"),
+    Reaction(PriorEducationStarted, on_prior_education_started, since="beginning"),
+    Reaction(PriorEducationConfirmed, tell_of_effect, since="deployment"),
+    Reaction(PriorEducationNotConfirmed, tell_of_no_effect, since="deployment"),
+    Reaction(EducationCheckUnresolved, tell_of_no_answer, since="deployment"),
     Reaction(SmsCodeIssued, on_sms_code_issued, since="deployment"),
     Reaction(ApplicationSubmitted, on_application_submitted, since="beginning"),
     Reaction(ApplicationSubmitted, tell_of_submission, since="deployment"),

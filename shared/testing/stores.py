@@ -27,12 +27,16 @@ async def pool_of(database: str, service: str, size: int = 10) -> AsyncIterator[
 
 
 class LocalFeed:
-    """The logs of services in this process, as a follower reads them; `silent` sources do not answer."""
+    """The logs of services in this process, as a follower reads them; `silent` sources do not answer, and neither do
+    those that are not there yet."""
 
     def __init__(self, *services: Service) -> None:
         self._services = {service.name: service for service in services}
         self.silent: set[str] = set()
         self.read = 0
+
+    def add(self, service: Service) -> None:
+        self._services[service.name] = service
 
     async def after(self, source: str, position: int, most: int) -> Sequence[Envelope]:
         return self._counted(await self._of(source).feed(position, most))
@@ -44,7 +48,7 @@ class LocalFeed:
         return await self._of(source).feed_head()
 
     def _of(self, source: str) -> Service:
-        if source in self.silent:
+        if source in self.silent or source not in self._services:
             raise ConnectionError(source)
         return self._services[source]
 

@@ -9,11 +9,11 @@ from shared.kernel.messages import Command
 
 
 class LearnContact(Command):
-    """A person gave a number; with an application also the case, its book and who reviews it."""
+    """A person gave a number, or began a case: then its book, and who reviews it."""
 
-    mobile: str
     given_at: datetime
     origin: str
+    mobile: str | None = None
     case: str | None = None
     scheme: str | None = None
     organisations: tuple[str, ...] = ()

@@ -30,6 +30,9 @@ MOMENTS: Mapping[str, frozenset[str]] = {
     "exemption.lapsed": frozenset(),
     "exemption.expired": frozenset(),
     "exemption.revoked": frozenset({"reason", "note"}),
+    "prior_education.effective": frozenset(),
+    "prior_education.not_effective": frozenset({"reason"}),
+    "prior_education.unresolved": frozenset(),
 }
 """The closed list: each moment there is, and the facts its texts may name."""
 

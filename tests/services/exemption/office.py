@@ -193,15 +193,15 @@ ORGANISATIONS = (
 
 @asynccontextmanager
 async def open_office(
-    database: str, folder: Path, *, timers: bool = True, now: datetime | None = None
+    database: str, folder: Path, *, timers: bool = True, now: datetime | None = None, **around: Any
 ) -> AsyncIterator[Office]:
-    """Without `timers` nothing happens by itself, however far the clock goes on."""
+    """Without `timers` nothing happens by itself, however far the clock goes on. `around`: bus and feed."""
     clock = Clock(now) if now else Clock()
     definition = exemption(BOOKS) if timers else replace(exemption(BOOKS), timers={})
     async with (
         pool_of(database, "identity", 2) as identity,
         running(
-            definition, database, folder, clock=clock, resources=resources(BOOKS), peers={"identity": NOBODY}
+            definition, database, folder, clock=clock, resources=resources(BOOKS), peers={"identity": NOBODY}, **around
         ) as web,
     ):
         office = Office(web, clock, Keyring(identity, KEK))

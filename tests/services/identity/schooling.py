@@ -246,8 +246,8 @@ class World:
 
 
 @asynccontextmanager
-async def world(database: str, folder: Path, sandbox: Sandbox) -> AsyncIterator[World]:
-    """The timers of the node are taken out, so that nothing happens but when a test asks."""
+async def world(database: str, folder: Path, sandbox: Sandbox, **around: Any) -> AsyncIterator[World]:
+    """The timers of the node are taken out, so that nothing happens but when a test asks. `around`: bus and feed."""
     clock = people.Clock(datetime(2026, 3, 2, 1, 0, tzinfo=UTC))
     assert SETTINGS.chsi_secret is not None
     chsi = ChsiSettings(url=HttpUrl(f"{sandbox.url}/chsi"), secret=SETTINGS.chsi_secret)
@@ -256,7 +256,7 @@ async def world(database: str, folder: Path, sandbox: Sandbox) -> AsyncIterator[
         definition = identity(people.EASY_PICTURES)
         made = resources(people.EASY_PICTURES, people.SETTINGS, chsi=chsi)
         still = replace(definition, timers={})
-        async with running(still, database, folder, clock=clock, resources=made) as web:
+        async with running(still, database, folder, clock=clock, resources=made, **around) as web:
             checker = Checker(lambda: gateway, Books(BOOKS.parts))
             there = World(web, people.Office(web, clock), sandbox, checker)
             there.move_to(clock.now)
