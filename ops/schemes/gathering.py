@@ -48,15 +48,22 @@ class Known:
         return tuple(sorted(others))
 
     def own_other(self, key: str, keys: frozenset[str]) -> str | None:
-        """Another one of the same person, in review or approved, that this one does not take the place of."""
+        """Another one of the same person with one of these papers that counts."""
+        return min((other for other, _ in self._with(key, keys) if other in self._own_counting(key)), default=None)
+
+    def own_courses(self, key: str) -> dict[str, str]:
+        return courses_of(self._own_counting(key))
+
+    def _own_counting(self, key: str) -> dict[str, Case]:
+        """Those of the same person, in review or approved, that this one does not take the place of."""
         cycle = next((case.cycle for case in self.cases.values() if isinstance(case, Case)), "")
         replaced = replaced_by(self.heads, cycle, key)
-        own = (
-            other
-            for other, case in self._with(key, keys)
-            if _same_person(other, key) and isinstance(case, InReview | Granted | HandedOff) and other != replaced
-        )
-        return min(own, default=None)
+        others = {other: case for other, case in self.cases.items() if other not in (key, replaced)}
+        return {
+            other: case
+            for other, case in others.items()
+            if _same_person(other, key) and isinstance(case, InReview | Granted | HandedOff)
+        }
 
     def _with(self, key: str, keys: frozenset[str]) -> Iterator[tuple[str, Case]]:
         """Those that were handed in with one of these papers."""
@@ -65,6 +72,11 @@ class Known:
                 account = self.accounts[other.split("/")[0]]
                 if keys & _keys(self.rules, case.handed_in, account):
                     yield other, case
+
+
+def courses_of(counting: Mapping[str, Case]) -> dict[str, str]:
+    """Course -> the first of these applications that has it."""
+    return {code: other for other in sorted(counting, reverse=True) for code in counting[other].course_codes}
 
 
 def _same_person(one: str, other: str) -> bool:

@@ -236,6 +236,7 @@ class Play:
             number=known.number(self.now) if isinstance(state, Case) else "",
             seen_elsewhere=known.seen_elsewhere(key, papers(self.rules, state, account)),
             own_other=known.own_other(key, papers(self.rules, state, account)),
+            own_courses=known.own_courses(key),
         )
 
     # --- what came of it

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any, cast
 
+from ops.schemes.gathering import courses_of
 from services.exemption.domain.access import Context
 from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.case import Application, Case, Granted, HandedOff, InReview
@@ -204,7 +205,20 @@ class Replay:
             number=getattr(fact.event, "number", ""),
             seen_elsewhere=tuple(sorted(set(others) - set(own))),
             own_other=min((other for other in counting if other != replaced), default=None),
+            own_courses=courses_of(self._own_counting(side, case, {application, replaced or ""})),
         )
+
+    def _own_counting(self, side: Side, case: Case, but: set[str]) -> dict[str, Case]:
+        """The person's other applications in this jurisdiction that count, those of other cycles and books too."""
+        return {
+            other: theirs
+            for other, theirs in self.states["application"].items()
+            if isinstance(theirs, InReview | Granted | HandedOff)
+            and theirs.candidate == case.candidate
+            and theirs.scheme.split("/")[0] == side.rules.jurisdiction
+            and other not in but
+            and (other in side.papers or not self._is_meant(theirs))
+        }
 
     def _case(self, application: str) -> Case:
         found: Case = self.states["application"][application]

@@ -26,6 +26,7 @@ from services.exemption.views.applications import (
     count_numbers,
     find_head,
     find_others_with_number,
+    find_own_courses,
     find_own_other,
 )
 from services.exemption.views.organisations import find_upwards
@@ -74,6 +75,7 @@ async def with_what_is_known(work: Work, case: Case, context: Context) -> Contex
         head=head,
         seen_elsewhere=tuple(await find_others_with_number(connection, case.candidate, hashes)),
         own_other=await find_own_other(connection, case.candidate, but, hashes),
+        own_courses=await find_own_courses(connection, case.candidate, but, rules.jurisdiction),
     )
 
 

@@ -54,6 +54,7 @@ class Context:
     number: str = ""  # what the book's numbering would give now
     seen_elsewhere: tuple[str, ...] = ()  # other people's applications with this certificate number
     own_other: str | None = None  # another application of the same person with it, in review or approved
+    own_courses: Mapping[str, str] = field(default_factory=dict)  # course -> such an application that has it
 
 
 def reading_desk(state: Case, roles: frozenset[tuple[str, str]]) -> Desk | None:

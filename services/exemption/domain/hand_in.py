@@ -79,6 +79,7 @@ def judged(case: Case, context: Context) -> Judged:
     judge_limits(findings, rules, candidate, claims, typed)
     evidence = evidence_of(rules, form, claims, context.account)
     _judge_evidence(findings, evidence, context)
+    _judge_courses_elsewhere(findings, claims, context)
     _judge_uniqueness(findings, case, context)
     kept = book.uniqueness.keeps if book.uniqueness and case.submissions else ()
     for what in kept:
@@ -148,6 +149,20 @@ def _judge_evidence(findings: Findings, evidence: Sequence[Evidence], context: C
             rule="certificate_must_be_used_once",
             about="evidence",
         )
+
+
+def _judge_courses_elsewhere(findings: Findings, claims: Sequence[Claim], context: Context) -> None:
+    """What the law of certificates has already named is not said twice."""
+    if (once := context.rules.book.course_once) is None:
+        return
+    codes = sorted({course.code for claim in claims for course in claim.courses})
+    elsewhere = {course: other for course, other in context.own_courses.items() if other != context.own_other}
+    _of(findings, context, "course_once", source=once.source).ask(
+        lambda: laws.course_must_be_granted_once(codes, elsewhere, once.text),
+        rule="course_must_be_granted_once",
+        about="courses",
+        courses=codes,
+    )
 
 
 # --- how often

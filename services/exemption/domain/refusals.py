@@ -101,6 +101,11 @@ REFUSALS: dict[str, Refusal] = {
     "exemption.certificate_in_another_application": Refusal(
         409, "您已用该证书提交过另一份申请。", "You have another application with this certificate."
     ),
+    "exemption.course_in_another_application": Refusal(
+        409,
+        "课程 {codes} 已在您的另一份申请中：{text}。",
+        "Courses {codes} are in another application of yours: {text}",
+    ),
     # who may, and how often
     "exemption.person_not_verified": Refusal(
         403, "不符合办理条件：{text}。", "Your identity was not verified there yet: {text}"

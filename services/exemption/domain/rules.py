@@ -4,7 +4,7 @@ A law raises `Refused` with a code of `refusals.py`, or says nothing. Laws that 
 as arguments; the row that a law comes from stands in its first line.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Literal
@@ -170,6 +170,14 @@ def certificate_must_be_used_once(own_other: str | None) -> None:
     """SW-38: one person has one certificate in one application at a time (other people's are flagged, not refused)."""
     if own_other is not None:
         raise Refused("exemption.certificate_in_another_application", application=own_other)
+
+
+def course_must_be_granted_once(codes: Iterable[str], elsewhere: Mapping[str, str], text: str) -> None:
+    """HB-21, HB-34: what one route has, or had in another cycle, the other does not give again."""
+    if twins := sorted(set(codes) & set(elsewhere)):
+        raise Refused(
+            "exemption.course_in_another_application", codes=twins, application=elsewhere[twins[0]], text=text
+        )
 
 
 # --- what a reviewer decides

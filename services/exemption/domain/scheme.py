@@ -146,6 +146,10 @@ class ExemptionScheme(Clause):
         None,
         description="No certificate in two applications of one person that count; so in any case for `certificates`.",
     )
+    course_once: Sentence | None = Field(
+        None,
+        description="No course in two applications of one person that count, in whatever cycle and on whatever basis.",
+    )
     certificate_seen_elsewhere: Sentence = Field(description="Told to reviewers when a number is used by two people.")
     bases: tuple[Basis, ...] = Field((), description="免考依据: what claims can rest on; none: nothing is claimed.")
     claims: Limit | None = Field(None, description="How many claims (证书, rows) an application has; with `bases`.")

@@ -329,6 +329,21 @@ async def find_own_other(
     return found
 
 
+async def find_own_courses(
+    connection: Connection, person: str, but: Sequence[str], jurisdiction: str
+) -> dict[str, str]:
+    """Course -> the person's application in this jurisdiction that has it, in review or approved, in any cycle."""
+    rows = await connection.fetch(
+        "select unnest(course_codes) as course, min(id) as id from applications "
+        "where person = $1 and id <> all($2::text[]) and split_part(scheme, '/', 1) = $3 "
+        "and state in ('in_review', 'granted', 'handed_off') group by 1",
+        person,
+        list(but),
+        jurisdiction,
+    )
+    return {row["course"]: row["id"] for row in rows}
+
+
 async def find_duplicates(connection: Connection, application: str) -> list[ApplicationRow]:
     """SW-38: applications of other people with the certificate number of this one, as it stands now."""
     rows = await connection.fetch(

@@ -336,6 +336,19 @@ def test_one_certificate_in_two_applications_of_one_person_is_refused_where_the_
     assert codes(draft(by=REEF), me(by=REEF, own_other="application-d")) == {}
 
 
+def test_one_course_in_two_applications_of_one_person_is_refused_on_whatever_basis() -> None:
+    """TT-34; what the certificate says already is said once."""
+    elsewhere = {"90001": "application-d", "90005": "application-d"}
+    outcome = draft().when(SUBMIT, me(own_courses=elsewhere))
+    assert outcome.refusal
+    assert outcome.refusal.code == "exemption.course_in_another_application"
+    assert (outcome.refusal.facts["codes"], outcome.refusal.facts["application"]) == (["90001"], "application-d")
+    said = codes(draft(), me(own_other="application-d", own_courses=elsewhere))
+    assert said == {"": "exemption.certificate_in_another_application"}
+    assert codes(draft(), me(own_courses={"90005": "application-d"})) == {}
+    assert codes(draft(by=REEF), me(by=REEF, own_courses=elsewhere)) == {}  # its book does not say so
+
+
 def test_the_same_rules_hold_under_both_books() -> None:
     assert ISLE.jurisdiction == REEF.jurisdiction == "lagoon"
 
