@@ -1,10 +1,13 @@
 """What a person may say about another service's fact that could not be handled here: pass over it, and why. Pure.
 
-Each service that follows others has a decider over this in its `domain/parking.py`; `runtime/parking.py` asks it.
+Each service that follows others makes its decider of this in its `domain/parking.py`; `runtime/parking.py` asks it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from shared.kernel.decider import Decider
 from shared.kernel.errors import Refused
 from shared.kernel.messages import Command
 from shared.kernel.values import parse_text
@@ -70,3 +73,25 @@ def must_be_resolvable(command: ResolveParked, waiting: Waiting | None) -> Waiti
 
 def note_of(command: ResolveParked) -> str | None:
     return None if command.note is None else parse_text(command.note, "note", LONGEST_NOTE, least=1)
+
+
+def parking(resolved: type[Any], explained: type[Any]) -> Decider[ResolveParked, Resolutions, Any, Waiting | None]:
+    """The decider of one service, which records facts of its own: what was passed over, and words about it."""
+
+    def decide(command: ResolveParked, _: Resolutions, waiting: Waiting | None) -> Sequence[Any]:
+        found, note = must_be_resolvable(command, waiting), note_of(command)
+        passed_over = resolved(
+            source=command.source,
+            stream=command.stream,
+            version=found.version,
+            type=found.type,
+            fault=found.fault,
+            reason=command.reason,
+        )
+        return [passed_over] if note is None else [passed_over, explained(note=note)]
+
+    def evolve(state: Resolutions, event: Any) -> Resolutions:
+        return Resolutions(event.version) if isinstance(event, resolved) else state
+
+    evolve.__annotations__["event"] = resolved | explained  # which facts it folds is read off every `evolve`
+    return Decider("parking", Resolutions(), decide, evolve)
