@@ -57,10 +57,6 @@ def told_if_refused(refusals: Mapping[str, Refusal] = COMMON) -> Iterator[None]:
     try:
         yield
     except Refused as refused:
-        facts = {name: _in_words(fact) for name, fact in refused.facts.items()}
-        typer.echo(f"{refusals[refused.code].en.format(**facts)} [{refused.code}]", err=True)
+        _, text = refusals[refused.code].said(refused.facts)
+        typer.echo(f"{text} [{refused.code}]", err=True)
         raise typer.Exit(1) from None
-
-
-def _in_words(fact: object) -> object:
-    return ", ".join(map(str, fact)) if isinstance(fact, list | tuple) else fact

@@ -4,8 +4,16 @@ A refusal is an answer, not a fault: it has a code that never changes its meanin
 in Chinese and English that the API edge looks up in the service's table (RFC 9457, problem details).
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Any
+
+from shared.kernel.time import spoken
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 class Refused(Exception):
@@ -31,6 +39,51 @@ class Refusal:
     status: int
     zh: str
     en: str
+
+    def said(self, facts: Mapping[str, Any]) -> tuple[str, str]:
+        """Both texts with the facts in their places, as people write them."""
+        return _filled(self.zh, facts, _CHINESE), _filled(self.en, facts, _ENGLISH)
+
+
+@dataclass(frozen=True)
+class _Language:
+    between: str
+    nothing: str
+    yes: str
+    no: str
+
+
+_CHINESE = _Language("、", "无", "是", "否")
+_ENGLISH = _Language(", ", "none", "yes", "no")
+
+
+def _filled(text: str, facts: Mapping[str, Any], language: _Language) -> str:
+    """A fact that is not there leaves an ellipsis, since a refusal must always be answered."""
+    return _PLACEHOLDER.sub(lambda found: _in_words(facts.get(found[1], "…"), language), text)
+
+
+def _in_words(fact: Any, language: _Language) -> str:
+    match fact:
+        case None:
+            return language.nothing
+        case bool():
+            return language.yes if fact else language.no
+        case datetime():
+            return spoken(fact)
+        case date():
+            return fact.isoformat()
+        case time():
+            return f"{fact:%H:%M}"
+        case float() | Decimal():
+            return f"{Decimal(str(fact)).normalize():f}"
+        case Mapping():
+            return _in_words([f"{name} {_in_words(each, language)}" for name, each in fact.items()], language)
+        case set() | frozenset():
+            return _in_words(sorted(fact), language)
+        case list() | tuple():
+            return language.between.join(_in_words(each, language) for each in fact) or language.nothing
+        case _:
+            return str(fact)
 
 
 COMMON: dict[str, Refusal] = {

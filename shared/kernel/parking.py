@@ -65,7 +65,7 @@ def must_be_resolvable(command: ResolveParked, waiting: Waiting | None) -> Waiti
     if waiting.early and not command.even_early:
         raise Refused("parking.waits_for_a_fact")
     if command.reason not in REASONS:
-        raise Refused("parking.no_such_reason", reasons=", ".join(REASONS))
+        raise Refused("parking.no_such_reason", reasons=list(REASONS))
     if command.note is not None and waiting.person is None:
         raise Refused("parking.note_without_person")
     return waiting

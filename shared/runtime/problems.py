@@ -5,7 +5,6 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
@@ -20,7 +19,6 @@ from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY
 from starlette.responses import Response
 
 from shared.kernel.errors import COMMON, Refusal, Refused
-from shared.kernel.time import spoken
 from shared.runtime.event_store import OUTAGE
 from shared.runtime.telemetry import Metrics
 
@@ -41,7 +39,6 @@ _BY_STATUS = {
 }
 _RETRY_AFTER_SECONDS = 5
 """What is away, full or overrun may be back by then."""
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,40}")
 _LIMITS = frozenset(
     {"min_length", "max_length", "actual_length", "ge", "gt", "le", "lt", "multiple_of"}
@@ -154,13 +151,14 @@ def _field(location: Iterable[str | int]) -> str:
 
 
 def _response(refused: Refused, refusal: Refusal) -> Response:
+    zh, en = refusal.said(refused.facts)
     body = {
         "type": f"urn:zikao:problem:{refused.code}",
         "title": HTTPStatus(refusal.status).phrase,
         "status": refusal.status,
         "code": refused.code,
-        "detail": _filled(refusal.zh, refused.facts),
-        "detail_en": _filled(refusal.en, refused.facts),
+        "detail": zh,
+        "detail_en": en,
         "facts": refused.facts,
     }
     response = Response(
@@ -175,16 +173,6 @@ def _response(refused: Refused, refusal: Refusal) -> Response:
     if isinstance(wait := refused.facts.get("retry_after"), int):
         response.headers["retry-after"] = str(wait)
     return response
-
-
-def _filled(text: str, facts: Mapping[str, Any]) -> str:
-    """Facts in their places; a fact that is not there leaves an ellipsis, since a refusal must always be answered."""
-
-    def said(match: re.Match[str]) -> str:
-        value = facts.get(match[1], "…")
-        return spoken(value) if isinstance(value, datetime) else str(value)
-
-    return _PLACEHOLDER.sub(said, text)
 
 
 def _common_codes(operation: Mapping[str, Any]) -> Iterable[str]:

@@ -5,9 +5,12 @@ import re
 import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,6 +75,25 @@ def placeholders(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
+ANY_FACT: tuple[Any, ...] = (
+    [],
+    ["03708", "03709"],
+    ("03708",),
+    {"03709", "03708"},
+    [{"code": "03708", "score": Decimal("60")}],
+    None,
+    True,
+    60.0,
+    1_234_567.5,
+    Decimal("70.50"),
+    date(2026, 3, 1),
+    datetime(2026, 3, 1, 1, tzinfo=UTC),
+    time(9),
+)
+NOT_FOR_PEOPLE = re.compile(r"[\[\]{}()']|\b(None|True|False|Decimal|datetime|UTC)\b|[0-9]e\+|T[0-9]{2}:|\.0\b")
+"""Python, where words should be."""
+
+
 def every_raised() -> list[Raised]:
     return [raised for file in python_files("services", "shared") for raised in raised_in(file)]
 
@@ -106,6 +128,38 @@ def test_an_entry_has_two_texts_that_speak_of_the_same_facts(table: str, code: s
     assert refusal.en.strip()
     assert not CHINESE.search(refusal.en)
     assert placeholders(refusal.zh) == placeholders(refusal.en)
+
+
+@pytest.mark.parametrize(("table", "code"), every_entry())
+def test_whatever_a_fact_is_it_is_told_in_words(table: str, code: str) -> None:
+    refusal = COMMON[code] if table == "COMMON" else tables()[table][code]
+    named = placeholders(refusal.zh)
+    ours = [NOT_FOR_PEOPLE.findall(re.sub(r"\{\w+\}", "", text)) for text in (refusal.zh, refusal.en)]
+    for fact in ANY_FACT:
+        told = refusal.said(dict.fromkeys(named, fact))
+        assert [NOT_FOR_PEOPLE.findall(text) for text in told] == ours, told
+    assert "…" in refusal.said({})[0] or not named
+
+
+def test_lists_numbers_times_and_truths_are_told_as_people_write_them() -> None:
+    told = Refusal(422, "{fact}", "{fact}").said
+    assert told({"fact": ["03708", "03709"]}) == ("03708、03709", "03708, 03709")
+    assert told({"fact": ()}) == ("无", "none")
+    assert told({"fact": {"缺": ["03708"]}}) == ("缺 03708", "缺 03708")
+    assert told({"fact": False}) == ("否", "no")
+    assert told({"fact": Decimal("60.50")})[0] == "60.5"
+    assert told({"fact": 1_234_567.5})[0] == "1234567.5"
+    assert told({"fact": datetime(2026, 3, 1, 1, tzinfo=UTC)})[0] == "2026-03-01 09:00:00"
+    assert told({"fact": "{code}", "code": "never looked at"})[0] == "{code}"
+
+
+def test_no_list_is_joined_where_a_refusal_is_raised() -> None:
+    """The language that it will be read in is not known there."""
+    for file in python_files("services", "shared"):
+        for node in ast.walk(parsed(file)):
+            if isinstance(node, ast.Call) and dotted(node.func) == "Refused":
+                joined = [each for each in ast.walk(node) if isinstance(each, ast.Attribute) and each.attr == "join"]
+                assert not joined, f"{named(file)}:{node.lineno}"
 
 
 @pytest.mark.parametrize(("table", "code"), every_entry())

@@ -1,7 +1,5 @@
 """Every refusal of exemption by its code, with the texts people read. Looked up by the API's edge and by `form.py`."""
 
-from typing import Any
-
 from shared.kernel.errors import COMMON, Refusal, Refused
 
 REFUSALS: dict[str, Refusal] = {
@@ -244,12 +242,4 @@ REFUSALS: dict[str, Refusal] = {
 
 def said(refused: Refused) -> tuple[str, str]:
     """A refusal in Chinese and English."""
-    refusal = {**COMMON, **REFUSALS}[refused.code]
-    zh = {name: _listed(fact, "、", "无") for name, fact in refused.facts.items()}
-    en = {name: _listed(fact, ", ", "none") for name, fact in refused.facts.items()}
-    return refusal.zh.format(**zh), refusal.en.format(**en)
-
-
-def _listed(fact: Any, between: str, nothing: str) -> Any:
-    """Lists as people write them, not as Python does."""
-    return (between.join(map(str, fact)) or nothing) if isinstance(fact, list | tuple) else fact
+    return {**COMMON, **REFUSALS}[refused.code].said(refused.facts)

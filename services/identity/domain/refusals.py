@@ -245,5 +245,4 @@ REFUSALS: dict[str, Refusal] = {
 
 def said(refused: Refused) -> tuple[str, str]:
     """A refusal in Chinese and English, to stand beside a field."""
-    refusal = {**COMMON, **REFUSALS}[refused.code]
-    return refusal.zh.format(**refused.facts), refusal.en.format(**refused.facts)
+    return {**COMMON, **REFUSALS}[refused.code].said(refused.facts)

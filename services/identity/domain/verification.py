@@ -201,7 +201,7 @@ def _submit(state: Verification, context: VerificationContext) -> list[Verificat
     begun = _open(state)
     asked = context.rules.slots(begun.route, by_hand=begun.by_hand)
     if missing := [each.label for each in asked if each.required and each.slot not in begun.photographs]:
-        raise Refused("identity.photographs_missing", photographs="、".join(missing))
+        raise Refused("identity.photographs_missing", photographs=missing)
     if isinstance(begun, Failed):
         raise Refused("identity.nothing_new_to_verify")
     review = context.rules.review

@@ -150,7 +150,9 @@ def test_a_photograph_that_is_not_asked_for_is_refused_with_those_that_are() -> 
 
 def test_nothing_can_be_handed_in_before_every_photograph_is_there() -> None:
     outcome = given(VERIFICATION, *STARTED, accepted("portrait")).when(SUBMIT, OWN)
-    outcome.refused("identity.photographs_missing", photographs="考生身份证照片（人像面）、考生手持身份证照（半身）")
+    outcome.refused(
+        "identity.photographs_missing", photographs=["考生身份证照片（人像面）", "考生手持身份证照（半身）"]
+    )
 
 
 def test_what_was_handed_in_cannot_be_exchanged_before_it_is_decided() -> None:
