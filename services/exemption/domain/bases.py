@@ -150,9 +150,22 @@ class Basis(Sourced):
 
     def details_of(self, course: str) -> tuple[FormField, ...]:
         """What is asked of one course."""
-        named = next((each for each in self.details if course in each.courses), None)
-        found = named or next((each for each in self.details if not each.courses), None)
-        return found.fields if found else ()
+        place = self._place_of_details(course)
+        return () if place is None else self.details[place].fields
+
+    def _place_of_details(self, course: str) -> int | None:
+        named = (place for place, each in enumerate(self.details) if course in each.courses)
+        others = (place for place, each in enumerate(self.details) if not each.courses)
+        return next(named, next(others, None))
+
+    def said_of(self, field: str, course: str | None = None) -> tuple[str, ...]:
+        """Where the book speaks of a field of a claim, or of one of its courses."""
+        basis = f"bases[{self.id}]"
+        if course is not None:
+            return basis, f"details[{self._place_of_details(course)}]", f"fields[{field}]"
+        if self.modules and field in {each.name for each in self.modules.fields()}:
+            return basis, "modules", "any_of" if field == MODULE else "number"
+        return basis, f"fields[{field}]"
 
     @model_validator(mode="after")
     def _one_kind_of_proof(self) -> "Basis":

@@ -112,9 +112,10 @@ class Judge:
             return claim
         records = records_for(basis, self.around.account)
         lists = {**self.rules.choices(basis), "prior_education": records.keys()}
-        form = judged_fields(self.findings, self.rules, basis.asked_fields(), claim.form, self.around, lists, where)
+        asked = basis.asked_fields()
+        form = judged_fields(self.findings, self.rules, asked, claim.form, self.around, lists, where, basis.said_of)
         slots = self.rules.book.claim_photos(basis)
-        judged_photos(self.findings, self.rules, slots, claim.photos, where)
+        judged_photos(self.findings, self.rules, slots, claim.photos, where, basis.id)
         findings = self._of(basis)
         findings.ask(
             lambda: photographs_must_be_own(claim.photos, self.around, f"{basis.id}."),
@@ -150,8 +151,9 @@ class Judge:
         self, basis: Basis, claimed: ClaimedCourse, where: str, offers: frozenset[str] | None
     ) -> ClaimedCourse | None:
         names = self.rules.book.course_names
+        said = ("course_names",) if names else (f"bases[{basis.id}]", "courses")
         source = names.source if names else basis.courses.source
-        course = self.findings.under(self.rules.clause("course_names", source=source)).ask(
+        course = self.findings.under(self.rules.clause(*said, source=source)).ask(
             lambda: named_course(self.rules, claimed),
             rule="course_must_be_named_right",
             about=where + "code",
@@ -173,7 +175,16 @@ class Judge:
             )
         asked = basis.details_of(course[0])
         lists = self.rules.choices(basis)
-        form = judged_fields(self.findings, self.rules, asked, claimed.form, self.around, lists, where)
+        form = judged_fields(
+            self.findings,
+            self.rules,
+            asked,
+            claimed.form,
+            self.around,
+            lists,
+            where,
+            lambda name: basis.said_of(name, course[0]),
+        )
         return ClaimedCourse(course[0], course[1], form)
 
 

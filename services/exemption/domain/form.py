@@ -4,7 +4,7 @@ A draft keeps what was typed, right or wrong. Handing in checks everything at on
 that nobody corrects one mistake only to learn of the next. Claims are read in `claims.py` by the same functions.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -86,7 +86,7 @@ def judged_form(
     lists = {**rules.choices(), "organisation": _organisations(book, around.organisations)}
     checked = judged_fields(findings, rules, book.fields, form, around, lists)
     judged_photos(findings, rules, book.photos, photos)
-    if not any(each.in_form for each in findings.refusing()):
+    if book.photos and not any(each.in_form for each in findings.refusing()):
         findings.under(rules.clause("photos", source="")).ask(
             lambda: photographs_must_be_own(photos, around), rule="photographs_must_be_own", about="photos"
         )
@@ -101,12 +101,14 @@ def judged_fields(
     around: Surroundings,
     lists: Mapping[str, Collection[str]],
     where: str = "",
+    said: Callable[[str], tuple[str, ...]] = lambda name: (f"fields[{name}]",),
 ) -> dict[str, Any]:
-    """Values by name, without empty ones. `where` stands before the names in findings: `claims[0].`."""
+    """Values by name, without empty ones. `where` stands before the names in findings (`claims[0].`), `said`: where
+    the book speaks of a field (`bases[ncre_one]`, `fields[number]`)."""
     checked: dict[str, Any] = {}
     for each in fields:
         typed = str(form.get(each.name, ""))
-        clause = rules.clause(f"{where}fields[{each.name}]", source=each.source)
+        clause = rules.clause(*said(each.name), source=each.source)
         value = findings.under(clause).ask(
             lambda each=each, typed=typed: _checked_value(each, typed, around, lists),  # type: ignore[misc]
             rule="field_must_be_right",
@@ -121,11 +123,17 @@ def judged_fields(
 
 
 def judged_photos(
-    findings: Findings, rules: Rules, slots: Sequence[PhotoSlot], photos: Mapping[str, str], where: str = ""
+    findings: Findings,
+    rules: Rules,
+    slots: Sequence[PhotoSlot],
+    photos: Mapping[str, str],
+    where: str = "",
+    basis: str = "",
 ) -> None:
+    """`where` as in `judged_fields`; `basis`: of whose claims these are photographs."""
     for each in slots:
         if each.required:
-            clause = rules.clause(f"{where}photos[{each.slot}]", source=each.source)
+            clause = rules.clause(*rules.book.said_of(f"{basis}.{each.slot}".lstrip(".")), source=each.source)
             findings.under(clause).ask(
                 lambda each=each: _must_be_there(each, photos),  # type: ignore[misc]
                 rule="photograph_must_be_there",

@@ -216,6 +216,18 @@ class ExemptionScheme(Clause):
     def slot(self, slot: str) -> PhotoSlot | None:
         return self.slots().get(slot)
 
+    def said_of(self, slot: str) -> tuple[str, ...]:
+        """Where this book speaks of what is uploaded as `slot`: `photos[portrait]`, `bases[ncre_one].photos[paper]`."""
+        basis, _, own = slot.rpartition(".")
+        if not basis:
+            return (f"photos[{own}]",)
+        if own in {each.slot for each in self.materials}:
+            return (f"materials[{own}]",)
+        found = self.basis(basis)
+        if found and found.modules and own in {each.slot for each in found.modules.slots()}:
+            return (f"bases[{basis}]", "modules", "photo")
+        return (f"bases[{basis}]", f"photos[{own}]")
+
     def documents(self) -> frozenset[str]:
         """What a reason for sending back can point at: fields, photographs, bases, the courses, the majors."""
         parts = {*(each.name for each in self.fields), *self.slots(), *(each.id for each in self.bases)}

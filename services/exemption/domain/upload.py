@@ -74,7 +74,7 @@ def decide(command: ReceivePhotograph, state: Upload, context: UploadContext) ->
     slot = may_upload(command.slot, context)
     if not isinstance(state, NotUploaded):
         raise Refused("request.key_reused")
-    clause = context.rules.clause(f"photos[{slot.slot}]", source=slot.source)
+    clause = context.rules.clause(*context.rules.book.said_of(command.slot), source=slot.source)
     if not command.accepted:
         return [
             PhotographRefused(
