@@ -12,9 +12,9 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.instrumentation.asyncpg import AsyncPGInstrumentor
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, StatusCode, TraceFlags, set_span_in_context
 
 from shared.kernel.values import id_check_digit
 from shared.runtime import telemetry
@@ -153,6 +153,21 @@ async def test_a_request_is_logged_by_route_and_status_without_address_or_query(
 
 
 # Traces
+
+
+def test_without_a_collector_a_span_is_only_its_ids_also_where_a_stranger_asks_for_more() -> None:
+    sampler = telemetry.Collected()
+    tracer = TracerProvider(sampler=sampler).get_tracer("toy")
+    asked = SpanContext(1, 2, is_remote=True, trace_flags=TraceFlags(1))
+    outside = set_span_in_context(NonRecordingSpan(asked))
+    first, second = tracer.start_span("alone"), tracer.start_span("asked for", outside)
+    assert not first.is_recording()
+    assert not second.is_recording()
+    assert first.get_span_context().is_valid
+    assert second.get_span_context().trace_id == 1
+    sampler.collecting = True
+    assert tracer.start_span("alone").is_recording()
+    assert tracer.start_span("asked for", outside).is_recording()
 
 
 @pytest.fixture(scope="module")
