@@ -6,6 +6,7 @@ refuses nothing. `runtime/event_store.py` runs them; `testing/given.py` tests th
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Generic, TypeVar
 
 from shared.kernel.messages import Command, Event
@@ -29,7 +30,4 @@ class Decider(Generic[C, S, E, X]):
     evolve: Callable[[S, E], S]
 
     def replay(self, events: Iterable[E]) -> S:
-        state = self.initial
-        for event in events:
-            state = self.evolve(state, event)
-        return state
+        return reduce(self.evolve, events, self.initial)

@@ -175,8 +175,9 @@ class Work:
         if stream not in self._loaded:
             rows = await self.tx.connection.fetch(_LOAD, stream)
             ciphers = await self._keyring.ciphers({person for _, _, person, _, _ in rows if person})
+            # a list and no generator: to resume one costs as much as what `event_of` does besides decoding
             state = decider.replay(
-                event_of(stream, version, name, person, body, ciphers) for version, name, person, body, _ in rows
+                [event_of(stream, version, name, person, body, ciphers) for version, name, person, body, _ in rows]
             )
             self._loaded[stream] = Loaded(state, len(rows), rows[-1]["hash"] if rows else GENESIS)
         return self._loaded[stream]

@@ -106,6 +106,8 @@ class Keyring:
     async def ciphers(self, persons: Iterable[str]) -> dict[str, Cipher | None]:
         """The cipher of each person; None for the erased."""
         wanted = set(persons)
+        if not wanted:
+            return {}
         fresh = monotonic() - KEPT_SECONDS
         found = {p: kept[1] for p in wanted if (kept := self._kept.get(p)) is not None and kept[0] > fresh}
         missing = sorted(wanted - found.keys())
