@@ -6,8 +6,8 @@ moves the inbox and appends what they recorded, and then the read models follow,
 it happens or nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from itertools import groupby
 from operator import attrgetter, itemgetter
 from typing import Any, NoReturn, cast
@@ -18,6 +18,7 @@ import msgspec
 from shared.kernel.decider import Decider
 from shared.kernel.messages import Command, Fact, Meta, Receipt, stream_name
 from shared.runtime.event_store import Conflict, Loaded, Projector, Recorded, Work
+from shared.runtime.points import reached
 from shared.runtime.records import COLUMNS, GENESIS, Record, event_of
 from shared.runtime.rows import Connection, SqlTx, Tx
 from shared.runtime.service import Service
@@ -25,8 +26,9 @@ from shared.runtime.service import Service
 _LOAD_ALL = (
     "select stream, version, type, person, body, hash from events where stream = any($1) order by stream, version"
 )
+_MOVE = "select move_inbox($1, $2, $3, $4)"
 _NOTHING_MOVED: tuple[Sequence[Any], ...] = ((),) * 4
-_WRITE_ALL = f"select move_inbox($1, $2, $3, $4), append_all({', '.join(f'${n}' for n in range(5, 13 + len(COLUMNS)))})"
+_WRITE_ALL = f"{_MOVE}, append_all({', '.join(f'${n}' for n in range(5, 13 + len(COLUMNS)))})"
 """The inbox first, as where one event alone is handled."""
 _columns = attrgetter(*COLUMNS)
 
@@ -34,9 +36,20 @@ AnyDecider = Decider[Any, Any, Any, Any]
 
 
 class Batch:
-    """`foresee` the commands; in its `transaction` `carry_out` each in its order, and `finish`."""
+    """`foresee` the commands; in its `transaction` `carry_out` each in its order, and `finish`.
 
-    def __init__(self, service: Service, connection: Connection) -> None:
+    `moves` is what `move_inbox` is told. `direct`: each command is written at once, since a handler speaks to the
+    database itself. Where that was not foreseen, `carry_out` raises `Direct` before anything is written.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        connection: Connection,
+        moves: tuple[Sequence[Any], ...] = _NOTHING_MOVED,
+        *,
+        direct: bool = False,
+    ) -> None:
         self.loaded: dict[str, Loaded] = {}
         self.heads: dict[str, int] = {}
         """The streams that are written to, with the version at which the database has them."""
@@ -47,7 +60,12 @@ class Batch:
         self.closed = SqlTx(cast(Connection, _NoConnection()), service.keyring)
         self._service = service
         self._connection = connection
-        self._direct = False
+        self._moves = moves
+        self._direct = direct
+
+    def at_once(self) -> "Batch":
+        """The same, to be begun again with each command written at once."""
+        return Batch(self._service, self._connection, self._moves, direct=True)
 
     async def foresee(self, asked: Iterable[tuple[Command, Meta]]) -> None:
         """Read what the commands will load: try each until it misses a stream, read all that were missed, and again.
@@ -66,7 +84,7 @@ class Batch:
             await self._handler(command)(_Foresight(self, self._service, meta, missing), command)
         except _Unread:
             return True
-        except _Direct:
+        except Direct:
             self._direct = True
         except Exception:  # noqa: BLE001, S110 - the end of the foresight, or a refusal that `carry_out` meets again
             pass
@@ -95,44 +113,64 @@ class Batch:
             raise TypeError(f"the handler of {type(command).__name__} executed nothing")
         return work.receipt
 
-    def transaction(self) -> AbstractAsyncContextManager[object]:
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
         """Around all that is carried out, where that is written at once; elsewhere `finish` is all that writes."""
-        return self._atomic(self._direct)
+        async with self._atomic(self._direct):
+            if self._direct and self._moves[0]:
+                with _told_apart():
+                    await self._connection.execute(_MOVE, *self._moves)
+            yield
 
     def _atomic(self, needed: bool) -> AbstractAsyncContextManager[object]:
         return self._connection.transaction() if needed and not self._connection.is_in_transaction() else nullcontext()
 
-    async def finish(self, moves: tuple[Sequence[Any], ...] = _NOTHING_MOVED) -> None:
+    async def finish(self) -> None:
         """Move the inbox, append, and the read models after it: a single command takes its locks in the same order.
 
         Raises `Conflict` or `Recorded`, without saying by whose fault.
         """
+        if self._direct:  # all of it is written
+            reached("effects.before")
+            return
         projector = self._service.projector
         shown = {event for view in projector.views for event in view.on}
-        async with self._atomic(any(type(fact.event) in shown for fact in self.facts)):
-            if self.commands or moves[0]:
-                await self._write(moves)
+        shows = any(type(fact.event) in shown for fact in self.facts)
+        async with self._atomic(shows):
+            if self.commands and not shows:
+                reached("effects.before")
+            if self.commands or self._moves[0]:
+                await self._write()
             await projector.project(SqlTx(self._connection, self._service.keyring), self.facts)
+            if shows:
+                reached("effects.before")
 
-    async def _write(self, moves: tuple[Sequence[Any], ...]) -> None:
+    async def _write(self) -> None:
         heads = [(name, known, self.loaded[name].version, self.loaded[name].hash) for name, known in self.heads.items()]
-        try:
+        with _told_apart():
             await self._connection.execute(
                 _WRITE_ALL,
-                *moves,
+                *self._moves,
                 *_turned(self.commands, 4),
                 *_turned(heads, 4),
                 *_turned([_columns(record) for record in self.records], len(COLUMNS)),
             )
-        except asyncpg.PostgresError as error:
-            if error.sqlstate == "ZK002":
-                raise Recorded from error
-            if error.sqlstate == "ZK003":
-                raise Conflict from error
-            raise
 
     def _handler(self, command: Command) -> Any:
         return self._service.definition.handlers[type(command)]
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    """What `move_inbox` and `append_all` refuse, in words of ours."""
+    try:
+        yield
+    except asyncpg.PostgresError as error:
+        if error.sqlstate == "ZK002":
+            raise Recorded from error
+        if error.sqlstate == "ZK003":
+            raise Conflict from error
+        raise
 
 
 def _turned(rows: Sequence[tuple[Any, ...]], width: int) -> list[Sequence[Any]]:
@@ -140,7 +178,7 @@ def _turned(rows: Sequence[tuple[Any, ...]], width: int) -> list[Sequence[Any]]:
     return list(zip(*rows, strict=True)) if rows else [()] * width
 
 
-class _Direct(Exception):
+class Direct(Exception):
     """A handler speaks to the database itself, where nothing stands yet of what the batch did so far."""
 
 
@@ -154,7 +192,7 @@ class _Foreseen(Exception):
 
 class _NoConnection:
     def __getattr__(self, name: str) -> NoReturn:
-        raise _Direct(name)
+        raise Direct(name)
 
 
 class _Noted(Projector):

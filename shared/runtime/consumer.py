@@ -4,9 +4,7 @@ RabbitMQ brings envelopes quickly, the feed brings whatever it did not; both end
 """
 
 import asyncio
-import errno
 import math
-import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -21,9 +19,9 @@ from opentelemetry.trace import SpanKind
 from shared import events
 from shared.kernel.errors import NotYet, Refused
 from shared.kernel.messages import Command, Fact, Meta, Receipt, command_id
-from shared.runtime.batch import Batch
+from shared.runtime.batch import Batch, Direct
 from shared.runtime.ending import raise_if_cancelled
-from shared.runtime.event_store import OUTAGE, Recorded
+from shared.runtime.event_store import OUTAGE, Recorded, may_be_a_bug
 from shared.runtime.feed import Envelope, Feed
 from shared.runtime.inbox import Inbox, Key, Place, Settled
 from shared.runtime.parking import EARLY, MISSING, NOT_YET, let_go, park, pass_over
@@ -42,18 +40,11 @@ _RIVALS = 20
 
 _DOUBTS = 6
 """How often, in about two seconds, one event may fail as if something was away while the database answers."""
-_DOUBTFUL = (OSError, asyncpg.InterfaceError)
-"""Of `OUTAGE`, what a bug of ours raises as well: a file that is not there, a wrong argument of a query."""
-_CERTAIN = (ConnectionError, TimeoutError, socket.gaierror)
-"""Of these, what only comes from whoever is away: the database, the keyring, a source."""
-_SCARCE = {
-    *(errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN),
-    *(errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT),
-}
-"""And what the system says when there is no way to them, or nothing left here to reach them with."""
 
 log = structlog.get_logger(__name__)
 
+Asked = tuple[Envelope, Any, Meta]
+"""A fact, a command that a reaction to it asks for, and under what it is carried out."""
 CarryOut = Callable[[Command, Meta, bytes], Awaitable[Receipt]]
 
 
@@ -212,21 +203,26 @@ class Consumer:
             inbox = await Inbox.seen(connection, envelopes)
             ciphers = await self._ciphers(envelopes)
             waiting: list[Envelope] = []
-            asked: list[tuple[Envelope, Any, Meta]] = []
+            asked: list[Asked] = []
             for envelope in envelopes:
                 if inbox.waits(envelope):
                     waiting.append(envelope)
                 elif inbox.take(envelope) == "next":
                     asked += self._asked(inbox, envelope, ciphers)
-            commands = Batch(self._service, connection)
-            await commands.foresee((command, meta) for _, command, meta in asked)
-            async with commands.transaction():
-                for envelope, command, meta in asked:
-                    await self._react(commands.carry_out, envelope, command, meta)
-                reached("effects.before")
-                await commands.finish(inbox.moves)
+            batch = Batch(self._service, connection, inbox.moves)
+            await batch.foresee((command, meta) for _, command, meta in asked)
+            try:
+                await self._react_to_all(asked, batch)
+            except Direct:
+                await self._react_to_all(asked, batch.at_once())
         self._note(inbox)
         return inbox.holes | await self._one_by_one(waiting)
+
+    async def _react_to_all(self, asked: Iterable[Asked], batch: Batch) -> None:
+        async with batch.transaction():
+            for each in asked:
+                await self._react(batch.carry_out, *each)
+            await batch.finish()
 
     async def _one_by_one(self, envelopes: Iterable[Envelope]) -> set[Key]:
         return {(envelope.source, envelope.stream) for envelope in envelopes if await self._alone(envelope) == "hole"}
@@ -282,8 +278,7 @@ class Consumer:
 
     async def _may_be_ours(self, error: Exception) -> bool:
         """Whether what looks like an outage may be a bug of ours: it can be one, and the database answers."""
-        certain = isinstance(error, _CERTAIN) or (isinstance(error, OSError) and error.errno in _SCARCE)
-        if certain or not isinstance(error, _DOUBTFUL):
+        if not may_be_a_bug(error):
             return False
         try:
             return bool(await self._service.pool.fetchval("select true"))
@@ -294,17 +289,17 @@ class Consumer:
         async with self._service.pool.acquire() as connection, connection.transaction():
             inbox = await Inbox.open(connection, [envelope])
             place = inbox.take(envelope, unpark=unpark)
-            if place == "next":
-                for _, command, meta in self._asked(inbox, envelope, await self._ciphers([envelope])):
-                    try:
-                        async with connection.transaction():
-                            await self._react(partial(self._service.carry_out, connection), envelope, command, meta)
-                    except Refused as refused:
-                        await self._refused(connection, envelope, refused)
-                    except Recorded:
-                        log.warning("consumer.carried_out_before", stream=envelope.stream, version=envelope.version)
+            asked = self._asked(inbox, envelope, await self._ciphers([envelope])) if place == "next" else []
+            for _, command, meta in asked:
+                try:
+                    async with connection.transaction():
+                        await self._react(partial(self._service.carry_out, connection), envelope, command, meta)
+                except Refused as refused:
+                    await self._refused(connection, envelope, refused)
+                except Recorded:
+                    log.warning("consumer.carried_out_before", stream=envelope.stream, version=envelope.version)
             await inbox.close()
-            if place == "next":
+            if asked:
                 reached("effects.before")
         self._note(inbox)
         return place
@@ -320,7 +315,7 @@ class Consumer:
             {e.person for e in envelopes if e.person and events.current(e.type) in self._reactions}
         )
 
-    def _asked(self, inbox: Inbox, envelope: Envelope, ciphers: Any) -> list[tuple[Envelope, Any, Meta]]:
+    def _asked(self, inbox: Inbox, envelope: Envelope, ciphers: Any) -> list[Asked]:
         """The commands of all reactions to this fact; an event nobody reacts to is not even decoded.
 
         A later version of a fact we react to, from a source that runs newer code, waits until we run that code too.

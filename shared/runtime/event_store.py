@@ -3,6 +3,8 @@
 `Work` is what a handler gets; its `tx` is what projections use (`rows.py`). Law 3 of the house: one write path.
 """
 
+import errno
+import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -87,6 +89,21 @@ OUTAGE = (
 """The database is away, full or shutting down: the world's fault, tried again for ever by the background loops.
 PostgreSQL calls it an internal error when a file cannot grow for a reason it has no code for, such as a full quota.
 asyncpg is in an inner state that it did not expect when a connection breaks off between two statements."""
+
+_DOUBTFUL = (OSError, asyncpg.InterfaceError)
+_CERTAIN = (ConnectionError, TimeoutError, socket.gaierror)
+_SCARCE = {
+    *(errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN),
+    *(errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT),
+}
+"""What the system says when there is no way to a server, or nothing left here to reach it with."""
+
+
+def may_be_a_bug(error: BaseException) -> bool:
+    """Whether, of `OUTAGE`, it is what a bug of ours raises as well: a file that is not there, a wrong argument of a
+    query."""
+    certain = isinstance(error, _CERTAIN) or (isinstance(error, OSError) and error.errno in _SCARCE)
+    return isinstance(error, _DOUBTFUL) and not certain
 
 
 Project = Callable[[Tx, Fact[Any]], Awaitable[None]]

@@ -10,7 +10,7 @@ POINTS = (
     "commit.after",  # it is in the store, and whoever asked does not know
     "confirm.before",  # facts have their positions, the broker has not been told
     "confirm.after",  # the broker has confirmed them, the mark has not moved
-    "effects.before",  # another service's facts are acted on, nothing of it committed
+    "effects.before",  # others' facts are acted on, with the read models; not committed, or with one statement to go
     "ack.before",  # what a batch of messages asked for is in the store, the broker has not been told
     "ack.after",
     "sms.before",  # the attempt is recorded, the provider not called

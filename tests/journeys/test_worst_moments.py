@@ -1,4 +1,4 @@
-"""A soak of the run's own stack: services are killed at the eight worst moments and at twenty others, PostgreSQL is
+"""A soak of the run's own stack: services are killed at the nine worst moments and at twenty others, PostgreSQL is
 restarted, all while people are at work; nothing is lost or done twice, and `./zikao soak` would say so and exit with 0.
 
 After the other journeys by its name, since they count the cases there are.
@@ -32,7 +32,7 @@ SEED = 20261123
 WORST = {
     "exemption": ("commit.after",),
     "identity": ("commit.before", "confirm.before", "confirm.after"),
-    "notification": ("ack.before", "ack.after", "sms.before", "sms.after"),
+    "notification": ("effects.before", "ack.before", "ack.after", "sms.before", "sms.after"),
 }
 """Service -> where it is killed, one after the other; the three services at the same time."""
 TIMES = 2

@@ -13,6 +13,7 @@ from shared.kernel.messages import Command, Meta, Receipt
 from shared.kernel.time import utc_now
 from shared.runtime.batch import Batch
 from shared.runtime.event_store import Conflict, Recorded, Work, records_of
+from shared.runtime.points import LISTENERS
 from shared.runtime.records import GENESIS, chained
 from shared.runtime.rows import Connection
 from shared.runtime.service import Service
@@ -217,6 +218,67 @@ async def test_a_handler_that_asks_the_read_models_finds_them_as_the_commands_be
             await carried_out(service, connection, asking(Note(thing="asked", count=3), CountNotes(thing="asked")))
         facts = await service.history(connection, "toy-asked")
     assert facts[-1].event.purpose == "counted 3"
+
+
+async def test_a_batch_whose_handler_asks_the_database_moves_the_inbox_before_it_appends(
+    toy: Service, follower: Follower
+) -> None:
+    """As one event alone does: two that take the same in another order wait for each other."""
+    definition = replace(DEFINITION, handlers={**DEFINITION.handlers, CountNotes: count_notes})
+    service = Service(definition, follower.service.pool, bytes(32), utc_now, None)
+    asked = asking(CountNotes(thing="ordered"))
+    said: list[str] = []
+    async with toy.pool.acquire() as connection:
+        batch = Batch(service, connection, (["exemption"], ["toy-ordered"], [0], [1]))
+        await batch.foresee(asked)
+        with connection.query_logger(lambda query: said.append(query.query)):
+            async with batch.transaction():
+                for command, each in asked:
+                    await batch.carry_out(command, each, b"")
+                await batch.finish()
+        moved = "select version from inbox where stream = 'toy-ordered'"
+        assert await connection.fetchval(moved) == 1
+    (inbox,) = (number for number, query in enumerate(said) if "move_inbox" in query)
+    (append,) = (number for number, query in enumerate(said) if "insert into events" in query)
+    assert said[0] == "BEGIN;"
+    assert inbox < append
+
+
+class Crash(Exception):
+    """At a named point."""
+
+
+async def test_a_crash_at_its_named_point_leaves_nothing_of_a_batch_although_its_read_models_are_written(
+    toy: Service,
+) -> None:
+    async def crashed_at_the_point(connection: Connection, asked: Sequence[tuple[Command, Meta]]) -> list[bool]:
+        """Whether the transaction was open, each time the point was reached."""
+        reached: list[bool] = []
+
+        def crash(point: str) -> None:
+            if point == "effects.before":
+                reached.append(connection.is_in_transaction())
+                raise Crash
+
+        LISTENERS.append(crash)
+        try:
+            await carried_out(toy, connection, asked)
+        except Crash:
+            pass
+        finally:
+            LISTENERS.remove(crash)
+        return reached
+
+    said: list[str] = []
+    async with toy.pool.acquire() as connection:
+        with connection.query_logger(lambda query: said.append(query.query)):
+            assert await crashed_at_the_point(connection, asking(Note(thing="dies"))) == [True]
+        assert ["toys" in query for query in said if query.startswith("insert")] == [True]
+        assert await connection.fetchval("select count(*) from toys where thing = 'dies'") == 0
+        assert await toy.history(connection, "toy-dies") == []
+        nothing_asked = await crashed_at_the_point(connection, [])
+        nothing_shown = await crashed_at_the_point(connection, asking(Note(thing="dies", count=0)))
+    assert (nothing_asked, nothing_shown) == ([], [False])
 
 
 async def test_a_bug_in_a_handler_is_told_and_nothing_of_the_batch_stays(toy: Service) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -12,19 +13,19 @@ import pytest
 from structlog.testing import capture_logs
 
 from shared.events import Upcaster
-from shared.kernel.messages import Meta
+from shared.kernel.messages import Meta, Receipt
 from shared.kernel.parking import ResolveParked
 from shared.kernel.time import utc_now
 from shared.runtime.batch import Batch
 from shared.runtime.consumer import Consumer
-from shared.runtime.event_store import Conflict
+from shared.runtime.event_store import Conflict, Work
 from shared.runtime.feed import Envelope
 from shared.runtime.inbox import Inbox, Settled
 from shared.runtime.service import Service
 from shared.testing.stores import KEK, LocalFeed
 from tests.shared.runtime import toy as toys
 from tests.shared.runtime.follower import Follower
-from tests.shared.runtime.toy import FOLLOWER, Note
+from tests.shared.runtime.toy import ECHO, FOLLOWER, Echo, Note
 
 pytestmark = pytest.mark.servers
 
@@ -70,7 +71,7 @@ async def test_a_stream_that_another_replica_moved_or_parked_is_not_moved_from_w
             else:
                 await follower.consumer._park(envelope, "ValueError", "as a rival does")
             with pytest.raises(Conflict):
-                await Batch(follower.service, connection).finish(inbox.moves)
+                await Batch(follower.service, connection, inbox.moves).finish()
     row = await follower.parked("seen")
     assert row is not None
     assert row["version"] == 2
@@ -200,6 +201,27 @@ async def test_no_way_to_a_server_and_nothing_left_to_reach_it_with_are_no_bugs_
 ) -> None:
     assert not await follower.consumer._may_be_ours(OSError(number, "the system says so"))
     assert await follower.consumer._may_be_ours(OSError(errno.ENOENT, "the system says so"))
+
+
+async def look_after_the_echo(work: Work, command: Echo) -> Receipt:
+    receipt = await work.execute(ECHO, command.thing, command, None)
+    assert await work.tx.connection.fetchval("select version from streams where stream = $1", receipt.stream)
+    return receipt
+
+
+async def test_a_batch_whose_handler_asks_the_database_after_it_decided_is_still_one_transaction(
+    follower: Follower,
+) -> None:
+    definition = replace(FOLLOWER, handlers={**FOLLOWER.handlers, Echo: look_after_the_echo})
+    service = Service(definition, follower.service.pool, KEK, lambda: follower.now, None)
+    consumer = Consumer(service, follower.feed)
+    await consumer.begin("identity")
+    with capture_logs() as said:
+        await consumer.take([*await follower.say("asks-1", "one", "two"), *await follower.say("asks-2", "one")])
+    assert said == []
+    assert (await follower.echoed("asks-1"), await follower.echoed("asks-2")) == (["one", "two"], ["one"])
+    transactions = "select count(distinct xmin::text) from events where stream like 'echo-asks-%'"
+    assert await service.pool.fetchval(transactions) == 1
 
 
 async def test_what_our_own_rules_refuse_is_recorded_with_its_code_and_the_stream_goes_on(follower: Follower) -> None:
