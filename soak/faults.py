@@ -88,7 +88,7 @@ def die(world: World, name: str, ends: Sequence[str], within: float = REACHED_WI
     service = name.partition("-")[0]
     world.kill(name)
     before = program.log.stat().st_size
-    said = ""
+    said, came = "", [False] * len(ends)
     with world.breaking(f"{name} dies {len(ends)} times"):
         world.stack.processes.start(replace(program, words=("-m", "soak.victim", service, str(within), *ends)))
         until = time.monotonic() + within * (len(ends) + 1)
@@ -97,9 +97,11 @@ def die(world: World, name: str, ends: Sequence[str], within: float = REACHED_WI
             with program.log.open(encoding="utf-8", errors="replace") as log:
                 log.seek(before)
                 said = log.read()
+            known, came = sum(came), [reached_or_killed(service, end) in said for end in ends]
+            world.in_flight += [world.load.in_flight] * (sum(came) - known)
         while what_is_wrong(program.ready_url) and time.monotonic() < until:
             time.sleep(0.05)
-    return [reached_or_killed(service, end) in said for end in ends]
+    return came
 
 
 def killed_at_a_point(world: World, random: Random) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import threading
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -16,14 +18,16 @@ from typer.testing import CliRunner
 
 from ops.main import app
 from ops.stack.infrastructure import POSTGRES_VARIABLE, NotOurs
+from ops.stack.processes import Program
 from ops.stack.screen import Screen
 from ops.stack.stack import stack_of_its_own
 from shared.runtime.points import LISTENERS, POINTS
 from soak.client import Client, Refusal
-from soak.faults import FAULTS, PASSED_BY, World, followers_away, made
+from soak.faults import FAULTS, PASSED_BY, World, die, followers_away, made
 from soak.journal import Answered, Asked, Journal, Unknown, read
 from soak.people import Person
 from soak.running import chosen
+from soak.victim import lives_on, reached_or_killed
 from tests.architecture.tree import ROOT, python_files
 
 SOMEBODY = Person("somebody", "a-token")
@@ -110,6 +114,39 @@ def test_a_fault_that_finds_nothing_to_harm_is_counted_as_that_and_leaves_the_sy
     assert dict(world.done) == {"harming_a_queue found nothing to harm": 1}
     assert world.broken == ""
     assert killed == again == ["notification"]
+
+
+async def test_each_death_of_a_process_that_dies_again_and_again_is_counted_with_the_requests_under_way(
+    tmp_path: Path,
+) -> None:
+    ends, within = ["commit.after*2", "0.250", "sms.before*9"], 2.0
+    load = SimpleNamespace(in_flight=5)
+    async with answering([DONE]) as (url, _):
+        program = Program("notification", (), {}, url, tmp_path / "log", tmp_path / "pid")
+        program.log.touch()
+
+        def dying() -> None:
+            """Twice, each time when the death before was seen; it never came to the last end."""
+            for number, word in enumerate(ends[:2], 1):
+                gives_up = time.monotonic() + within
+                while len(world.in_flight) < number and time.monotonic() < gives_up:
+                    time.sleep(0.01)
+                load.in_flight = 5 - 2 * number
+                _written(program.log, reached_or_killed("notification", word))
+            _written(program.log, lives_on("notification"))
+
+        thread = threading.Thread(target=dying)
+        processes = SimpleNamespace(kill=lambda _: None, start=lambda _: thread.start())
+        stack = SimpleNamespace(programs={"notification": program}, processes=processes)
+        world = World(cast(Any, stack), cast(Any, load))
+        assert await asyncio.to_thread(die, world, "notification", ends, within) == [True, True, False]
+        thread.join()
+    assert world.in_flight == [5, 3, 1]
+
+
+def _written(log: Path, line: str) -> None:
+    with log.open("a", encoding="utf-8") as file:
+        file.write(line)
 
 
 def test_every_named_point_stands_in_the_code_of_who_passes_it_and_nobody_listens() -> None:
