@@ -166,7 +166,9 @@ async def _pages(connection: Connection) -> AsyncGenerator[list[asyncpg.Record],
             await asyncio.sleep(0)  # so that it is asked now
             yield rows
     finally:
-        await asyncio.wait([asked])  # until then nothing else can be said to the connection
+        # whoever ends us speaks to the connection next, and need not hear what became of a page that nobody wants
+        asked.cancel()
+        await asyncio.gather(asked, return_exceptions=True)
 
 
 async def _ciphers(keyring: Keyring, persons: Iterable[str]) -> Ciphers:

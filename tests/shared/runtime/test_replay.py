@@ -1,8 +1,11 @@
 """Replay on a real PostgreSQL: what the events say and what the read models say are compared row by row."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import replace as changed
+from typing import Any, cast
 from uuid import uuid4
 
 import asyncpg
@@ -14,7 +17,7 @@ from shared.kernel.time import utc_now
 from shared.runtime.database import with_database
 from shared.runtime.event_store import View
 from shared.runtime.keyring import Keyring
-from shared.runtime.replay import Comparison, Stopped, Table, compare, replace
+from shared.runtime.replay import Comparison, Stopped, Table, _pages, compare, replace
 from shared.runtime.rows import Connection, Tx
 from shared.runtime.service import Service
 from shared.testing.stores import KEK, pool_of, prepared
@@ -211,3 +214,56 @@ async def test_a_keyring_outage_stops_the_replay_replaces_nothing_and_is_no_eras
         comparison = await compare(connection, toy.definition, Keyring(toy.pool, KEK))
     assert (comparison.differing, table_of(comparison, "claims").rebuilt) == (1, 1)
     await owner.close()
+
+
+class _Cut:
+    """A connection whose first page comes, and whose second ends as a test says."""
+
+    def __init__(self, second: Callable[[], Awaitable[None]]) -> None:
+        self._pages = [_one_page(), second()]
+        self.ended = asyncio.Event()
+
+    async def fetch(self, *_: object) -> object:
+        try:
+            return await self._pages.pop(0)
+        finally:
+            if not self._pages:
+                self.ended.set()
+
+
+async def _one_page() -> list[dict[str, int]]:
+    return [{"seq": 1}]
+
+
+async def test_the_page_that_is_asked_for_ahead_is_given_up_with_the_rebuild() -> None:
+    """Also when it is told to end once more meanwhile: the connection is free for the rollback."""
+    cut = _Cut(asyncio.Event().wait)  # type: ignore[arg-type] # it never comes
+
+    async def fold() -> None:
+        async with aclosing(_pages(cast(Any, cut))) as pages:
+            async for _ in pages:
+                await asyncio.Event().wait()
+
+    folding = asyncio.create_task(fold())
+    await asyncio.sleep(0.05)
+    for _ in range(2):
+        folding.cancel()
+        await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(folding, 5)
+    assert cut.ended.is_set()
+
+
+async def test_what_became_of_a_page_that_nobody_wants_any_more_is_no_loose_end() -> None:
+    async def away() -> None:
+        raise ConnectionError
+
+    said: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context["message"]))
+    async with aclosing(_pages(cast(Any, _Cut(away)))) as pages:
+        await anext(pages)
+        await asyncio.sleep(0.01)
+    gc.collect()
+    await asyncio.sleep(0)
+    asyncio.get_running_loop().set_exception_handler(None)
+    assert said == []
