@@ -47,6 +47,9 @@ _WITH_LIST = {"choice", "plan_version", "candidate_kind"}
 _TYPED = {"text", "certificate_number", "ticket_number"}
 _COUNTED = {"number", "numbers"}
 
+Readable = Literal["name", "id_number", "certificate", "certificate_number", "valid_until"]
+"""The kinds whose value OCR can look for on a paper."""
+
 AccountFact = Literal["holder", "id_number", "mobile", "ticket_number"]
 
 
@@ -188,7 +191,7 @@ class PhotoSlot(Sourced):
     capture_hint: Sentence = Field(description="What to do when taking it.")
     background_hint: Sentence | None = Field(None, description="Said when the picture is mostly background.")
     photo: Photo
-    reads: tuple[Kind, ...] = Field((), description="The kinds of field whose value OCR looks for in it, as a hint.")
+    reads: tuple[Readable, ...] = Field((), description="Kinds of field whose value OCR looks for in it, as a hint.")
     file_name: str | None = Field(
         None,
         max_length=200,

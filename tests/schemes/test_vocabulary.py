@@ -63,7 +63,6 @@ def everything_said() -> list[tuple[Word, Any]]:
 
 OF_THE_1X_BOOK = {
     ("Certificate", "also_printed"),
-    ("PhotoSlot", "reads"),
     ("PhotoSlot", "background_hint"),
     ("Material", "reads"),
     ("Material", "background_hint"),

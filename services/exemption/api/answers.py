@@ -5,19 +5,17 @@ from datetime import datetime
 from math import ceil
 from typing import Any, cast
 
+from services.exemption.api.comparing import photo_shown, photos_of
 from services.exemption.api.shapes import (
-    Agreement,
     CaseShown,
     ClaimWorded,
     CourseWorded,
     CyclePhase,
     CycleShown,
     Deed,
-    Difference,
     Duplicate,
     Labelled,
     Line,
-    PhotoShown,
     ReturnedShown,
     SchemeShown,
     StateShown,
@@ -38,12 +36,10 @@ from services.exemption.domain.case import (
     InReview,
 )
 from services.exemption.domain.followed import Education, Organisation
-from services.exemption.domain.form import value_of
 from services.exemption.domain.scheme import ExemptionScheme, Rules
 from services.exemption.domain.worded import Told, claims_told
 from services.exemption.views.applications import ApplicationRow, WorkRow
 from services.exemption.views.cycles import CycleRow
-from shared.documents.hints import Found, agreement
 from shared.events.exemption import (
     ApplicationHandedOff,
     ApplicationLapsed,
@@ -221,7 +217,7 @@ def case_shown(
         progress=progress_shown(book, title),
         submissions=case.submissions,
         form=dict(case.form),
-        photos=[_photo_shown(book, case, slot, photographs[upload]) for slot, upload in photos_of(case)],
+        photos=[photo_shown(book, case, slot, photographs[upload]) for slot, upload in photos_of(case)],
         claims=[dict(claim) for claim in case.claims],
         claims_worded=_claims_worded(context.rules, case, records),
         majors=case.majors,
@@ -254,12 +250,6 @@ def _labelled(told: Told) -> list[Labelled]:
     return [Labelled(label=label, value=value) for label, value in told]
 
 
-def photos_of(case: Case) -> list[tuple[str, str]]:
-    """Every photograph of an application: those of the form by slot, those of claims by `<basis>.<slot>`."""
-    claimed = [(f"{each['basis']}.{slot}", upload) for each in case.claims for slot, upload in each["photos"].items()]
-    return [*case.photos.items(), *claimed]
-
-
 def _stage_in_hand(case: Case, context: Context, own: str) -> Stage | None:
     """What a reviewer works with: the stage's checklist, points, grounds and reasons."""
     if not own and not isinstance(case, InReview):
@@ -282,56 +272,6 @@ def _returned_shown(past: Sequence[Fact[Any]]) -> ReturnedShown | None:
         note=event.note,
         at=last.meta.at,
     )
-
-
-def _photo_shown(book: ExemptionScheme, case: Case, slot: str, fact: Fact[PhotographAccepted]) -> PhotoShown:
-    """A photograph with what was measured, and where OCR agrees with what was typed."""
-    said = book.slot(slot)
-    return PhotoShown(
-        slot=slot, label=said.label if said else slot, upload=fact.subject, **found_in(book, case, fact.event)
-    )
-
-
-def found_in(book: ExemptionScheme, case: Case, event: PhotographAccepted) -> dict[str, Any]:
-    """What was found in a photograph, for `PhotoShown` and `Uploaded`."""
-    return {
-        "cropped": event.cropped,
-        "results": event.results,
-        "hints": event.hints,
-        "agreement": _agreements(book, case, event.reading),
-    }
-
-
-def _agreements(book: ExemptionScheme, case: Case, reading: Mapping[str, Any]) -> list[Agreement]:
-    compared = []
-    for kind, found in reading.items():
-        field = next((each for each in book.fields if each.kind == kind), None)
-        if field is None:
-            continue
-        read = Found(found["value"], found["confidence"]) if found else None
-        spellings = _spellings(book, kind, value_of(book, field.kind, case.form) or "")
-        verdicts = [agreement(each, read) for each in spellings]
-        best = next((each for each in verdicts if each.verdict == "agrees"), verdicts[0])
-        compared.append(
-            Agreement(
-                field=field.name,
-                label=field.label,
-                verdict=best.verdict if any(spellings) else "not_typed",
-                read=best.read,
-                differences=[
-                    Difference(position=each.position, typed=each.typed, read=each.read) for each in best.differences
-                ],
-            )
-        )
-    return compared
-
-
-def _spellings(book: ExemptionScheme, kind: str, typed: str) -> list[str]:
-    """How a value may stand on the paper: certificates print their names in several ways."""
-    certificate = next((each for each in book.certificates if each.id == typed), None)
-    if kind != "certificate" or certificate is None:
-        return [typed]
-    return [certificate.name, *certificate.also_printed]
 
 
 _SILENT = (DraftSaved, StageOpened)  # no deeds

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import Field
 
-from services.exemption.api.answers import candidates_line, case_shown, photos_of
+from services.exemption.api.answers import candidates_line, case_shown
 from services.exemption.api.asking import Body, BooksDep, Done, Id, IdInBody, asking, cycle_of, looking, readable_case
+from services.exemption.api.comparing import photos_of
 from services.exemption.api.shapes import CaseShown, Line, Listed, ReceiptShown, VerdictShown
 from services.exemption.api.verdicts import receipt_shown, verdict_shown
 from services.exemption.domain.access import Context

@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, File, Form, Response, UploadFile
 
-from services.exemption.api.answers import found_in, photos_of
 from services.exemption.api.asking import ID, BooksDep, DocumentsDep, Id, looking, readable_case
+from services.exemption.api.comparing import found_in, photos_of
 from services.exemption.api.shapes import Uploaded
 from services.exemption.domain.commands import ReceivePhotograph, ViewDocuments
 from services.exemption.domain.export import file_name
@@ -29,11 +29,11 @@ from shared.runtime.access import CandidateDep, CommandMeta, PersonDep, ServiceD
 from shared.runtime.edge import UPLOAD_BYTES
 from shared.runtime.event_store import receipt_of
 from shared.runtime.photographs import failed, judge, keep
-from shared.schemes.forms import PhotoSlot
+from shared.schemes.forms import PhotoSlot, Readable
 
 router = APIRouter()
 
-_READERS: Mapping[str, Callable[[hints.Reading], hints.Found | None]] = {
+_READERS: Mapping[Readable, Callable[[hints.Reading], hints.Found | None]] = {
     "id_number": hints.id_number,
     "name": hints.name,
     "certificate_number": hints.certificate_number,
@@ -77,13 +77,13 @@ async def upload(
             hint=_hint(book, slot),
             crop_offered=_can_be_cropped(book, slot, fact.event.results),
         )
-    return Uploaded(id=fact.subject, slot=slot, **found_in(book, case, fact.event))
+    return Uploaded(id=fact.subject, slot=slot, **found_in(book, case, fact))
 
 
 @router.post("/uploads/crop", response_class=Response, max_body_size=UPLOAD_BYTES)
 async def crop(
     application: Annotated[str, Form(pattern=ID)],
-    slot: Annotated[str, Form(max_length=40, pattern=r"^[\w.]*$")],
+    slot: Annotated[str, Form(max_length=81, pattern=r"^[\w.]*$")],
     file: Annotated[UploadFile, File()],
     service: ServiceDep,
     books: BooksDep,

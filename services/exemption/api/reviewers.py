@@ -9,8 +9,9 @@ from fastapi import APIRouter, Query, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
-from services.exemption.api.answers import photos_of, work_shown
+from services.exemption.api.answers import work_shown
 from services.exemption.api.asking import Body, BooksDep, Done, Id, readable_case
+from services.exemption.api.comparing import photos_of
 from services.exemption.api.shapes import Paged, WorkLine
 from services.exemption.domain import export, scheme
 from services.exemption.domain.access import Context, may_print

@@ -54,8 +54,11 @@ class Modules(Clause):
 
     def fields(self) -> tuple[FormField, ...]:
         """Which of `any_of`, and the number of each certificate."""
-        numbers = tuple(self._number(place, module) for place, module in enumerate(self._papers(), 1))
-        return (self._choice(), *numbers) if self.any_of else numbers
+        return (self._choice(), *self.numbers()) if self.any_of else self.numbers()
+
+    def numbers(self) -> tuple[FormField, ...]:
+        """One for each of `slots`."""
+        return tuple(self._number(place, module) for place, module in enumerate(self._papers(), 1))
 
     def _choice(self) -> FormField:
         """Which one of `any_of`; where their list is open, what is typed counts."""
@@ -147,6 +150,16 @@ class Basis(Sourced):
 
     def asked_photos(self) -> tuple[PhotoSlot, ...]:
         return (*self.photos, *(self.modules.slots() if self.modules else ()))
+
+    def shown_on(self, slot: str) -> tuple[FormField, ...]:
+        """The fields whose values may stand on one photograph: of several certificates each shows its own number."""
+        modules = self.modules
+        own = (
+            {each.slot: number for each, number in zip(modules.slots(), modules.numbers(), strict=True)}
+            if modules
+            else {}
+        )
+        return (*self.fields, own[slot]) if slot in own else self.fields
 
     def details_of(self, course: str) -> tuple[FormField, ...]:
         """What is asked of one course."""

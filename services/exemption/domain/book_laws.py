@@ -176,6 +176,19 @@ def claims_make_sense(book: "ExemptionScheme") -> None:
             raise ValueError(f"bases: {basis.id}: the basis says which certificate, the form which organisation")
 
 
+def what_is_read_is_asked(book: "ExemptionScheme") -> None:
+    """What OCR finds on a photograph is compared with a field: of the claim it belongs to, or of the form."""
+    form = {field.kind for field in book.fields}
+    read = [(slot, form) for slot in book.photos]
+    for basis in book.bases:
+        read += [
+            (slot, form | {field.kind for field in basis.shown_on(slot.slot)}) for slot in book.claim_photos(basis)
+        ]
+    for slot, asked in read:
+        if strange := [kind for kind in slot.reads if kind not in asked]:
+            raise ValueError(f"photos: {slot.slot}: it reads what nobody asks: {', '.join(strange)}")
+
+
 def pages_hold_the_whole_form(book: "ExemptionScheme") -> None:
     """Where pages name their fields, each field of the form stands on one of them."""
     pages = book.texts.pages
@@ -227,6 +240,7 @@ LAWS: tuple[Law, ...] = (
     every_state_is_in_the_progress,
     the_form_can_be_judged,
     claims_make_sense,
+    what_is_read_is_asked,
     pages_hold_the_whole_form,
     plans_cover_what_is_counted,
     stages_make_sense,

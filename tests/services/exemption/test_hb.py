@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from services.exemption.domain.commands import FollowEducation
+from shared.testing.pictures import SkillCertificate, certificate, paper_alone
 from tests.services.exemption.hb_office import (
     ADMINISTRATION,
     ANNEX,
@@ -169,6 +170,32 @@ async def test_a_diploma_that_is_no_longer_in_effect_cannot_be_passed(hall: Hall
     assert code(await hall.passed(application), 409) == "exemption.prior_education_not_there"
     await hall.office.tell(FollowEducation(person=who.id, record=record, standing="effective"))
     assert (await hall.passed(application)).status_code == 200
+
+
+async def test_the_number_on_a_photographed_certificate_is_read_and_compared_with_what_was_typed(hall: Hall) -> None:
+    """HB-36: a hint to the candidate at once and to the clerk later; it refuses nothing."""
+    paper = SkillCertificate()
+    who = await hall.office.somebody(paper.name)
+    await hall.education(who)
+    application = await hall.certified(who, "ncre_one", ["00018", "00019"], PHARMACY, certificate_number=paper.number)
+    sent = await hall.office.me(
+        who,
+        "post",
+        "/v1/uploads",
+        data={"application": application, "slot": "ncre_one.scan"},
+        files={"file": ("证书.jpg", paper_alone(certificate(paper)), "image/jpeg")},
+    )
+    assert sent.status_code == 201, sent.text
+    verdicts = {each["field"]: each["verdict"] for each in sent.json()["agreement"]}
+    assert verdicts == {"name": "agrees", "claims[0].certificate_number": "agrees"}
+    typed = {"certificate_number": paper.number[:-1] + "7", "obtained_on": "2016-03-26"}
+    claim = {"basis": "ncre_one", "form": typed, "photos": {"scan": sent.json()["id"]}, "courses": ticked("00018")}
+    await hall.saved(who, application, claim)
+    assert (await hall.submit(who, application)).status_code == 200
+    read = (await hall.office.staff("get", f"/v1/applications/{application}", CLERK)).json()
+    (photo,) = read["photos"]
+    (number,) = [each for each in photo["agreement"] if each["field"] == "claims[0].certificate_number"]
+    assert (number["verdict"], number["differences"]) == ("differs", [{"position": 19, "typed": "7", "read": "4"}])
 
 
 # --- what is offered, and the list it is compared with
