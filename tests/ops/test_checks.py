@@ -1,8 +1,8 @@
-"""What `./zikao test` counts as passed."""
+"""What `./zikao test` counts as passed, and what surrounds its processes."""
 
 import pytest
 
-from ops.checks import FAILED, NONE, PASSED, proved
+from ops.checks import FAILED, NONE, PASSED, keeping_bytecode, proved
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,7 @@ def test_a_part_without_tests_passes_only_if_the_caller_chose_and_another_had_so
     outcomes: tuple[str, ...], chosen: bool, answer: bool
 ) -> None:
     assert proved(outcomes, chosen=chosen) is answer
+
+
+def test_bytecode_is_kept_whatever_the_caller_keeps_elsewhere() -> None:
+    assert keeping_bytecode({"PYTHONDONTWRITEBYTECODE": "1", "PATH": "/bin"}) == {"PATH": "/bin"}

@@ -43,7 +43,7 @@ class Server:
         environment = told(name, self.variables)
         for host, place in self.hosts.items():
             environment = {key: value.replace(host, place) for key, value in environment.items()}
-        image = {"PATH": os.defpath, "PYTHONPATH": str(self.image), "PYTHONDONTWRITEBYTECODE": "1"}
+        image = {"PATH": os.defpath, "PYTHONPATH": str(self.image)}  # and its bytecode: these are many processes
         return command_line(name, *words), {**image, **environment, **changed}
 
     def run(self, name: str, *words: str, **changed: str) -> subprocess.CompletedProcess[str]:
