@@ -1,6 +1,7 @@
 """The words of `./zikao schemes`: check, list, explain, diff, try, whatif, publish."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -8,6 +9,7 @@ import typer
 from rich.table import Table
 
 from ops.reach import WITHOUT
+from ops.schemes import sealing
 from ops.schemes.differing import told
 from ops.schemes.explained import page_of
 from ops.schemes.performing import told_step_by_step
@@ -31,16 +33,11 @@ COULD_NOT = 2
 
 @app.command()
 def check(shelf: Shelf = BOOKS) -> None:
-    """Read every book, prove it, and compare published ones with their seals."""
+    """Read every book, prove it, and compare what is published with its digest. Exit code 1: something is wrong."""
     catalog = _loaded(shelf)
     _refuse_with(faults(catalog))
-    parts = [(ref, part) for ref in catalog.refs() for part in catalog.get(ref).parts()]
-    open_parts = [(ref, part) for ref, part in parts if not _sealed(catalog, ref, part)]
-    drafts = [f"{ref} {part}" for ref, part in open_parts if catalog.get(ref).head]
-    rules = [f"{ref} {part}" for ref, part in open_parts if not catalog.get(ref).head]
+    drafts = [f"{ref} {part}" for ref in catalog.refs() for part in sealing.not_sealed(catalog, catalog.get(ref))]
     typer.echo(f"{len(catalog.refs())} books, every proof holds; not yet published: {', '.join(drafts) or 'none'}")
-    if rules:
-        typer.echo(f"Without a version, so never frozen: {', '.join(rules)}")
 
 
 @app.command("list")
@@ -54,14 +51,15 @@ def list_books(shelf: Shelf = BOOKS) -> None:
     for ref in catalog.refs():
         book = catalog.get(ref)
         stages = [each.name for each in _stages(book)]
-        sealed = sum(_sealed(catalog, ref, part) for part in book.parts())
+        parts, name = sealing.digests(catalog, book), sealing.sealed_as(catalog, book)
+        sealed = f"{len(parts) - len(sealing.not_sealed(catalog, book))} of {len(parts)} parts"
         table.add_row(
             ref,
             book.head.title.text if book.head else "(house rules)",
             "\n".join(book.parts()),
             " → ".join(stages),
             str(book.assumptions()),
-            f"{sealed} of {len(book.parts())} parts" if book.head else "(no version)",
+            sealed if book.head or not name else f"{sealed}, as {name}",
         )
     wide_console().print(table)
     reference = catalog.reference
@@ -141,23 +139,27 @@ def whatif(
 
 
 @app.command()
-def publish(ref: str, shelf: Shelf = BOOKS) -> None:
-    """Freeze the parts of a book that are not published yet. Published parts never change."""
+def publish(refs: Annotated[list[str], typer.Argument(metavar="BOOK...")], shelf: Shelf = BOOKS) -> None:
+    """Freeze books, so that no word of them changes unseen. A published version never changes: a change is a next one.
+
+    House rules (`platform`) hold for all books as they are: a change of them is published again, as a next edition.
+    All or nothing: what is wrong with any book on the shelf stops it.
+    """
     catalog = _loaded(shelf)
-    book = _on_shelf(catalog, ref)
-    if book.head is None:
-        _refuse(f"{ref} has no scheme.yaml and so no version: what is frozen must have one, to be followed by a next.")
+    books = [_on_shelf(catalog, ref) for ref in refs]
+    for ref in sealing.house_rules_to_publish(catalog):
+        if ref not in refs:
+            _refuse(f"The house rules must be published first, or with it: ./zikao schemes publish {ref} {refs[0]}")
+    for book in books:
+        catalog = replace(catalog, published=sealing.with_seals_of(catalog, book))
     _refuse_with(faults(catalog))
-    seals = {each: dict(parts) for each, parts in catalog.published.items()}
-    seals[ref] = {part: book.digest(part) for part in book.parts()} | seals.get(ref, {})
-    lines = ["# The digest of every published part: what people are judged by never changes. `./zikao schemes publish`"]
-    for each, parts in sorted(seals.items()):
-        lines += [f"{each}:", *(f"  {part}: {digest}" for part, digest in sorted(parts.items()))]
     try:
-        (shelf / PUBLISHED).write_text("\n".join(lines) + "\n", "utf-8")
+        sealing.write(shelf, catalog.published)
     except OSError as error:  # in an image the books are fixed
         _refuse(f"{shelf / PUBLISHED} cannot be written ({error.strerror}): publish in a checkout.")
-    typer.echo(f"{ref}: {len(seals[ref])} parts are published")
+    for book in books:
+        name = sealing.sealed_as(catalog, book)
+        typer.echo(f"{name}: {len(catalog.published[name])} parts are published")
 
 
 def _written(file: Path, text: str) -> None:
@@ -205,7 +207,3 @@ def _refuse(*sentences: str, exit_code: int = 1) -> NoReturn:
 
 def _stages(book: Book) -> tuple[Stage, ...]:
     return book.part("exemption", ExemptionScheme).stages if "exemption" in book.sheets else ()
-
-
-def _sealed(catalog: Catalog, ref: str, part: str) -> bool:
-    return part in catalog.published.get(ref, {})

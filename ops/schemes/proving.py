@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import BaseModel
 
+from ops.schemes.sealing import broken_seals
 from ops.schemes.telling import faults_of_notices
 from services.exemption.domain.proofs import faults_of
 from services.exemption.domain.scheme import ExemptionScheme, Rules
@@ -39,7 +40,7 @@ def models_of(book: Book) -> Mapping[str, type[BaseModel]]:
 def faults(catalog: Catalog) -> list[str]:
     """Everything that is wrong with the books, in sentences; empty when all proofs hold."""
     unreadable = faults_of_parts(catalog)
-    found = catalog.broken_seals() + unreadable
+    found = broken_seals(catalog) + unreadable
     if not catalog.books:
         found.append("there is no book on the shelf, so nothing is proved")
     if not unreadable:  # what cannot be read cannot be walked

@@ -239,7 +239,7 @@ def test_a_book_that_cannot_be_frozen_here_is_frozen_in_a_checkout(elsewhere: Se
     shutil.copytree(CHECKOUT / "shared" / "schemes" / "books", shelf)
     (shelf / "published.yaml").unlink()
     (shelf / "published.yaml").symlink_to(tmp_path / "nowhere" / "published.yaml")
-    answer = elsewhere.ops("schemes", "publish", "swust/1x@1", "--shelf", str(shelf))
+    answer = elsewhere.ops("schemes", "publish", "platform", "swust/1x@1", "--shelf", str(shelf))
     assert answer.returncode == 1
     assert "publish in a checkout" in answer.stderr
     assert "Traceback" not in answer.stderr
