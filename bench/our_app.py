@@ -1,5 +1,5 @@
 """Our service behind HTTP, as `shared.runtime.app.run` serves every service: with logs, traces, metrics, sequencer and
-publisher. `submitting.py` runs it.
+publisher. There is no collector, so spans are only ids. `submitting.py` runs it.
 
     ZIKAO_...=... BENCH_PUBLIC_KEYS='{"keys": [...]}' python -m bench.our_app
 
