@@ -255,7 +255,8 @@ async def _append(service: Service, past: Past, events: int) -> None:
 @asynccontextmanager
 async def _no_page_written_whole(workplace: Workplace) -> AsyncIterator[None]:
     """A checkpoint makes PostgreSQL write each page whole when it is next touched. A bigger store has more pages, so a
-    few hundred appends after the checkpoint that ends the filling would tell of that and not of an append."""
+    few hundred appends after the checkpoint that ends the filling would tell of that and not of an append. The server
+    is this run's own and goes with its data, also when the run is killed: nobody else meets the setting."""
     await workplace.run("alter system set full_page_writes = off")
     await workplace.run("select pg_reload_conf()")
     try:

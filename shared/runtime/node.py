@@ -23,6 +23,8 @@ from shared.runtime.timers import Timers
 
 KEYS_SIZE = 4
 """Connections to the keyring. Never those of the store: whoever waits for a key holds one of them."""
+STATEMENTS = 256
+"""Kept prepared by each connection: more than a service has, with those that `late.py` puts together."""
 WAIT_SECONDS = 5.0
 """For a connection to become free; whoever asked for it is refused then, or tries again."""
 
@@ -50,6 +52,7 @@ async def open_pool(url: str, service: str, size: int = 16) -> AsyncIterator[asy
         connection_class=asyncpg.Connection,
         record_class=asyncpg.Record,
         command_timeout=60,
+        statement_cache_size=STATEMENTS,
         reset=_nothing_to_reset,
         server_settings={"search_path": service, "application_name": f"zikao-{service}"},
     ) as pool:

@@ -61,6 +61,14 @@ async def test_two_replicas_of_both_services_share_the_work_and_do_it_once(
     assert disordered == 0
 
 
+async def test_a_connection_keeps_more_statements_prepared_than_a_service_has(toy_database: str) -> None:
+    """A statement that had to give way to others is planned again each time it is needed."""
+    async with pool_of(toy_database, "identity", size=1) as pool, pool.acquire() as connection:
+        for number in range(200):
+            await connection.fetchval(f"select $1::integer + {number}", 1)
+        assert await connection.fetchval("select count(*) from pg_prepared_statements") >= 200
+
+
 FROZEN = """
 import asyncio, sys
 import asyncpg
