@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from itertools import count
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
@@ -23,9 +24,20 @@ from ops.stack.stack import Stack
 from soak.secrecy import leaks
 from tests.journeys.collector import Collector
 
+KINDS = ("servers", "journey")
+"""The marks of tests that need more than Python, each written in the file of the test itself."""
+
 # how long an example takes says more about the machine than about the code
 settings.register_profile("zikao", deadline=None)
 settings.load_profile("zikao")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A run of one kind of tests need not import the files that never speak of it: half of all, or nearly all."""
+    asked = str(config.option.markexpr).partition(" and ")[0]
+    if asked not in KINDS or collection_path.suffix != ".py":
+        return None
+    return True if f"mark.{asked}" not in collection_path.read_text("utf-8") else None
 
 
 @pytest.hookimpl(wrapper=True)
