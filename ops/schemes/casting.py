@@ -23,7 +23,7 @@ from shared.schemes.forms import FormField
 
 EXAMPLE = "样本"
 RECORD = "前置学历"
-STANDINGS = {"已提交": "submitted", "生效": "effective", "未生效": "not_effective"}
+STANDINGS = {"已提交": "submitted", "已撤回": "taken_back", "生效": "effective", "未生效": "not_effective"}
 _AREA_AND_DAY = "89999919990307"
 
 

@@ -84,7 +84,7 @@ class Place(Told):
 class Record(Told):
     """A record of prior education (前置学历) as identity has it; what is not said is what the book asks for."""
 
-    standing: Literal["已提交", "生效", "未生效"] = Field("生效", alias="状态")
+    standing: Literal["已提交", "已撤回", "生效", "未生效"] = Field("生效", alias="状态")
     level: Text | None = Field(None, alias="层次", description="Of GB/T 4658.")
     category: Text | None = Field(None, alias="类别")
     certificate_number: Text | None = Field(None, alias="证书编号")

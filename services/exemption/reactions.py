@@ -26,6 +26,7 @@ from shared.events.identity import (
     PriorEducationConfirmed,
     PriorEducationNotConfirmed,
     PriorEducationSubmitted,
+    PriorEducationTakenBack,
 )
 from shared.kernel.messages import ERASED, Command, Fact
 from shared.runtime.service import Reaction
@@ -71,7 +72,7 @@ def on_mobile_replaced(fact: Fact[MobileReplaced]) -> Sequence[Command]:
 
 def on_person_verified(fact: Fact[PersonVerified]) -> Sequence[Command]:
     """SX-E-10."""
-    if fact.meta.person is None:
+    if fact.meta.person is None or fact.event.evidence == ERASED:
         return []
     event = fact.event
     return [FollowVerification(person=fact.meta.person, jurisdiction=event.jurisdiction, level=event.level)]
@@ -123,6 +124,13 @@ def on_prior_education_not_confirmed(fact: Fact[PriorEducationNotConfirmed]) -> 
     return [FollowEducation(person=fact.meta.person, record=fact.subject, standing="not_effective")]
 
 
+def on_prior_education_taken_back(fact: Fact[PriorEducationTakenBack]) -> Sequence[Command]:
+    """A draft again: what was handed in with it no longer stands."""
+    if fact.meta.person is None:
+        return []
+    return [FollowEducation(person=fact.meta.person, record=fact.subject, standing="taken_back")]
+
+
 def on_person_erased(fact: Fact[PersonErased]) -> Sequence[Command]:
     return [ForgetPerson(person=fact.subject)]
 
@@ -137,6 +145,7 @@ _FOLLOWED: tuple[tuple[Any, Any], ...] = (
     (PriorEducationSubmitted, on_prior_education_submitted),
     (PriorEducationConfirmed, on_prior_education_confirmed),
     (PriorEducationNotConfirmed, on_prior_education_not_confirmed),
+    (PriorEducationTakenBack, on_prior_education_taken_back),
     (PersonErased, on_person_erased),
 )
 REACTIONS = tuple(Reaction(event, react, "beginning") for event, react in _FOLLOWED)

@@ -487,7 +487,7 @@ class EducationFollowed(Event):
 
     name: ClassVar[str] = "exemption.education_followed.v1"
     record: str
-    standing: Literal["submitted", "effective", "not_effective"]
+    standing: Literal["submitted", "taken_back", "effective", "not_effective"]
     level: str  # of GB/T 4658
     category: str
     certificate_number: Personal[str]

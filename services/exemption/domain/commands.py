@@ -327,7 +327,7 @@ class FollowEducation(Command):
 
     person: str
     record: str
-    standing: Literal["submitted", "effective", "not_effective"]
+    standing: Literal["submitted", "taken_back", "effective", "not_effective"]
     level: str | None = None
     category: str | None = None
     certificate_number: str | None = None

@@ -93,7 +93,7 @@ ORGANISATION_FOLLOWED: Decider[OrganisationCommand, OrganisationFollowed | None,
 class Education:
     """One record of prior education."""
 
-    standing: Literal["submitted", "effective", "not_effective"]
+    standing: Literal["submitted", "taken_back", "effective", "not_effective"]
     level: str
     category: str
     certificate_number: str
@@ -117,14 +117,19 @@ class Account:
     ticket_number: str = ""
     verified: Mapping[str, str] = field(default_factory=dict)  # jurisdiction -> how
     education: Mapping[str, Education] = field(default_factory=dict)  # by record
+    forgotten: bool = False
 
 
 _UNKNOWN = Account("", "", "")
 """Facts about a person may come before the account itself."""
+_FORGOTTEN = replace(_UNKNOWN, forgotten=True)
+"""Facts about a person may come after their end too: their streams are carried by queues of their own."""
 
 
 def _follow_account(command: AccountCommand, state: Account | None, _: None) -> Sequence[PersonEvent]:
     known = state or _UNKNOWN
+    if known.forgotten:
+        return []
     match command:
         case ForgetPerson():
             return [PersonForgotten()]
@@ -180,7 +185,7 @@ def _account_is(state: Account | None, event: PersonEvent) -> Account | None:
     known = state or _UNKNOWN
     match event:
         case PersonForgotten():
-            return None
+            return _FORGOTTEN
         case AccountFollowed():
             return _with_account(known, event)
         case VerificationFollowed():

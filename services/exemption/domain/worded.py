@@ -17,7 +17,7 @@ from shared.schemes.forms import FormField
 Told = Sequence[tuple[str, str]]
 """Label and value."""
 
-_STANDINGS = {"submitted": "待学信网核验", "effective": "生效", "not_effective": "未生效"}
+_STANDINGS = {"submitted": "待学信网核验", "taken_back": "已撤回", "effective": "生效", "not_effective": "未生效"}
 _OF_A_DIPLOMA = ("毕业院校", "所学专业", "学历层次", "毕业证书编号", "毕业日期", "前置学历状态")
 
 

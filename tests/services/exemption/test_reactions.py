@@ -1,9 +1,13 @@
 """What identity says becomes our own commands, and an erased person teaches us nothing."""
 
+import re
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
+
+import pytest
+from msgspec import structs
 
 from services.exemption.domain.commands import (
     FollowAccount,
@@ -15,6 +19,8 @@ from services.exemption.domain.commands import (
     ForgetPerson,
 )
 from services.exemption.domain.followed import ACCOUNT_FOLLOWED, Account
+from services.exemption.domain.rules import prior_education_must_be_there
+from services.exemption.domain.terms import PriorEducationNeeded
 from services.exemption.reactions import REACTIONS
 from shared.events.identity import (
     AccountRegistered,
@@ -27,7 +33,9 @@ from shared.events.identity import (
     PriorEducationConfirmed,
     PriorEducationNotConfirmed,
     PriorEducationSubmitted,
+    PriorEducationTakenBack,
 )
+from shared.kernel.errors import Refused
 from shared.kernel.messages import ERASED, Event, Fact, Meta
 
 
@@ -92,6 +100,23 @@ def test_prior_education_is_followed_from_handing_in_to_its_effect_and_out_of_it
     assert asdict(state.education["r1"]) == {**DIPLOMA, "standing": "not_effective"}
 
 
+def test_what_was_taken_back_is_no_longer_handed_in_and_keeps_what_it_was_about() -> None:
+    """HB-38: so it opens nothing, until it is handed in again."""
+    state: Account | None = ACCOUNT_FOLLOWED.initial
+    for event in (SUBMITTED, PriorEducationTakenBack()):
+        for command in told("education-r1", event, person="x"):
+            for learnt in ACCOUNT_FOLLOWED.decide(command, state, None):
+                state = ACCOUNT_FOLLOWED.evolve(state, learnt)
+    assert state
+    assert (state.education["r1"].standing, state.education["r1"].major) == ("taken_back", "园林")
+    asked = PriorEducationNeeded(
+        text="请先完成前置学历", when="submitted", categories=("ordinary",), source="assumption"
+    )
+    with pytest.raises(Refused, match=re.escape("exemption.prior_education_not_there")):
+        prior_education_must_be_there(state, asked, "submitted")
+    assert told("education-r1", PriorEducationTakenBack()) == []
+
+
 def test_prior_education_of_an_erased_person_is_not_followed() -> None:
     gone = PriorEducationSubmitted(submission=1, form={}, check_at=datetime(2026, 1, 1, tzinfo=UTC), clause="")
     hidden = dict.fromkeys(("certificate_number", "school", "major", "graduated_on"), ERASED)
@@ -119,6 +144,8 @@ def test_whom_identity_verified_for_a_jurisdiction_is_known_here() -> None:
     assert told("verification-x", verified, person="x") == [
         FollowVerification(person="x", jurisdiction="sx", level="photographs")
     ]
+    assert told("verification-x", structs.replace(verified, evidence=ERASED), person="x") == []  # type: ignore[type-var]
+    assert told("verification-x", verified) == []
 
 
 def test_what_was_erased_before_we_heard_of_it_is_not_followed() -> None:
