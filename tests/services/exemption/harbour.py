@@ -143,12 +143,13 @@ class Harbour(Office):
 
 
 @asynccontextmanager
-async def open_harbour(database: str, folder: Path) -> AsyncIterator[Harbour]:
+async def open_harbour(database: str, folder: Path, books: Books = BOOKS) -> AsyncIterator[Harbour]:
+    """`books` may say something else than the made-up ones, with the same windows and stages."""
     clock = Clock()
     async with (
         pool_of(database, "identity", 2) as identity,
         running(
-            exemption(BOOKS), database, folder, clock=clock, resources=resources(BOOKS), peers={"identity": NOBODY}
+            exemption(books), database, folder, clock=clock, resources=resources(books), peers={"identity": NOBODY}
         ) as web,
     ):
         harbour = Harbour(web, clock, Keyring(identity, KEK))
