@@ -20,6 +20,7 @@ create table applications (
 );
 create index applications_of_person on applications (person, started_at desc, id);
 create index applications_of_cycle on applications (cycle, state);
+create index applications_by_number on applications (number) where number <> '';
 
 -- 待办: every desk an application has lain on.
 create table desks (
@@ -58,6 +59,16 @@ create table heads (
     version       int         not null
 );
 create index heads_of_person on heads (person);
+
+-- ID number and admission ticket number of account holders by keyed hash: by them a clerk finds an application.
+create table person_numbers (
+    person        text        not null,
+    kind          text        not null, -- id_number, ticket_number
+    hash          bytea       not null,
+    version       int         not null,
+    primary key (person, kind)
+);
+create index person_numbers_by_hash on person_numbers (hash);
 
 -- How many numbers were given in a cycle.
 create table numbers_given (

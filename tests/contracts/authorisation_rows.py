@@ -197,6 +197,9 @@ def exemption_rows(  # noqa: C901 - a list
         files = {"file": ("p.jpg", plain((320, 200)), "image/jpeg")}
         return Asking(sent={"data": {"application": application, "slot": "id_front"}, "files": files})
 
+    async def looking_up() -> Asking:
+        return Asking(sent={"json": {"number": owner.id_number}})
+
     async def passing() -> Asking:
         body = {"stage": "初审", "checklist": exemptions.checklist("初审")}
         return replace(await submitted(), sent={"json": body})
@@ -275,6 +278,7 @@ def exemption_rows(  # noqa: C901 - a list
         "POST /v1/uploads/crop": Row(own, photographing, told="exemption.nothing_to_crop"),
         "GET /v1/uploads/{upload}/picture": Row(own | FIRST, pictured),
         "GET /v1/work": Row(ANY_STAFF),
+        "POST /v1/applications/find": Row(ANY_STAFF, looking_up),
         "POST /v1/applications/{application}/pass": Row(FIRST, passing),
         "POST /v1/applications/{application}/pass second": Row(
             FINAL, passing_the_second, kept_out="exemption.not_your_stage"

@@ -137,7 +137,7 @@ def progress_shown(book: ExemptionScheme, title: str) -> list[Step]:
 
 
 def line_shown(row: ApplicationRow, book: ExemptionScheme) -> Line:
-    return Line(**_line(row, book))
+    return Line(**line_of(row, book))
 
 
 def _proof(book: ExemptionScheme, basis: str) -> str:
@@ -161,7 +161,7 @@ _OPEN_STATES = frozenset({"draft", "returned", "discarded", "superseded", "lapse
 
 def work_shown(row: WorkRow, name: str | None, book: ExemptionScheme) -> WorkLine:
     return WorkLine(
-        **_line(row.application, book),
+        **line_of(row.application, book),
         name=name,
         stage=row.stage,
         role=row.role,
@@ -174,7 +174,7 @@ def work_shown(row: WorkRow, name: str | None, book: ExemptionScheme) -> WorkLin
     )
 
 
-def _line(row: ApplicationRow, book: ExemptionScheme) -> dict[str, Any]:
+def line_of(row: ApplicationRow, book: ExemptionScheme) -> dict[str, Any]:
     return {
         "id": row.id,
         "scheme": row.scheme,

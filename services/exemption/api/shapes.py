@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from services.exemption.domain.scheme import ExemptionScheme
 from shared.schemes.book import Head
@@ -169,6 +169,13 @@ class WorkLine(Line):
     outcome: str
     decided_at: datetime | None
     duplicates: int
+
+
+class FoundLine(Line):
+    """An application found by a number."""
+
+    name: str | None
+    actions: Sequence[str] = Field(description="what the caller could do with it now")
 
 
 class Difference(BaseModel):

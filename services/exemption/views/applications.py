@@ -231,7 +231,7 @@ class ApplicationRow:
     version: int
 
 
-_COLUMNS = (
+COLUMNS = (  # those of an ApplicationRow
     "a.id, a.person, a.scheme, a.cycle, a.state, a.title, a.submissions, a.number, a.bases, a.course_codes, "
     "a.form_version, a.started_at, a.changed_at, a.version"
 )
@@ -240,7 +240,7 @@ _COLUMNS = (
 async def find_own(connection: Connection, person: str) -> list[ApplicationRow]:
     """SW-16: all of a candidate's applications, the newest first."""
     rows = await connection.fetch(
-        f"select {_COLUMNS} from applications a where person = $1 order by started_at desc, id",  # noqa: S608
+        f"select {COLUMNS} from applications a where person = $1 order by started_at desc, id",  # noqa: S608
         person,
     )
     return [ApplicationRow(*row) for row in rows]
@@ -285,7 +285,7 @@ async def find_work(
     """待办 (the oldest first) or what was decided: SW-28, only at desks of these roles at these organisations."""
     moment, lies = ("d.decided_at", "<> 'open'") if done else ("d.opened_at", "= 'open'")
     rows = await connection.fetch(
-        f"select {_COLUMNS}, d.stage, d.role, d.organisation, d.opened_at, d.due_at, d.outcome, d.decided_at, "  # noqa: S608
+        f"select {COLUMNS}, d.stage, d.role, d.organisation, d.opened_at, d.due_at, d.outcome, d.decided_at, "  # noqa: S608
         "(select count(distinct o.application) from certificate_numbers m "
         " join certificate_numbers o on o.hash = m.hash and o.person <> m.person where m.application = a.id) "
         "from desks d join applications a on a.id = d.application "
@@ -347,7 +347,7 @@ async def find_own_courses(
 async def find_duplicates(connection: Connection, application: str) -> list[ApplicationRow]:
     """SW-38: applications of other people with the certificate number of this one, as it stands now."""
     rows = await connection.fetch(
-        f"select distinct {_COLUMNS} from certificate_numbers m "  # noqa: S608
+        f"select distinct {COLUMNS} from certificate_numbers m "  # noqa: S608
         "join certificate_numbers o on o.hash = m.hash and o.person <> m.person "
         "join applications a on a.id = o.application where m.application = $1 order by a.id",
         application,
