@@ -4,7 +4,9 @@ Called by `commands.py`. The chapters are the parts of the book; what follows a 
 words but from the walk of `services/exemption/domain/proofs.py`, so the page tells what the code does.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+from pydantic import BaseModel
 
 from ops.schemes.proving import models_of
 from services.exemption.domain.proofs import REVOKER, UNLOCKER, walked
@@ -29,8 +31,9 @@ def page_of(book: Book, catalog: Catalog) -> Page:
     said = {part: book.part(part, models[part]) for part in parts}
     known = catalog.reference.courses
     explainer = Explainer(
-        {**_given_roles(catalog), **(names_of(book.head) if book.head else {})},
+        {**_organisations(catalog), **_given_roles(catalog), **(names_of(book.head) if book.head else {})},
         lambda code: course.name if (course := known.get(code)) else "",
+        _elsewhere(catalog, said),
     )
     sections = []
     for part in parts:
@@ -43,9 +46,35 @@ def page_of(book: Book, catalog: Catalog) -> Page:
     if head := book.head:
         title, about = head.title.text, (head.authority.text, f"适用对象：{head.audience.text}", f"{book.ref}，{count}")
     else:
-        title, about = book.ref, (f"没有版本的规则，{count}",)
+        title, about = "各地通用的规则", ("不属于任何一个办理事项，对所有事项同时有效", f"{book.ref}，{count}")
     unnamed = tuple(sorted(explainer.unnamed.items()))
     return Page(title, about, tuple(sections), explainer.clauses, tuple(explainer.assumed), unnamed)
+
+
+def _elsewhere(catalog: Catalog, said: Mapping[str, BaseModel]) -> dict[str, dict[str, str]]:
+    """What one part of a book calls by a code that another part, or the reference data, has the name for."""
+    reference = catalog.reference
+    types = {each.id: each for each in reference.certificates.certificates}
+    names = {
+        "certificate": {each.id: each.name for each in types.values()},
+        "certificate_level": {level.id: level.title for each in types.values() for level in each.levels},
+        "code_list": {code: f"{each.title}（{each.standard}）" for code, each in reference.code_lists.lists.items()},
+        "diploma": names_of(said["identity"]) if "identity" in said else {},
+    }
+    rules = said.get("exemption")
+    if isinstance(rules, ExemptionScheme):
+        slots = {
+            f"{basis.id}.{slot.slot}": f"{basis.title}：{slot.label}"
+            for basis in rules.bases
+            for slot in rules.claim_photos(basis)
+        }
+        names["document"] = {"courses": "所选课程", "majors": "所选专业", **slots}
+        names["window"] = {each.id: each.title for each in rules.windows}
+    return names
+
+
+def _organisations(catalog: Catalog) -> dict[str, str]:
+    return {each.id: each.name for listed in catalog.reference.organisations.values() for each in listed.organisations}
 
 
 def _given_roles(catalog: Catalog) -> dict[str, str]:

@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails
 
 from shared.schemes.book import Head
 from shared.schemes.courses import Courses
-from shared.schemes.procedure import ASSUMPTION
+from shared.schemes.procedure import ASSUMPTION, is_source
 from shared.schemes.reference import AREAS, CertificateTypes, CodeLists, Fault, Listing, Majors, Organisations
 from shared.schemes.yaml_reading import BadYaml, Sheet, read_sheet
 
@@ -302,8 +302,7 @@ def _source_near(data: Any, path: tuple[str | int, ...]) -> str | None:
 
 def _sources(data: Any) -> Iterator[str]:
     if isinstance(data, dict):
-        if isinstance(data.get("source"), str):
-            yield data["source"]
+        yield from (said for word, said in data.items() if is_source(word) and isinstance(said, str))
         data = list(data.values())
     if isinstance(data, list):
         for item in data:

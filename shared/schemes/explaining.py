@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from shared.schemes.procedure import ASSUMPTION
+from shared.schemes.procedure import ASSUMPTION, is_source
 from shared.schemes.wording import ASSUMED, Word, chinese, hours
 
 TITLES = ("title", "label", "about", "text", "name")
@@ -62,6 +62,7 @@ class Explainer:
 
     offices: Mapping[str, str]  # role or level of organisation -> its title
     course: Callable[[str], str]  # the name of a course by its code
+    elsewhere: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # unit -> code -> name, of other parts
     names: Mapping[str, str] = field(default_factory=dict)  # of the part that is being read
     assumed: list[str] = field(default_factory=list)
     unnamed: dict[str, str] = field(default_factory=dict)
@@ -69,7 +70,7 @@ class Explainer:
 
     def chapter(self, title: str, part: str, said: BaseModel) -> Section:
         """One part: what is said in one line together, everything else in sections of its own."""
-        self.names = names_of(said)
+        self.names = {**lists_of(said), **names_of(said)}
         plain, own = _parted(_said(said))
         basics = Section(BASICS, rows=tuple(self._rows(said, plain, part, (title, BASICS))))
         sections = [self._section(said, word, value, part, (title,)) for word, value in own]
@@ -94,7 +95,7 @@ class Explainer:
         return Section(title, code, source, rows, sections)
 
     def _of_entries(self, title: str, entries: list[tuple[str, Any]], place: str, trail: tuple[str, ...]) -> Section:
-        named = [(_name_of(key, each, nth), each) for nth, (key, each) in enumerate(entries, 1)]
+        named = [(self._name_of(key, each, nth), each) for nth, (key, each) in enumerate(entries, 1)]
         if not any(_large(each) for _, each in entries):
             return Section(title, rows=tuple(self._row(name, each, place, trail) for name, each in named))
         return Section(title, sections=tuple(self._of_entry(name, each, place, trail) for name, each in named))
@@ -125,7 +126,8 @@ class Explainer:
                 says = tuple(self._facts(value, _inner(value), word, (*trail, label)))
                 yield Row(label, says, self._cited(value, (*trail, label)))
             else:
-                yield Row(label, (self._say(value, chinese().of(word, place)),))
+                source = self._cited_as(getattr(clause, f"{word}_source", None), (*trail, label))
+                yield Row(label, (self._say(value, chinese().of(word, place)),), source)
         for word, known in _left_out(clause, place):
             yield Row(self._label(clause, word, place), (known.if_missing,))
 
@@ -160,7 +162,8 @@ class Explainer:
         if unit == "ratio":
             return " : ".join(str(each) for each in value)
         if isinstance(value, Mapping):
-            return "；".join(f"{self._say(key, None)}：{self._say(each, word)}" for key, each in value.items())
+            told = "；".join(self._entry(key, self._say(each, word)) for key, each in value.items())
+            return told.replace("。；", "。")
         if isinstance(value, frozenset):
             value = sorted(value, key=str)
         if isinstance(value, tuple | list):
@@ -171,13 +174,30 @@ class Explainer:
             return f"{value} {self.course(value)}".strip()
         if unit == "office":
             return self.offices.get(value, str(value))
+        if value in self.elsewhere.get(unit, ()):
+            return self.elsewhere[unit][value]
         if word is None or value not in word.values:
             value = self.names.get(value, value) if isinstance(value, str) else value
         return chinese().figure(value, word)
 
+    def _entry(self, code: str, says: str) -> str:
+        """One of a table; a code that has no name is the program's own and tells people nothing."""
+        name = self._name_of(code, None, 0)[0]
+        return says if name == code else f"{name}：{says}"
+
+    def _name_of(self, key: str, entry: Any, nth: int) -> Name:
+        """An entry by its key, by what it is called, or by where it stands."""
+        if key:
+            known = chinese().entry(key)
+            return (known if known != key else self.names.get(key, key)), key, ""
+        name, code = _called(entry)
+        return (name, code, _title_word(entry)) if name else (f"第 {nth} 项", "", "")
+
     def _cited(self, clause: BaseModel, trail: tuple[str, ...]) -> str:
         """The source of a clause; every assumption gets the next number."""
-        source = getattr(clause, "source", None)
+        return self._cited_as(getattr(clause, "source", None), trail)
+
+    def _cited_as(self, source: Any, trail: tuple[str, ...]) -> str:
         if not isinstance(source, str):
             return ""
         self.clauses += 1
@@ -192,9 +212,25 @@ def names_of(said: Any) -> dict[str, str]:
     found: dict[str, set[str]] = {}
     for clause in _clauses_in(said):
         name, code = _called(clause)
-        if code and code != name and _title_word(clause) != "text":  # sentences explain a code and are no name for it
+        if (
+            code.isascii() and code and code != name and _title_word(clause) != "text"
+        ):  # sentences explain a code and are no name for it
             found.setdefault(code, set()).add(name)
     return {code: names.pop() for code, names in found.items() if len(names) == 1}
+
+
+def lists_of(said: Any, around: str = "") -> dict[str, str]:
+    """What the lists of a part are called: by the first field that chooses from them."""
+    found: dict[str, str] = {}
+    if isinstance(said, BaseModel):
+        name, _ = _called(said)
+        if isinstance(listed := getattr(said, "list", None), str):
+            return {listed: f"{around}{'：' if around else ''}{name}"}
+        around = name if isinstance(getattr(said, "title", None), str) else around
+        said = [getattr(said, word) for word in type(said).model_fields]
+    for each in said.values() if isinstance(said, Mapping) else said if isinstance(said, tuple | list) else ():
+        found = lists_of(each, around) | found
+    return found
 
 
 def _clauses_in(said: Any) -> Iterator[BaseModel]:
@@ -209,7 +245,7 @@ def _said(clause: BaseModel) -> Iterator[tuple[str, Any]]:
     """What a clause says, in the order of its model; of what it leaves out only what holds all the same."""
     for word in type(clause).model_fields:
         value = getattr(clause, word)
-        if word == "source" or value is None or (isinstance(value, tuple | Mapping | frozenset) and not value):
+        if is_source(word) or value is None or (isinstance(value, tuple | Mapping | frozenset) and not value):
             continue
         if word in clause.model_fields_set or value is True:
             yield word, value
@@ -260,14 +296,6 @@ def _large(value: Any) -> bool:
         else any(True for _ in _entries(each))
         for _, each in _said(value)
     )
-
-
-def _name_of(key: str, entry: Any, nth: int) -> Name:
-    """An entry by its key, by what it is called, or by where it stands."""
-    if key:
-        return chinese().entry(key), key, ""
-    name, code = _called(entry)
-    return (name, code, _title_word(entry)) if name else (f"第 {nth} 项", "", "")
 
 
 def _title_word(clause: BaseModel) -> str:

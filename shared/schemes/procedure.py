@@ -20,6 +20,12 @@ _ROW = r"([A-Z]{2,3}(-[A-Z])?-[0-9]{2}|assumption)"
 Source = Annotated[str, StringConstraints(pattern=rf"^{_ROW}(, {_ROW})*$")]
 """Where a clause comes from: rows of docs/requirements.md, or `assumption` where the sources leave it open."""
 
+
+def is_source(word: str) -> bool:
+    """Whether a word of a book says where a clause comes from: `source`, or `<word>_source` beside a plain word."""
+    return word == "source" or word.endswith("_source")
+
+
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Document = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}(\.[a-z][a-z0-9_]{0,39})?$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]

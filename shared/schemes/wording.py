@@ -4,6 +4,7 @@
 keeps its own name, so that a word added to a book's vocabulary appears by itself.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
@@ -17,6 +18,7 @@ from shared.schemes.yaml_reading import read_sheet
 WORDS = Path(__file__).with_name("words.yaml")
 ASSUMED = "假定"
 _MIDNIGHT = time(0)
+_PLACE = re.compile(r"\{([a-z_]+)\}")
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Words:
     entries: Mapping[str, str]
     units: Mapping[str, str]
     commands: Mapping[str, str]
+    places: Mapping[str, str]
 
     def of(self, word: str, place: str = "") -> Word | None:
         """What a word is called below another word."""
@@ -77,7 +80,11 @@ class Words:
             case str() if word and value in word.values:
                 return word.values[value]
             case _:
-                return ASSUMED if value == ASSUMPTION else str(value)
+                return ASSUMED if value == ASSUMPTION else self.filled(str(value))
+
+    def filled(self, text: str) -> str:
+        """Where a text has a place for a fact ({stage}), its name stands there."""
+        return _PLACE.sub(lambda found: f"〔{known}〕" if (known := self.places.get(found[1])) else found[0], text)
 
     def _measured(self, value: float, unit: str) -> str:
         match unit:
@@ -108,4 +115,4 @@ def hours(daily: tuple[tuple[time, time], ...]) -> str:
 def chinese() -> Words:
     said = read_sheet(WORDS.read_bytes()).data
     words = {name: Word(**each) if isinstance(each, dict) else Word(each) for name, each in said["words"].items()}
-    return Words(words, said["entries"], said["units"], said["commands"])
+    return Words(words, said["entries"], said["units"], said["commands"], said["places"])
