@@ -275,7 +275,7 @@ def _tell(row: CycleRow) -> None:
         grid.add_column(heading, overflow="fold")
     now = utc_now()
     for purpose, window in row.windows.items():
-        phase = "closed" if row.closed else window.phase(now)
+        phase = row.phase(purpose, now)
         days = f"{window.from_day} to {window.to_day}"
         left_out = ", ".join(f"{each:%m-%d}" for each in window.excluded)
         grid.add_row(purpose, days, _hours(window) or "all day", left_out, _PHASES[phase], _then(phase, window, now))
@@ -308,7 +308,7 @@ def _as_json(row: CycleRow) -> dict[str, Any]:
                 "to_day": f"{window.to_day}",
                 "hours": _hours(window),
                 "excluded": [f"{each}" for each in window.excluded],
-                "phase": "closed" if row.closed else window.phase(now),
+                "phase": row.phase(purpose, now),
             }
             for purpose, window in row.windows.items()
         },

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from services.exemption.domain import export
+from services.exemption.domain import access, export
 from services.exemption.domain.access import Context
 from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.batch import BATCH, BatchContext, must_concern
@@ -160,14 +160,14 @@ class Handlers:
         return await work.execute(APPLICATION, application, command, context, case=application, person=work.meta.actor)
 
     async def edit(self, work: Work, command: SaveDraft | DiscardDraft) -> Receipt:
-        state, context = await self._case(work, command.application)
+        state, context = await self._case(work, command.application, command.expected)
         if isinstance(command, SaveDraft):
             uploads = uploads_of(command.photos.values(), command.claims)
             context = replace(context, photographs=await known_photographs(work, uploads))
         return await self._execute(work, command.application, command, state, context, command.expected)
 
     async def submit(self, work: Work, command: SubmitApplication) -> Receipt:
-        state, context = await self._case(work, command.application)
+        state, context = await self._case(work, command.application, command.expected)
         return await submit(work, command, state, context, self._case)
 
     async def receive(self, work: Work, command: ReceivePhotograph) -> Receipt:
@@ -182,7 +182,7 @@ class Handlers:
     # --- reviewers
 
     async def review(self, work: Work, command: Review) -> Receipt:
-        state, context = await self._case(work, command.application)
+        state, context = await self._case(work, command.application, command.expected)
         if isinstance(command, PassStage):
             account, _ = await work.load(ACCOUNT_FOLLOWED, state.candidate)
             context = replace(context, account=account)
@@ -315,12 +315,15 @@ class Handlers:
             raise Refused("access.not_found")
         return state
 
-    async def _case(self, work: Work, application: str) -> tuple[Case, Context]:
+    async def _case(self, work: Work, application: str, expected: int | None = None) -> tuple[Case, Context]:
         state, _ = await work.load(APPLICATION, application)
         if not isinstance(state, Case):
             raise Refused("access.not_found")
         cycle = await self._cycle(work, state.cycle)
-        return state, self._context(work, application, state.cycle, cycle, state)
+        context = self._context(work, application, state.cycle, cycle, state)
+        if expected is not None:
+            access.must_know_the_version(state, context)
+        return state, context
 
     def _context(self, work: Work, application: str, cycle_id: str, cycle: Cycle, state: Case | None = None) -> Context:
         rules = self._books.rules(state.scheme if state else cycle.scheme)

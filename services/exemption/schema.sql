@@ -15,6 +15,7 @@ create table applications (
     form_version  int,                  -- version of the event that holds the form as it now stands
     batch         text,
     started_at    timestamptz not null,
+    handed_in_at  timestamptz,          -- the last time
     changed_at    timestamptz not null,
     version       int         not null
 );
@@ -129,6 +130,7 @@ create table cycle_windows (
     hours           text    not null, -- JSON: [["09:00:00", "12:00:00"], ...]
     excluded        date[]  not null,
     close_inclusive boolean not null,
+    ended           boolean not null, -- its end was recorded: by its days, or by the closing of the cycle
     version         int     not null,
     primary key (cycle, purpose)
 );

@@ -98,8 +98,8 @@ def _cycle_phase(phases: Sequence[Phase]) -> CyclePhase:
 
 def _window_shown(purpose: str, window: Window, row: CycleRow, rules: Rules, now: datetime) -> WindowShown:
     said = rules.book.purpose(purpose)
-    phase: Phase = "closed" if row.closed else window.phase(now)
-    opens_at = None if row.closed else window.next_opening(now)
+    phase = row.phase(purpose, now)
+    opens_at = None if phase == "closed" else window.next_opening(now)
     closes_at = window.closing(now) if phase == "open" else None
     return WindowShown(
         purpose=purpose,
@@ -152,7 +152,7 @@ def candidates_line(row: ApplicationRow, context: Context) -> Line:
     if row.state in _OPEN_STATES or results_are_visible(context):
         return shown
     hidden = state_shown(context.rules.book, context.rules.book.state(SUBMITTED).title)
-    return shown.model_copy(update={"state": hidden, "version": row.form_version})
+    return shown.model_copy(update={"state": hidden, "version": row.form_version, "changed_at": row.handed_in_at})
 
 
 _OPEN_STATES = frozenset({"draft", "returned", "discarded", "superseded", "lapsed"})

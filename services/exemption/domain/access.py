@@ -78,7 +78,10 @@ def _must_be_own(state: Application, context: Context) -> Case:
 
 
 def results_are_visible(context: Context) -> bool:
-    """SX-E-39: whether a candidate may see what was decided; before that everything is shown as handed in."""
+    """SX-E-39: whether a candidate may see what was decided; before that everything is shown as handed in.
+
+    The window has days of its own: closing the cycle by hand neither opens nor ends it.
+    """
     results = context.rules.book.results
     if results is None:
         return True
@@ -106,6 +109,13 @@ def may_save(state: Application, context: Context) -> Editable:
     if isinstance(case, InReview | Submitted) or not results_are_visible(context):
         raise Refused("exemption.already_submitted")
     raise Refused("exemption.ended")
+
+
+def must_know_the_version(state: Application, context: Context) -> None:
+    """Asked before a version is compared: the answer would tell strangers of a case, and candidates of a decision."""
+    case = must_be_readable(state, context.actor, context.roles)
+    if case.candidate == context.actor:
+        may_save(state, context)
 
 
 def may_discard(state: Application, context: Context) -> Draft:

@@ -62,8 +62,8 @@ class Cycle:
         return "已结束" if self.closed else "已开放"
 
     def phase(self, purpose: str, now: datetime) -> Phase:
-        """Where a window of this cycle is; a cycle that was closed by hand has none that is not over."""
-        return "closed" if self.closed else self.windows[purpose].phase(now)
+        """Where a window of this cycle is; what its closing by hand ended is over, whatever its days."""
+        return "closed" if self.closed and purpose in self.ended else self.windows[purpose].phase(now)
 
 
 CycleState = NotOpened | Cycle
@@ -110,7 +110,15 @@ def _open(command: OpenCycle, state: CycleState, context: CycleContext) -> Seque
         clause=context.rules.clause("open_by", source=book.submit.source),
     )
     windows = [event for said in book.windows for event in _announced(said, command.windows[said.id], context)]
+    _results_must_come_later(CYCLE.replay([opened, *windows]), context)
     return [opened, *windows]
+
+
+def _results_must_come_later(opened: CycleState, context: CycleContext) -> None:
+    book = context.rules.book
+    if book.results and isinstance(opened, Cycle):
+        query, handing_in = (opened.windows[each] for each in (book.results.window, book.submit.window))
+        rules.results_must_open_after_handing_in(book.results.window, query, handing_in)
 
 
 def _announced(said: Purpose, asked: WindowAsked, context: CycleContext) -> Sequence[WindowSet | DaysExcluded]:
@@ -168,18 +176,19 @@ def _extend(command: ExtendWindow, state: CycleState, context: CycleContext) -> 
 
 
 def _close(command: CloseCycle, state: CycleState, context: CycleContext) -> Sequence[CycleEvent]:
-    """With the cycle its windows are over too, but for those that were already."""
+    """With the cycle its windows are over too, but for those that were already, and those that nothing is done in."""
     cycle = _running(state, context)
     reason = parse_text(command.reason, "reason", most=200, least=2)
     rules.cycle_must_not_be_closed(cycle.closed)
     closed = CycleClosed(reason=reason, closed_by=context.actor)
-    over = (purpose for purpose in cycle.windows if purpose not in cycle.ended)
+    keeping = {purpose for purpose in cycle.windows if context.rules.book.keeps_its_days(purpose)}
+    over = (purpose for purpose in cycle.windows if purpose not in cycle.ended | keeping)
     return [closed, *(_ended(purpose, context.now, context) for purpose in over)]
 
 
 def _end(command: EndWindow, state: CycleState, context: CycleContext) -> Sequence[CycleEvent]:
     """Once; a timer of before an extension is over without a word. By a clock that goes wrong it is tried again."""
-    if isinstance(state, NotOpened) or state.closed or command.purpose in state.ended:
+    if isinstance(state, NotOpened) or command.purpose in state.ended:
         return []
     over = state.windows[command.purpose].over_at()
     if over is None or over != command.due_at:

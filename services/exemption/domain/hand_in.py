@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from services.exemption.domain import rules as laws
 from services.exemption.domain import uniqueness
-from services.exemption.domain.access import Context, may_submit
+from services.exemption.domain.access import Context, may_submit, title_for_the_candidate
 from services.exemption.domain.case import Application, Case
 from services.exemption.domain.claims import Claim, Judge, claim_of
 from services.exemption.domain.evidence import Evidence, evidence_of
@@ -59,7 +59,7 @@ def verdict(case: Case, context: Context) -> list[Finding]:
         about="window",
         window=deadline.window,
         now=context.now.isoformat(),
-        state=case.title,
+        state=title_for_the_candidate(case, context),
     )
     return [*findings.found, *judged(case, context).findings.found]
 

@@ -73,6 +73,13 @@ def window_must_make_sense(purpose: str, window: Window) -> None:
         raise Refused("exemption.impossible_window", purpose=purpose, faults=faults)
 
 
+def results_must_open_after_handing_in(purpose: str, results: Window, handing_in: Window) -> None:
+    """SX-E-39: with a query that is open before, every decision would be seen as it is made."""
+    opens, over = next(results.intervals(), None), handing_in.last_closing()
+    if opens and over and opens[0] < over:
+        raise Refused("exemption.impossible_window", purpose=purpose, faults=["results_before_handing_in_is_over"])
+
+
 def nights_must_be_of_the_book(said: Purpose, window: Window) -> None:
     """Hours that end on the next day are a slip of the pen, unless the book has a use for them."""
     if window.ends_overnight and not said.overnight:

@@ -244,6 +244,11 @@ class ExemptionScheme(Clause):
     def purpose(self, purpose: str) -> Purpose | None:
         return next((each for each in self.windows if each.id == purpose), None)
 
+    def keeps_its_days(self, purpose: str) -> bool:
+        """Whether a window ends by its days alone, also in a cycle that was closed by hand: nobody hands in in it."""
+        said = self.purpose(purpose)
+        return bool(said and said.query) or (self.validity is not None and self.validity.window == purpose)
+
     def scopes(self) -> tuple[Id, ...]:
         """The levels of organisations that have to do with every case, the stages' first."""
         unlocking = self.uniqueness.unlocking if self.uniqueness else None

@@ -78,6 +78,7 @@ async def _submitted(tx: Tx, fact: Fact[ApplicationSubmitted]) -> None:
         bases=list(event.bases),
         course_codes=list(event.course_codes),
         form_version=fact.version,
+        handed_in_at=fact.meta.at,
     )
     if event.number and event.submission == 1:
         await tx.add("numbers_given", {"cycle": event.cycle}, given=1)
@@ -227,13 +228,14 @@ class ApplicationRow:
     course_codes: Sequence[str]
     form_version: int | None
     started_at: datetime
+    handed_in_at: datetime | None
     changed_at: datetime
     version: int
 
 
 COLUMNS = (  # those of an ApplicationRow
     "a.id, a.person, a.scheme, a.cycle, a.state, a.title, a.submissions, a.number, a.bases, a.course_codes, "
-    "a.form_version, a.started_at, a.changed_at, a.version"
+    "a.form_version, a.started_at, a.handed_in_at, a.changed_at, a.version"
 )
 
 
@@ -296,7 +298,7 @@ async def find_work(
         after[1] if after else "",
         limit,
     )
-    width = 14
+    width = 15
     return [WorkRow(ApplicationRow(*row[:width]), *row[width:]) for row in map(tuple, rows)]
 
 

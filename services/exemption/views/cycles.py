@@ -20,7 +20,7 @@ from shared.events.exemption import (
 from shared.kernel.messages import Fact
 from shared.runtime.event_store import View
 from shared.runtime.rows import Connection, Tx
-from shared.schemes.procedure import Window
+from shared.schemes.procedure import Phase, Window
 
 WINDOW_OVER = "window_over"
 """The timer of a window's end; its key is the purpose."""
@@ -52,6 +52,7 @@ async def _window_set(tx: Tx, fact: Fact[WindowSet]) -> None:
         hours=json.dumps([[start.isoformat(), end.isoformat()] for start, end in event.daily]),
         excluded=list(event.excluded),
         close_inclusive=event.close_inclusive,
+        ended=False,
         version=fact.version,
     )
     await _set_timer(tx, fact, event.purpose)
@@ -60,7 +61,7 @@ async def _window_set(tx: Tx, fact: Fact[WindowSet]) -> None:
 
 async def _extended(tx: Tx, fact: Fact[WindowExtended]) -> None:
     which = {"cycle": fact.subject, "purpose": fact.event.purpose}
-    await tx.change("cycle_windows", which, to_day=fact.event.to_day, version=fact.version)
+    await tx.change("cycle_windows", which, to_day=fact.event.to_day, ended=False, version=fact.version)
     await tx.unschedule(WINDOW_ENDED, fact.stream, fact.event.purpose)
     await _set_timer(tx, fact, fact.event.purpose)
     await _follow(tx, fact.subject, fact.version)
@@ -77,6 +78,8 @@ async def _days_excluded(tx: Tx, fact: Fact[DaysExcluded]) -> None:
 
 async def _ended(tx: Tx, fact: Fact[CycleWindowEnded]) -> None:
     await tx.unschedule(WINDOW_OVER, fact.stream, fact.event.purpose)
+    which = {"cycle": fact.subject, "purpose": fact.event.purpose}
+    await tx.change("cycle_windows", which, ended=True, version=fact.version)
     if fact.event.settles:
         await tx.schedule(WINDOW_ENDED, fact.stream, fact.event.ended_at, fact.event.purpose)
     await _follow(tx, fact.subject, fact.version)
@@ -88,9 +91,8 @@ async def _settled(tx: Tx, fact: Fact[WindowSettled]) -> None:
 
 
 async def _closed(tx: Tx, fact: Fact[CycleClosed]) -> None:
+    """What ends with it says so by itself; a window that keeps its days keeps its timer."""
     await tx.change("cycles", {"id": fact.subject}, closed=True)
-    for window in await tx.find("cycle_windows", cycle=fact.subject):
-        await tx.unschedule(WINDOW_OVER, fact.stream, window["purpose"])
     await _follow(tx, fact.subject, fact.version)
 
 
@@ -133,6 +135,11 @@ class CycleRow:
     opened_at: datetime
     version: int
     windows: Mapping[str, Window]
+    ended: frozenset[str]  # the windows whose end was recorded
+
+    def phase(self, purpose: str, now: datetime) -> Phase:
+        """As of the cycle itself, in the domain."""
+        return "closed" if self.closed and purpose in self.ended else self.windows[purpose].phase(now)
 
 
 async def find_cycles(connection: Connection, scheme: str | None = None, cycle: str | None = None) -> list[CycleRow]:
@@ -144,18 +151,26 @@ async def find_cycles(connection: Connection, scheme: str | None = None, cycle: 
         cycle,
     )
     windows = await _windows_of(connection, [row["id"] for row in rows])
-    return [CycleRow(**row, windows=windows[row["id"]]) for row in rows]
+    return [_cycle(row, windows[row["id"]]) for row in rows]
 
 
-async def _windows_of(connection: Connection, cycles: Sequence[str]) -> Mapping[str, Mapping[str, Window]]:
-    """Cycle -> purpose -> its window."""
-    windows: dict[str, dict[str, Window]] = {cycle: {} for cycle in cycles}
+def _cycle(row: asyncpg.Record, windows: Sequence[asyncpg.Record]) -> CycleRow:
+    return CycleRow(
+        **row,
+        windows={window["purpose"]: _window(window) for window in windows},
+        ended=frozenset(window["purpose"] for window in windows if window["ended"]),
+    )
+
+
+async def _windows_of(connection: Connection, cycles: Sequence[str]) -> Mapping[str, Sequence[asyncpg.Record]]:
+    """Cycle -> the rows of its windows."""
+    windows: dict[str, list[asyncpg.Record]] = {cycle: [] for cycle in cycles}
     for row in await connection.fetch(
-        "select cycle, purpose, from_day, to_day, hours, excluded, close_inclusive from cycle_windows "
+        "select cycle, purpose, from_day, to_day, hours, excluded, close_inclusive, ended from cycle_windows "
         "where cycle = any($1::text[]) order by purpose",
         list(cycles),
     ):
-        windows[row["cycle"]][row["purpose"]] = _window(row)
+        windows[row["cycle"]].append(row)
     return windows
 
 

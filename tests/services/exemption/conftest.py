@@ -8,6 +8,7 @@ from shared.testing.stores import prepared
 from tests.conftest import Databases
 from tests.services.exemption.hb_office import Hall, open_hall
 from tests.services.exemption.office import Office, open_office
+from tests.services.exemption.sx_office import Shanxi, open_shanxi
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +38,9 @@ def hall(whole_hall: Hall) -> Hall:
     """On a day in both windows of the notice."""
     whole_hall.at(2018, 3, 10, 10)
     return whole_hall
+
+
+@pytest.fixture
+async def sx(office: Office) -> Shanxi:
+    """Each test has a cycle of its own."""
+    return await open_shanxi(office)

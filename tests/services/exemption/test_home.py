@@ -26,7 +26,8 @@ MAY = Window(date(2026, 5, 1), date(2026, 5, 10))
 
 def cycle(name: str, apply: Window = MARCH, results: Window = MAY, *, closed: bool = False) -> CycleRow:
     windows = {"apply": apply, "results": results}
-    return CycleRow(name, REF, "harbour", name, closed, datetime(2026, 2, 1, tzinfo=SHANGHAI), 1, windows)
+    ended = frozenset({"apply"} if closed else ())  # a query keeps its days
+    return CycleRow(name, REF, "harbour", name, closed, datetime(2026, 2, 1, tzinfo=SHANGHAI), 1, windows, ended)
 
 
 def seen(at: datetime, *rows: CycleRow) -> HomeShown:
@@ -72,6 +73,11 @@ def test_one_of_several_cycles_is_enough_and_a_closed_one_counts_for_nothing() -
     (tile, *_), _ = (group.tiles for group in seen(noon(3, 10), cycle("a", MAY), cycle("b")).groups)
     assert (tile.open, tile.cycle, tile.closes_at) == (True, "b", datetime(2026, 4, 1, tzinfo=SHANGHAI))
     assert tiles(seen(noon(3, 10), cycle("b", closed=True)))["exemption"] == SHUT
+
+
+def test_the_query_of_a_cycle_that_was_closed_by_hand_opens_on_its_days_and_no_sooner() -> None:
+    assert tiles(seen(noon(4, 10), cycle("b", closed=True)))["results"] == SHUT
+    assert tiles(seen(noon(5, 3), cycle("b", closed=True)))["results"] == OPEN
 
 
 def test_what_is_not_open_yet_says_when_it_opens() -> None:
