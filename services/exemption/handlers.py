@@ -132,7 +132,7 @@ class Handlers:
             RevokeExemption: self.review,
             LapseApplication: self.follow_up,
             ExpireExemption: self.follow_up,
-            PrintRecordTable: self.print,
+            PrintRecordTable: self.follow_up,
             ViewDocuments: self.view,
             HandOffBatch: self.hand_off,
             AcknowledgeBatch: self.acknowledge,
@@ -192,11 +192,7 @@ class Handlers:
             await release(work, command.application, after, context)
         return receipt
 
-    async def follow_up(self, work: Work, command: LapseApplication | ExpireExemption) -> Receipt:
-        state, context = await self._case(work, command.application)
-        return await self._execute(work, command.application, command, state, context)
-
-    async def print(self, work: Work, command: PrintRecordTable) -> Receipt:
+    async def follow_up(self, work: Work, command: LapseApplication | ExpireExemption | PrintRecordTable) -> Receipt:
         state, context = await self._case(work, command.application)
         return await self._execute(work, command.application, command, state, context)
 

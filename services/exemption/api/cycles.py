@@ -81,7 +81,7 @@ async def extend(
 async def close(
     cycle: Id, body: Close, service: ServiceDep, caller: StaffDep, meta: CommandMeta, version: IfMatch
 ) -> Done:
-    """End it by hand, for good; what was handed in is still reviewed."""
+    """End it by hand, for good; what was handed in is still reviewed. Queries and validity keep their days."""
     command = CloseCycle(cycle=cycle, reason=body.reason, expected=version)
     return Done.of(await service.handle(command, meta, caller=caller))
 

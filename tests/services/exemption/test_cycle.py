@@ -21,6 +21,8 @@ from shared.events.exemption import (
 from shared.kernel.time import SHANGHAI
 from shared.schemes.procedure import Window
 from shared.testing.given import Given, given
+from tests.services.exemption.claims_story import ORGANISATIONS as HARBOUR
+from tests.services.exemption.claims_story import REEF, WINDOWS
 from tests.services.exemption.story import GUILD, HOURS, NOON, ORGANISATIONS, SWUST, WINDOW
 
 UNI = ("university_admin", "uni")
@@ -262,6 +264,43 @@ def test_nothing_of_a_cycle_that_is_not_there_or_is_closed_ends() -> None:
     over = shanghai(4, 1)
     given(CYCLE).when(ending(over), ops(now=over)).then()
     opened().and_then(CLOSE, ops(UNI)).when(ending(over), ops(now=over)).then()
+
+
+# --- what a closing by hand leaves alone
+
+MASTER = ("harbour_master", "harbour")
+
+
+def season(**windows: WindowAsked) -> OpenCycle:
+    """Of the book with a query of results and with validity; `windows` in place of its own days."""
+    said = {each: WindowAsked(first.from_day, first.to_day, ()) for each, first in WINDOWS[REEF.ref].items()}
+    return OpenCycle(scheme=REEF.ref, organisation="harbour", title="批次", windows={**said, **windows})
+
+
+def reef(now: datetime = NOON) -> CycleContext:
+    return CycleContext(now, "staff-ops", frozenset({MASTER}), REEF, HARBOUR)
+
+
+def test_closed_by_hand_windows_in_which_something_is_done_end_and_queries_and_validity_keep_their_days() -> None:
+    closed = given(CYCLE).and_then(season(), reef()).and_then(CLOSE, reef())
+    cycle = closed.state
+    assert isinstance(cycle, Cycle)
+    assert cycle.ended == {"apply", "correct", "confirm"}
+    assert {cycle.phase(each, NOON) for each in cycle.ended} == {"closed"}
+    assert [cycle.phase(each, NOON) for each in ("results", "use")] == ["not_yet", "not_yet"]
+    assert cycle.phase("results", shanghai(4, 10)) == "open"
+    over = cycle.windows["use"].over_at()
+    assert over
+    closed.when(ending(over, "use"), reef(over)).then(CycleWindowEnded(purpose="use", ended_at=over, settles=True))
+
+
+def test_results_that_could_be_seen_while_applications_are_taken_open_no_cycle() -> None:
+    """SX-E-39."""
+    last = WINDOWS[REEF.ref]["apply"].to_day
+    early, late = (WindowAsked(last + timedelta(days=days), last + timedelta(days=9)) for days in (0, 1))
+    refused = given(CYCLE).when(season(results=early), reef())
+    refused.refused("exemption.impossible_window", faults=["results_before_handing_in_is_over"])
+    given(CYCLE).and_then(season(results=late), reef())
 
 
 # --- which windows a book may have

@@ -15,6 +15,13 @@ pytestmark = pytest.mark.servers
 UNTIL_DECIDED = 21  # days until the application window is over
 
 
+WRITING: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("post", "submit", {}),
+    ("post", "discard", {}),
+    ("put", "draft", {"json": {"form": {}}}),
+)
+
+
 async def refuse(sx: Shanxi, application: str) -> httpx.Response:
     body = {"stage": "审核", "reason_code": "data_differ", "note": "编号与照片不一致"}
     return await sx.office.staff("post", f"/v1/applications/{application}/refuse", CENTRE, json=body)
@@ -30,11 +37,7 @@ async def all_that_is_told(sx: Shanxi, who: Person, application: str) -> dict[st
     guessed = [
         (await me(who, method, f"{path}/{act}", headers={"If-Match": f'"{n}"'}, **body)).json()
         for n in range(1, 9)
-        for method, act, body in (
-            ("post", "submit", {}),
-            ("post", "discard", {}),
-            ("put", "draft", {"json": {"form": {}}}),
-        )
+        for method, act, body in WRITING
     ]
     detail = (await me(who, "get", path)).json()
     kept = [(each["code"], each["facts"]) for each in guessed]
