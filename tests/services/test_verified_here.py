@@ -12,7 +12,7 @@ import pytest
 
 from shared.testing.services import token
 from tests.services.exemption.office import Person
-from tests.services.exemption.test_shanxi import CENTRE, SX, Shanxi
+from tests.services.exemption.sx_office import CENTRE, SX, Shanxi
 from tests.services.identity import people
 from tests.services.identity.test_verifying_persons import FILES, ME, Candidate
 from tests.services.town import Town

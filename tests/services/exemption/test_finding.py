@@ -11,9 +11,7 @@ from services.exemption.domain.commands import FollowAccount, ForgetPerson
 from services.exemption.main import SERVICE
 from shared.runtime.replay import compare
 from tests.services.exemption.office import Office, Person, code
-from tests.services.exemption.test_shanxi import CENTRE, OTHER_POINT, POINT, Shanxi, sx
-
-__all__ = ["sx"]
+from tests.services.exemption.sx_office import CENTRE, OTHER_POINT, POINT, Shanxi
 
 pytestmark = pytest.mark.servers
 
