@@ -21,7 +21,7 @@ from services.identity.domain.commands import (
 )
 from services.identity.domain.education import EDUCATION
 from services.identity.domain.education_record import NotEffective, NotStarted
-from services.identity.domain.education_rules import DRAFT, NOT_EFFECTIVE, UNRESOLVED
+from services.identity.domain.education_rules import DRAFT, NOT_EFFECTIVE, UNRESOLVED, shown_to_candidate
 from services.identity.domain.followed import CYCLE_FOLLOWED, Unknown
 from services.identity.education import Books
 from services.identity.education_views import EducationRow, find_own_record, find_records
@@ -88,20 +88,12 @@ class FormShown(BaseModel):
     lists: dict[str, list[Entry]]
 
 
-class Change(BaseModel):
-    """`typed` stands at `position` (from 0) of what was typed, `read` in its place on CHSI's record."""
+class Doubtful(BaseModel):
+    """A field that is not as CHSI has it: which characters of what was typed to look at again, from 1."""
 
-    position: int
-    typed: str
-    read: str
-
-
-class Difference(BaseModel):
     field: str
     label: str
-    typed: str
-    read: str
-    changes: list[Change]
+    positions: list[int]
 
 
 class Line(BaseModel):
@@ -124,7 +116,7 @@ class RecordShown(Line):
     form: dict[str, str]
     reason: str | None = Field(description="why it did not take effect: a code")
     what_to_do: str | None = Field(description="the reason in words, and the way to correct it")
-    differences: list[Difference]
+    differences: list[Doubtful] = Field(description="nothing where the name on CHSI's record is somebody else's")
 
 
 class Lines(BaseModel):
@@ -202,7 +194,7 @@ async def own(
 
 @router.get("/prior-educations/{record}", openapi_extra=refuses("access.not_found"))
 async def detail(record: Id, service: ServiceDep, parts: PartsDep, caller: CandidateDep) -> RecordShown:
-    """HB-08: what was typed, and what CHSI said about it, character by character where it differs."""
+    """HB-08: what was typed, and where CHSI has it otherwise; what CHSI has instead may be of somebody else."""
     async with service.reading() as connection:
         row = await find_own_record(connection, caller.id, record)
         if row is None:
@@ -218,8 +210,8 @@ async def detail(record: Id, service: ServiceDep, parts: PartsDep, caller: Candi
         reason=judged.reason if judged else None,
         what_to_do=book.reason(judged.reason).title if judged else None,
         differences=[
-            Difference(field=name, label=book.field(name).label, **told)
-            for name, told in (judged.differences if judged else {}).items()
+            Doubtful(field=name, label=book.field(name).label, positions=positions)
+            for name, positions in shown_to_candidate(judged.differences if judged else {}).items()
         ],
     )
 

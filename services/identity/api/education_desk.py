@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from services.identity.api.education import Difference, EducationParts, PartsDep
+from services.identity.api.education import EducationParts, PartsDep
 from services.identity.api.parts import Body, Done
 from services.identity.domain.chsi_answers import must_be_in_dispute
 from services.identity.domain.commands import SettleContradiction
@@ -42,6 +42,22 @@ class Waiting(BaseModel):
 
 class WorkList(BaseModel):
     records: list[Waiting]
+
+
+class Change(BaseModel):
+    """`typed` stands at `position` (from 0) of what was typed, `read` in its place on CHSI's record."""
+
+    position: int
+    typed: str
+    read: str
+
+
+class Difference(BaseModel):
+    field: str
+    label: str
+    typed: str
+    read: str
+    changes: list[Change]
 
 
 class Answer(BaseModel):

@@ -56,7 +56,8 @@ def _judged(record: Record, answer: Mapping[str, Any], context: EducationContext
             differences = laws.difference(book, record.form, answer["on_record"])
             if not differences:
                 return _confirmed(record, context)
-            reason = laws.NAME_DIFFERS if set(differences) == {"holder"} else laws.DETAILS_DIFFER
+            of_the_name = set(differences) == {"holder"} or laws.is_of_somebody_else(differences)
+            reason = laws.NAME_DIFFERS if of_the_name else laws.DETAILS_DIFFER
         case "not_found":
             reason, differences = laws.NOT_FOUND, {}
         case _:

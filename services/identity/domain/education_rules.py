@@ -254,7 +254,12 @@ def _checked(
 def _positions(typed: str, account: str) -> Iterator[int]:
     """Which characters are not those of the account, counted from 1: a refusal names no name."""
     for each in agreement(typed, Found(account, 1.0)).differences:
-        yield from range(each.position + 1, each.position + max(len(each.typed), 1) + 1)
+        yield from _places(each.position, each.typed)
+
+
+def _places(position: int, typed: str) -> range:
+    """Counted from 1; where a character is missing, that one before which it belongs."""
+    return range(position + 1, position + max(len(typed), 1) + 1)
 
 
 def difference(book: PriorEducation, form: Mapping[str, str], on_record: Mapping[str, str]) -> dict[str, Any]:
@@ -269,3 +274,20 @@ def difference(book: PriorEducation, form: Mapping[str, str], on_record: Mapping
             ]
             found[name] = {"typed": typed, "read": read, "changes": changes}
     return found
+
+
+def is_of_somebody_else(differences: Mapping[str, Any]) -> bool:
+    """More than one character of the name: a slip of the pen is shown where it is, a stranger's diploma not at all."""
+    changes = differences.get("holder", {}).get("changes", ())
+    return sum(max(len(each["typed"]), len(each["read"])) for each in changes) > 1
+
+
+def shown_to_candidate(differences: Mapping[str, Any]) -> dict[str, list[int]]:
+    """F-15: field -> which characters of what was typed are to be looked at again, from 1. Never what is on record:
+    a number typed at random, or one's namesake's, would tell whose diploma it is."""
+    if is_of_somebody_else(differences):
+        return {}
+    return {
+        name: [place for each in told["changes"] for place in _places(each["position"], each["typed"])]
+        for name, told in differences.items()
+    }

@@ -211,7 +211,8 @@ async def test_a_name_that_differs_by_one_character_is_shown_and_can_be_correcte
     assert "更正" in shown["what_to_do"]
     (difference,) = shown["differences"]
     assert (difference["field"], difference["label"]) == ("holder", "证书所载姓名")
-    assert difference["changes"] == [{"position": 3, "typed": "本", "read": "木"}]
+    assert difference["positions"] == [4]
+    assert "木" not in str(shown)
     await w.sandbox.behaves()  # the record at CHSI was corrected
     assert (await w.ask(me, "post", f"/prior-educations/{record}/submit")).status_code == 200
     await w.run_on(record)
@@ -223,7 +224,9 @@ async def test_a_name_that_differs_by_one_character_is_shown_and_can_be_correcte
     [
         ({"answer": "unknown"}, "not_found"),
         ({"answer": "no"}, "invalid"),
-        ({"on_record": {"level": "21", "holder": "样本乙"}}, "details_differ"),
+        ({"on_record": {"level": "21"}}, "details_differ"),
+        ({"on_record": {"level": "21", "holder": "𠮷田样木"}}, "details_differ"),
+        ({"on_record": {"level": "21", "holder": "样本乙"}}, "name_differs"),
     ],
 )
 async def test_what_does_not_take_effect_has_a_reason_of_its_own(
@@ -237,6 +240,31 @@ async def test_what_does_not_take_effect_has_a_reason_of_its_own(
     shown = await w.shown(me, record)
     assert (shown["state"], shown["reason"]) == ("not_effective", reason)
     assert shown["what_to_do"]
+
+
+async def test_the_number_of_somebody_elses_diploma_tells_nothing_of_its_owner(w: World) -> None:
+    """One's own name, and a number that was guessed or seen over a shoulder."""
+    me, cycle, theirs = await w.somebody(), await open_cycle(w.service), number()
+    owner = {"holder": "样本乙", "school": "另一所学院", "major": "护理学", "graduated_on": "2009-07-01", "level": "21"}
+    await w.sandbox.behaves(**{theirs: {"on_record": owner}})
+    record = await w.submitted(me, cycle, form(theirs))
+    await w.run_on(record)
+    shown = await w.shown(me, record)
+    assert (shown["reason"], shown["differences"]) == ("name_differs", [])
+
+
+async def test_a_namesakes_diploma_shows_where_it_differs_but_not_what_it_says(w: World) -> None:
+    me, cycle, theirs = await w.somebody(), await open_cycle(w.service), number()
+    await w.sandbox.behaves(**{theirs: {"on_record": {"major": "护理", "graduated_on": "2018-07-30"}}})
+    record = await w.submitted(me, cycle, form(theirs))
+    await w.run_on(record)
+    shown = await w.shown(me, record)
+    assert {each["field"]: each["positions"] for each in shown["differences"]} == {
+        "major": [1, 2],
+        "graduated_on": [7],
+    }
+    assert "护理" not in str(shown)
+    assert "2018-07-30" not in str(shown)
 
 
 async def test_the_same_answer_twice_is_one_fact(w: World) -> None:
