@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from services.exemption.domain import access, rules
 from services.exemption.domain.access import Context
 from services.exemption.domain.case import Application, InReview
+from services.exemption.domain.claims import records_for
 from services.exemption.domain.commands import PassStage, RefuseApplication, ReturnApplication, UnlockReapplication
 from services.exemption.domain.form import value_in, value_of
 from services.exemption.domain.scheme import Rules
@@ -55,6 +56,16 @@ def _must_still_hold(stage: Stage, case: InReview, context: Context) -> None:
     education = context.rules.book.conditions.prior_education
     if "prior_education_effective" in stage.rechecks and education:
         rules.prior_education_must_be_there(context.account, education, "effective")
+        _diplomas_must_be_in_effect(case, education.text, context)
+
+
+def _diplomas_must_be_in_effect(case: InReview, text: str, context: Context) -> None:
+    """HB-38: each record that a claim names. Another one in effect is not what was claimed."""
+    for claim in case.claims:
+        basis = context.rules.book.basis(claim["basis"])
+        named = value_in(basis.asked_fields(), "prior_education", claim["form"]) if basis else None
+        if basis and named is not None and named not in records_for(basis, context.account):
+            raise Refused("exemption.prior_education_not_there", text=text)
 
 
 def _validities(known: Rules, case: InReview) -> Sequence[str]:

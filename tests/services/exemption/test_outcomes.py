@@ -51,6 +51,8 @@ from tests.services.exemption.claims_story import (
     WINDOWS,
     at,
     codes,
+    course,
+    diploma,
     draft,
     me,
     passing,
@@ -113,6 +115,18 @@ def test_what_may_become_effective_later_must_be_so_at_the_decision() -> None:
     decide = passing("审核")
     past.when(decide, at("master", LATER, account=waiting)).refused("exemption.prior_education_not_there")
     past.when(decide, at("master", LATER)).then_kinds(StagePassed, ExemptionGranted)
+
+
+def test_another_diploma_in_effect_does_not_stand_in_for_the_one_that_was_claimed() -> None:
+    """HB-38."""
+    both = {RECORD: DIPLOMA, "record-2": replace(DIPLOMA, certificate_number="D-2")}
+    had = replace(ACCOUNT, education=both)
+    past = draft(diploma(course("90004"))).and_then(SUBMIT, me(account=had))
+    void = replace(ACCOUNT, education={**both, RECORD: replace(DIPLOMA, standing="not_effective")})
+    decide = passing("审核")
+    past.when(decide, at("master", LATER, account=void)).refused("exemption.prior_education_not_there")
+    other = replace(ACCOUNT, education={**both, "record-2": replace(DIPLOMA, standing="not_effective")})
+    past.when(decide, at("master", LATER, account=other)).then_kinds(StagePassed, ExemptionGranted)
 
 
 def test_an_on_site_stage_is_decided_in_its_window_and_lapses_with_it() -> None:
