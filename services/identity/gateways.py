@@ -6,6 +6,7 @@ URL, a header or a log. The interface is our assumption (`sandbox/chsi.py`), sin
 
 import json
 import secrets
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -58,18 +59,26 @@ class ChsiGateway(Protocol):
 
 
 def read_answer(said: object) -> dict[str, Any] | None:
-    """An answer in one form, whatever order or extras it came with; None for what is none."""
-    if not isinstance(said, dict) or said.get("result") not in RESULTS:
+    """An answer in one form, whatever order or extras it came with; None for what is none.
+
+    A record with nothing in a field is no record: it must not decide against anybody."""
+    result = said.get("result") if isinstance(said, dict) else None
+    if not isinstance(said, dict) or not isinstance(result, str) or result not in RESULTS:
         return None
-    if said["result"] != "found":
-        return {"result": said["result"]}
+    if result != "found":
+        return {"result": result}
     record = said.get("on_record")
     if not isinstance(record, dict):
         return None
     values = {name: record.get(name) for name in ON_RECORD}
-    if not all(isinstance(value, str) and len(value) <= _LONGEST for value in values.values()):
-        return None
-    return {"result": "found", "on_record": values}
+    return {"result": "found", "on_record": values} if all(map(_can_be_read, values.values())) else None
+
+
+def _can_be_read(value: object) -> bool:
+    """Text that can be compared and kept: not empty, no half of a character."""
+    if not isinstance(value, str) or len(value) > _LONGEST or not value.strip():
+        return False
+    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in value)
 
 
 @dataclass(frozen=True)

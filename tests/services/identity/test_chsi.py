@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.identity.gateways import Answered, Chsi, Query, chsi_of, read_answer
+from services.identity.gateways import ON_RECORD, Answered, Chsi, Query, chsi_of, read_answer
 from services.identity.settings import ChsiSettings
 from services.identity.signing import Account
 from shared.kernel.answers import Absent, Accepted, Declined, InDoubt
@@ -109,7 +109,22 @@ async def test_neither_name_nor_number_stands_in_a_log(chsi: Chsi, caplog: pytes
 
 @pytest.mark.parametrize(
     "said",
-    [None, "found", {}, {"result": "maybe"}, {"result": "found"}, {"result": "found", "on_record": {"holder": "x"}}],
+    [
+        None,
+        "found",
+        {},
+        {"result": "maybe"},
+        {"result": ["found"]},
+        {"result": {"found": True}},
+        {"result": "found"},
+        {"result": "found", "on_record": {"holder": "x"}},
+        {"result": "found", "on_record": dict.fromkeys(ON_RECORD, "")},
+        {"result": "found", "on_record": {**FOUND["on_record"], "major": " "}},  # type: ignore[dict-item]
+        {"result": "found", "on_record": {**FOUND["on_record"], "major": ["园林"]}},  # type: ignore[dict-item]
+        {"result": "found", "on_record": {**FOUND["on_record"], "major": "园\ud800"}},  # type: ignore[dict-item]
+        {"result": "found", "on_record": {**FOUND["on_record"], "major": "园\x00"}},  # type: ignore[dict-item]
+    ],
+    ids=ascii,
 )
 def test_what_is_no_answer_is_not_read_as_one(said: object) -> None:
     assert read_answer(said) is None
