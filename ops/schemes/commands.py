@@ -26,7 +26,10 @@ from shared.schemes.procedure import Stage
 app = typer.Typer(no_args_is_help=True, help="The books of rules.")
 
 Shelf = Annotated[Path, typer.Option(help="The folder of the books.")]
-Named = Annotated[str, typer.Argument(help="A book as `schemes list` names it, or the folder of a draft.")]
+Named = Annotated[
+    str, typer.Argument(help="A book as `schemes list` names it (`hb` is enough for one), or the folder of a draft.")
+]
+Case = Annotated[Path, typer.Argument(help="A file like those in tests/stories.")]
 COULD_NOT = 2
 """Exit code of `diff` and `try` when there is nothing to compare: 1 says that something is different."""
 
@@ -98,7 +101,7 @@ def diff(old: Named, new: Named, shelf: Shelf = BOOKS) -> None:
 
 
 @app.command("try")
-def try_case(scheme: Named, case: Path, shelf: Shelf = BOOKS) -> None:
+def try_case(scheme: Named, case: Case, shelf: Shelf = BOOKS) -> None:
     """What would be decided of a case under a book, step by step; nothing is stored. Cases are written like stories.
 
     Exit code 1: something was decided otherwise than the case says.
@@ -125,8 +128,10 @@ def whatif(
 ) -> None:
     """Which decisions about the cases of a scheme would have been other ones under a draft, and why. Nothing is stored.
 
-    Every submission and every decision about it is asked again, with what was known then. Exit code 0: all the same,
-    1: something would change.
+    Every submission that was taken and every decision about it is asked again, with what was known then. What was
+    refused at the time left no record, so nobody can tell whom a more lenient draft would have let in.
+
+    Exit code 0: all the same, 1: something would change.
     """
     catalog = _loaded(shelf, COULD_NOT)
     book, proposed = _on_shelf(catalog, scheme, COULD_NOT), _book(draft, shelf, COULD_NOT)
@@ -148,7 +153,7 @@ def publish(refs: Annotated[list[str], typer.Argument(metavar="BOOK...")], shelf
     catalog = _loaded(shelf)
     books = [_on_shelf(catalog, ref) for ref in refs]
     for ref in sealing.house_rules_to_publish(catalog):
-        if ref not in refs:
+        if ref not in {book.ref for book in books}:
             _refuse(f"The house rules must be published first, or with it: ./zikao schemes publish {ref} {refs[0]}")
     for book in books:
         catalog = replace(catalog, published=sealing.with_seals_of(catalog, book))
@@ -189,9 +194,11 @@ def _book(named: str, shelf: Path, exit_code: int = 1) -> Book:
 
 
 def _on_shelf(catalog: Catalog, ref: str, exit_code: int = 1) -> Book:
-    if ref not in catalog.books:
+    """By its name, or by the beginning of it if only one book begins so: `hb`, `hb/recognition`."""
+    meant = [each for each in catalog.refs() if each == ref or each.startswith((f"{ref}/", f"{ref}@"))]
+    if ref not in meant and len(meant) != 1:
         _refuse(f"There is no book {ref}; there are {', '.join(catalog.refs())}.", exit_code=exit_code)
-    return catalog.get(ref)
+    return catalog.get(ref if ref in meant else meant[0])
 
 
 def _refuse_with(found: list[str]) -> None:

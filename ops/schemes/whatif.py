@@ -2,6 +2,7 @@
 
 Reads the events of exemption as the role `auditor`, in one snapshot, and unseals them, since forms are judged; what it
 tells is case numbers, rules and clauses, and of what rules looked at only what the books and lists say themselves.
+A submission that was refused left no event, so nothing is said of those whom a more lenient draft would have let in.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ _QUERY = (
     f'select seq, {", ".join(COLUMNS)} from "{SOURCE}".events '  # noqa: S608 - names of ours
     "where seq > $1 and split_part(stream, '-', 1) = any($2::text[]) order by seq limit $3"
 )
+
+NOT_ASKED = "当时未被受理的提交没有留下记录，无法重放：草案放宽后本可受理的，不在其中。"
 
 
 class NoSuchCycle(Exception):
@@ -130,6 +133,7 @@ def told(replay: Replay) -> Iterator[str]:
     found = counts(replay)
     refused = f"其中不受理 {found['refused']} 件"
     yield f"共 {found['cases']} 件，{found['decisions']} 次决定重放；结果不同 {found['changed']} 件，{refused}。"
+    yield NOT_ASKED
     if found["erased"]:
         yield f"个人信息已删除、无法重放的 {found['erased']} 件。"
     if found["not_reproduced"]:

@@ -103,3 +103,14 @@ def test_a_part_added_to_a_published_book_is_not_yet_published_and_can_be(shelf:
     (shelf / "made" / "notification.yaml").write_text(notices, "utf-8")
     assert "not yet published: made/guild@1 notification\n" in run("check", shelf=shelf).stdout
     assert run("publish", GUILD, shelf=shelf).stdout == "made/guild@1: 3 parts are published\n"
+
+
+def test_a_book_may_be_named_by_the_beginning_that_only_it_has(shelf: Path) -> None:
+    assert run("publish", "house", "made", shelf=shelf).stdout.endswith("made/guild@1: 3 parts are published\n")
+    following = Path(shutil.copytree(shelf / "made", shelf / "made" / "2"))
+    change(following / "scheme.yaml", "version: 1", "version: 2")
+    assert (
+        "There is no book made; there are house, made/guild@1, made/guild@2"
+        in run("explain", "made", shelf=shelf).stderr
+    )
+    assert run("explain", GUILD, shelf=shelf).exit_code == 0

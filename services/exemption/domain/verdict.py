@@ -13,6 +13,18 @@ from shared.kernel.errors import Refused
 
 Outcome = Literal["pass", "refuse", "warn"]
 T = TypeVar("T")
+_CALLED = {
+    "candidate": "考生",
+    "window": "时间段",
+    "cycle": "批次",
+    "photos": "照片",
+    "evidence": "证书",
+    "claims": "免考依据",
+    "courses": "课程",
+    "majors": "专业",
+    "organisation": "机构",
+}
+"""What a rule is about, where that is no field or photograph with a label of its own."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +77,7 @@ class Findings:
         **inputs: Any,
     ) -> T | None:
         """What the law answers; None when it refuses (or only warns)."""
+        label = label or _CALLED.get(about, "")
         try:
             answer = law()
         except Refused as refused:
@@ -76,6 +89,7 @@ class Findings:
 
     def refuse(self, code: str, *, rule: str, about: str, label: str = "", **facts: Any) -> None:
         """What is wrong as it stands."""
+        label = label or _CALLED.get(about, "")
         self.found.append(Finding(rule, about, label, self.clause, "refuse", {}, Refused(code, **facts), in_form=True))
 
     def refusing(self) -> Iterator[Finding]:
