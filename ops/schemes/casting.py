@@ -83,8 +83,15 @@ class Cast:
         education = {RECORD: self._record(Record.model_validate({}), number)}
         verified = {self.rules.jurisdiction: "photographs"}
         id_number, mobile = first17 + id_check_digit(first17), f"199{number:08}"
-        known = Account(candidate, id_number, mobile, f"8{number:011}", verified, education)
+        known = Account(candidate, id_number, mobile, self._ticket(candidate), verified, education)
         return self.learnt(known, told) if told else known
+
+    def _ticket(self, candidate: str) -> str:
+        """That which is typed, where the form does not take it from the account."""
+        asked = self.book.field_of("ticket_number")
+        if asked is None or asked.same_as_account:
+            return f"8{self._place(candidate):011}"
+        return self.candidates[candidate].get(asked.name) or self._number(asked, candidate)
 
     def learnt(self, known: Account, told: AccountTold) -> Account:
         """What identity knows from now on; of prior education all its records."""

@@ -11,7 +11,8 @@ from services.exemption.domain.followed import Account
 from services.exemption.domain.form import Photograph
 from services.exemption.domain.scheme import Rules
 from services.exemption.domain.uniqueness import Heads, replaced_by
-from services.exemption.submitting import number_of
+from services.exemption.submitting import counted_ticket, number_of
+from shared.schemes.reading import certificate_number
 
 
 def papers(rules: Rules, state: Application, account: Account) -> frozenset[str]:
@@ -41,6 +42,13 @@ class Known:
         numbering = self.rules.book.number
         given = sum(1 for case in self.cases.values() if isinstance(case, Case) and case.number)
         return number_of(numbering, given + 1, now) if numbering else ""
+
+    def ticket_elsewhere(self, key: str) -> bool:
+        """Whether identity knows the ticket number of this one of somebody else."""
+        case = self.cases.get(key)
+        ticket = counted_ticket(case, self.rules) if isinstance(case, Case) else ""
+        others = (each.ticket_number for who, each in self.accounts.items() if who != key.split("/")[0])
+        return bool(ticket) and ticket in {certificate_number(each) for each in others}
 
     def seen_elsewhere(self, key: str, keys: frozenset[str]) -> tuple[str, ...]:
         """Other people's applications with one of these papers."""

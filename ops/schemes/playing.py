@@ -233,6 +233,7 @@ class Play:
             photographs=known.photographs(key),
             heads=known.heads,
             head=value,
+            ticket_elsewhere=known.ticket_elsewhere(key),
             number=known.number(self.now) if isinstance(state, Case) else "",
             seen_elsewhere=known.seen_elsewhere(key, papers(self.rules, state, account)),
             own_other=known.own_other(key, papers(self.rules, state, account)),

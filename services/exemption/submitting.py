@@ -30,6 +30,7 @@ from services.exemption.views.applications import (
     find_own_other,
 )
 from services.exemption.views.organisations import find_upwards
+from services.exemption.views.people import known_of_another
 from shared.kernel.messages import Receipt
 from shared.runtime.event_store import Work
 from shared.schemes.reading import certificate_number
@@ -66,6 +67,7 @@ async def with_what_is_known(work: Work, case: Case, context: Context) -> Contex
     hashes = [work.tx.hashed("certificate", paper_key(each.type, each.number)) for each in evidence if each.number]
     but = [context.application, *([other] if other else [])]
     start = value_of(rules.book, "organisation", case.form) or context.cycle.organisation
+    ticket = counted_ticket(case, rules)
     return replace(
         context,
         photographs=await known_photographs(work, uploads_of(case.photos.values(), case.claims)),
@@ -73,10 +75,18 @@ async def with_what_is_known(work: Work, case: Case, context: Context) -> Contex
         account=account,
         heads=heads,
         head=head,
+        ticket_elsewhere=bool(ticket) and await known_of_another(work.tx, ticket, case.candidate),
         seen_elsewhere=tuple(await find_others_with_number(connection, case.candidate, hashes)),
         own_other=await find_own_other(connection, case.candidate, but, hashes),
         own_courses=await find_own_courses(connection, case.candidate, but, rules.jurisdiction),
     )
+
+
+def counted_ticket(case: Case, rules: Rules) -> str:
+    """The ticket number by which applications are counted; empty where they are not, or before it is typed."""
+    unique = rules.book.uniqueness
+    by_ticket = unique is not None and unique.by == "ticket_number"
+    return certificate_number(value_of(rules.book, "ticket_number", case.form) or "") if by_ticket else ""
 
 
 def head_value(case: Case, rules: Rules) -> str | None:
@@ -84,9 +94,7 @@ def head_value(case: Case, rules: Rules) -> str | None:
     unique = rules.book.uniqueness
     if unique is None:
         return None
-    by = case.candidate
-    if unique.by == "ticket_number":
-        by = certificate_number(value_of(rules.book, "ticket_number", case.form) or "")
+    by = counted_ticket(case, rules) if unique.by == "ticket_number" else case.candidate
     return f"{rules.jurisdiction}/{unique.by}/{by}" if by else None
 
 

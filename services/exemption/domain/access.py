@@ -51,6 +51,7 @@ class Context:
     photographs: Mapping[str, Photograph] = field(default_factory=dict)
     heads: Heads = field(default_factory=Heads)  # which application of this ticket number or person counts
     head: str = ""  # their stream
+    ticket_elsewhere: bool = False  # identity knows this ticket number of another account
     number: str = ""  # what the book's numbering would give now
     seen_elsewhere: tuple[str, ...] = ()  # other people's applications with this certificate number
     own_other: str | None = None  # another application of the same person with it, in review or approved

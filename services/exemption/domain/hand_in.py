@@ -174,10 +174,20 @@ def _judge_uniqueness(findings: Findings, case: Case, context: Context) -> None:
         return
     mine = _of(findings, context, "uniqueness", source=unique.source)
     mine.ask(
-        lambda: uniqueness.must_be_the_holder(context.heads, context.actor),
+        lambda: uniqueness.must_be_the_holder(context.heads, context.actor, known_of_another=context.ticket_elsewhere),
         rule="ticket_must_be_of_the_candidate",
         about="candidate",
     )
+    asked = context.rules.book.field_of("ticket_number")
+    if unique.by == "ticket_number" and asked and context.account and not asked.same_as_account:
+        typed, known = str(case.form.get(asked.name, "")), context.account.ticket_number
+        mine.ask(
+            lambda: uniqueness.ticket_must_be_of_the_account(typed, known, asked.name) if typed.strip() else None,
+            rule="ticket_must_be_of_the_account",
+            about=asked.name,
+            label=asked.label,
+            in_form=True,
+        )
     mine.ask(
         lambda: uniqueness.must_count(unique, context.heads, case.cycle, context.application),
         rule="application_must_count",

@@ -2,11 +2,12 @@
 
 HEAD is a stream of its own for each ticket number or person of a jurisdiction, so two submissions that arrive at once
 are decided one after the other: the second is tried again and finds the first. `handlers.py` executes it in the
-transaction of the submission. A ticket number belongs to whoever first handed in with it.
+transaction of the submission. A ticket number belongs to the account that identity knows it of; where there is none,
+to whoever first handed in with it, for as long as something of theirs counts.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from services.exemption.domain.commands import HeadCommand, ReleaseHead, TakeHead
@@ -15,11 +16,12 @@ from services.exemption.domain.terms import Uniqueness
 from shared.events.exemption import HeadEvent, HeadReleased, HeadTaken
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refused
+from shared.schemes.reading import certificate_number
 
 
 @dataclass(frozen=True)
 class Heads:
-    """Cycle -> the application that counts. `candidate` is whose they are; empty before the first."""
+    """Cycle -> the application that counts. `candidate` is whose they are; empty where nothing counts."""
 
     candidate: str = ""
     by_cycle: Mapping[str, str] = field(default_factory=dict)
@@ -43,10 +45,16 @@ def replaced_by(heads: Heads, cycle: str, application: str) -> str | None:
     return None if found == application else found
 
 
-def must_be_the_holder(heads: Heads, actor: str) -> None:
-    """SD-46: one ticket number used by two accounts."""
-    if heads.candidate and heads.candidate != actor:
+def must_be_the_holder(heads: Heads, actor: str, *, known_of_another: bool = False) -> None:
+    """SD-46: one ticket number used by two accounts. `known_of_another`: identity knows it of somebody else."""
+    if known_of_another or (heads.candidate and heads.candidate != actor):
         raise Refused("exemption.ticket_of_another_account")
+
+
+def ticket_must_be_of_the_account(typed: str, accounts: str, field: str) -> None:
+    """SD-46: who has a ticket number hands in with that one and no other."""
+    if accounts and certificate_number(typed) != certificate_number(accounts):
+        raise Refused("exemption.not_the_account_holder", field=field)
 
 
 def must_count(unique: Uniqueness, heads: Heads, cycle: str, application: str) -> None:
@@ -93,7 +101,7 @@ def evolve(state: Heads, event: HeadEvent) -> Heads:
             return Heads(event.candidate, {**state.by_cycle, event.cycle: event.application})
         case HeadReleased():
             left = {cycle: each for cycle, each in state.by_cycle.items() if cycle != event.cycle}
-            return replace(state, by_cycle=left)
+            return Heads(state.candidate if left else "", left)
         case _:
             assert_never(event)
 

@@ -5,7 +5,7 @@ from shared.events.exemption import AccountFollowed, PersonForgotten
 from shared.kernel.messages import ERASED, Fact
 from shared.runtime.event_store import View
 from shared.runtime.keyring import Keyring
-from shared.runtime.rows import Connection, Tx
+from shared.runtime.rows import Connection, SqlTx, Tx
 from shared.schemes.reading import certificate_number
 
 _KIND = "person_number"
@@ -27,6 +27,16 @@ async def _forgotten(tx: Tx, fact: Fact[PersonForgotten]) -> None:
 
 
 PEOPLE = View("people", ("person_numbers",), {AccountFollowed: _followed, PersonForgotten: _forgotten})
+
+
+async def known_of_another(tx: SqlTx, ticket: str, person: str) -> bool:
+    """SD-46: whether identity knows this admission ticket number of somebody else."""
+    found: bool = await tx.connection.fetchval(
+        "select exists (select from person_numbers where kind = 'ticket_number' and hash = $1 and person <> $2)",
+        tx.hashed(_KIND, certificate_number(ticket)),
+        person,
+    )
+    return found
 
 
 async def find_by_number(connection: Connection, keyring: Keyring, typed: str) -> list[ApplicationRow]:

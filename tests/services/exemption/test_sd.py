@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.exemption.domain.commands import FollowOrganisation
+from services.exemption.domain.commands import FollowAccount, FollowOrganisation
 from shared.runtime.replay import compare
 from shared.testing.stores import prepared
 from tests.conftest import Databases
@@ -291,6 +291,32 @@ async def test_a_ticket_belongs_to_whoever_handed_in_with_it_first(desk: Desk, c
     await desk.submitted(mine, cycle, ticket)
     theirs = await desk.draft(other, cycle, ticket)
     assert await desk.faults(other, theirs) == {"candidate": "exemption.ticket_of_another_account"}
+
+
+async def test_a_ticket_is_nobodys_once_nothing_that_was_handed_in_with_it_counts(desk: Desk, cycle: str) -> None:
+    """SD-46: whoever took it by mistake does not keep it from its owner for ever."""
+    stranger, owner, ticket = await desk.office.somebody(), await desk.office.somebody(), desk.ticket()
+    taken = await desk.submitted(stranger, cycle, ticket)
+    mine = await desk.draft(owner, cycle, ticket)
+    assert await desk.faults(owner, mine) == {"candidate": "exemption.ticket_of_another_account"}
+    assert (await desk.decide("refuse", taken)).status_code == 200
+    assert await desk.faults(owner, mine) == {}
+    again = await desk.draft(stranger, cycle, ticket)
+    assert await desk.faults(stranger, again) == {"candidate": "exemption.ticket_of_another_account"}
+
+
+async def test_a_ticket_that_identity_knows_is_for_that_account_only_and_the_account_for_that_ticket(
+    desk: Desk, cycle: str
+) -> None:
+    """SD-46."""
+    owner, stranger, ticket = await desk.office.somebody(), await desk.office.somebody(), desk.ticket()
+    await desk.office.tell(FollowAccount(person=owner.id, ticket_number=ticket))
+    theirs = await desk.draft(stranger, cycle, ticket)
+    assert await desk.faults(stranger, theirs) == {"candidate": "exemption.ticket_of_another_account"}
+    wrong = await desk.draft(owner, cycle, desk.ticket())
+    assert await desk.faults(owner, wrong) == {"ticket_number": "exemption.not_the_account_holder"}
+    spaced = await desk.draft(owner, cycle, f" {ticket[:4]} {ticket[4:]}")
+    assert await desk.faults(owner, spaced) == {}
 
 
 async def test_who_was_refused_is_told_why_and_may_hand_in_again_in_time(desk: Desk, cycle: str) -> None:
