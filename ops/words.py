@@ -134,7 +134,7 @@ class Words:
     def _held(self, entry: Entry) -> list[tuple[str, str]]:
         """The role that the event says it was done in, else those that identity says the actor then held."""
         event, meta = entry.fact.event, entry.fact.meta
-        if meta.actor in (getattr(event, name, None) for name in _ACTED):
+        if hasattr(event, "role") and meta.actor in (getattr(event, name, None) for name in _ACTED):
             return [(event.role, event.organisation)]
         held: dict[tuple[str, str], None] = {}
         for fact in self._trail.offices:

@@ -19,13 +19,19 @@ from ops.demo.api import Api
 from ops.demo.candidate import PASSWORD, Candidate, Registration
 from ops.demo.office import ADMINISTRATOR, Office
 from ops.demo.operator import Operator
-from ops.demo.story import CLERK, FINAL_REVIEWER, FIRST_REVIEWER, SCHEME, TEACHING_POINT, Story
+from ops.demo.script import scripts
+from ops.demo.story import CERTIFICATE, told_through
+from ops.demo.walk import Walk
 from ops.stack.stack import Stack
 from shared import events
 from shared.kernel.time import utc_now
 from shared.runtime.access import ALGORITHM, EVERYWHERE, ISSUER
 from shared.testing.pictures import certificate, id_back, id_front, paper_alone
 
+STORY = scripts()[CERTIFICATE]
+SCHEME = STORY.scheme
+FIRST_REVIEWER, FINAL_REVIEWER, CLERK = STORY.people
+TEACHING_POINT = next(each for each in STORY.organisations if each.level == "teaching_point")
 TOKEN_HOURS = 24
 _AT_ONCE = 2
 
@@ -61,10 +67,8 @@ class People:
 
 def gathered(stack: Stack, applicants: int) -> People:
     """Offices, a cycle for today, and so many candidates with their papers at hand."""
-    story = Story(stack, Console(quiet=True))
-    story.offices()
-    story.cycle_for_today()
     office = Office(stack)
+    told_through(Walk(stack, Console(quiet=True), STORY, office), "open_cycle")
     administrator = _person(stack, office.id_of(ADMINISTRATOR), "staff", (("administrator", EVERYWHERE),))
     first, final, clerk = (
         _person(stack, office.id_of(position.login), "staff", position.roles)

@@ -14,13 +14,14 @@ from typing import Any
 from urllib.parse import quote
 
 from ops.demo.candidate import PASSWORD, Candidate
-from ops.demo.story import CLERK, FINAL_REVIEWER, FIRST_REVIEWER
+from ops.demo.script import scripts
 from ops.stack.environment import SANDBOX
 from ops.stack.stack import Stack
 
-NOTES = ("末位没有字母", "材料真实有效", "请重新拍摄")
+NOTES = ("末位没有字母", "材料真实有效", "请重新拍摄", "漏选一门课程", "材料齐全", "证书信息与照片一致", "成绩与成绩单相符")
 """Of what the reviewers of the stories write."""
-STAFF = (*(position.name for position in (FIRST_REVIEWER, FINAL_REVIEWER, CLERK)), "样例管理员", "首任管理员")
+STAFF = (*(each.name for script in scripts().values() for each in script.people), "样例管理员", "首任管理员")
+NAMES = tuple(script.candidate for script in scripts().values())
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _ALONE = r"(?<![\w.\[]){}(?![\w.])"
 """A code of six digits by itself: not a part of a time, an id or a longer number, nor a process in brackets."""
@@ -51,7 +52,8 @@ def personal(stack: Stack) -> set[str]:
     staff = json.loads(known.read_text()).values() if known.exists() else ()
     return {
         *(sms[what] for sms in received(stack) for what in ("mobile", "text")),
-        *(value for who in candidates for value in (who.name, who.id_number, who.certificate_number, who.mobile)),
+        *(value for who in candidates for value in who.facts().values()),
+        *NAMES,
         *(each[what] for each in staff for what in ("password", "totp_secret")),
         *json.loads((data / "secrets.json").read_text()).values(),
         *STAFF,

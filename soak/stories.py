@@ -7,9 +7,8 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-from ops.demo.story import TEACHING_POINT
 from soak.client import Client
-from soak.people import Applicant, People, Person
+from soak.people import TEACHING_POINT, Applicant, People, Person
 
 _ROUNDS = (15, 40)
 """How often an application goes through review before it is granted, so that its stream does not grow for ever."""

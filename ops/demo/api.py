@@ -7,7 +7,11 @@ import httpx
 
 
 class Unexpected(Exception):
-    """A service answered otherwise than the story needs; carries what it said."""
+    """A service answered otherwise than the story needs; carries what it said, and its refusal if it was one."""
+
+    def __init__(self, said: str, problem: dict[str, Any] | None = None) -> None:
+        super().__init__(said)
+        self.problem = problem or {}
 
 
 class Api:
@@ -23,6 +27,10 @@ class Api:
     def get(self, path: str, **params: Any) -> Any:
         return self._told(self._client.get(path, params=params))
 
+    def get_unless(self, refusals: set[str], path: str) -> Any | None:
+        """The answer, or None for one of these refusals."""
+        return self._unless(refusals, self._client.get(path))
+
     def post(self, path: str, body: Any = None, **options: Any) -> Any:
         return self._told(self._sent("POST", path, body, options))
 
@@ -37,23 +45,18 @@ class Api:
 
     def post_unless(self, refusals: set[str], path: str, body: Any = None) -> Any | None:
         """The answer, or None for one of these refusals."""
-        answer = self._sent("POST", path, body, {})
+        return self._unless(refusals, self._sent("POST", path, body, {}))
+
+    def _unless(self, refusals: set[str], answer: httpx.Response) -> Any | None:
         if answer.is_error and answer.json().get("code") in refusals:
             return None
         return self._told(answer)
 
-    def picture(self, path: str) -> bytes:
+    def file(self, path: str) -> bytes:
+        """A picture, or a paper to keep."""
         answer = self._client.get(path)
         self._told(answer)
         return answer.content
-
-    def refusal(self, path: str, body: Any = None, **options: Any) -> dict[str, Any]:
-        """What the service says no with; that it does not is unexpected."""
-        answer = self._sent("POST", path, body, options)
-        if answer.is_success:
-            raise Unexpected(f"POST {path} was not refused")
-        problem: dict[str, Any] = answer.json()
-        return problem
 
     def _sent(self, method: str, path: str, body: Any, options: dict[str, Any]) -> httpx.Response:
         headers = {"Idempotency-Key": str(uuid4()), **options.pop("headers", {})}
@@ -63,8 +66,8 @@ class Api:
 
     def _told(self, answer: httpx.Response) -> Any:
         if not answer.is_success:
-            raise Unexpected(
-                f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text[:600]}"
-            )
+            said = f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text[:600]}"
+            refused = answer.headers.get("content-type", "").startswith("application/problem+json")
+            raise Unexpected(said, answer.json() if refused else None)
         is_json = answer.headers.get("content-type", "").startswith("application/json")
         return answer.json() if is_json and answer.content else None

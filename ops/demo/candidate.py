@@ -8,7 +8,7 @@ from ops.demo.api import Api
 from ops.demo.operator import Operator
 from ops.stack.stack import Stack
 from shared.kernel.values import id_check_digit
-from shared.testing.pictures import IdCard, Shot, SkillCertificate, certificate, id_back, id_front, photograph
+from shared.testing.pictures import IdCard
 
 PASSWORD = "样张密码-Specimen-2026"  # noqa: S105 - of nobody
 
@@ -33,24 +33,18 @@ class Candidate:
     def certificate_number(self) -> str:
         return f"9990012023{self.number:010d}"
 
+    @property
+    def ticket_number(self) -> str:
+        return f"8999{self.number:08d}"
+
     def id_card(self) -> IdCard:
         born = date(1999, 3, 7 + self.number % 20)
         return IdCard(name=self.name, number=self.id_number, born=born)
 
-    def skill_certificate(self, title: str, level: str) -> SkillCertificate:
-        return SkillCertificate(
-            name=self.name, id_number=self.id_number, title=title, level=level, number=self.certificate_number
-        )
-
-    def photographs(self, title: str, level: str) -> dict[str, bytes]:
-        """12 megapixels each, turned by EXIF as phones do: portrait, landscape upside down, portrait the other way."""
-        return {
-            "id_front": photograph(id_front(self.id_card()), Shot(orientation=6, seed=1)),
-            "id_back": photograph(id_back(self.id_card()), Shot(orientation=3, seed=2)),
-            "certificate_photo": photograph(
-                certificate(self.skill_certificate(title, level)), Shot(orientation=8, seed=3, share=0.5)
-            ),
-        }
+    def facts(self) -> dict[str, str]:
+        """What stories may put into forms and onto papers."""
+        names = ("name", "id_number", "mobile", "ticket_number", "certificate_number")
+        return {name: getattr(self, name) for name in names}
 
 
 class Registration:
@@ -61,6 +55,7 @@ class Registration:
         self._operator = operator
         self._candidate = candidate
         self._at = ""
+        self.person = ""
         self._headers: dict[str, str] = {}
 
     def prove_mobile(self) -> None:
@@ -70,7 +65,8 @@ class Registration:
         begun = self._identity.post(
             "/v1/registrations", {"mobile": self._candidate.mobile, "captcha": captcha, "answer": answer}
         )
-        self._at = f"/v1/registrations/{begun['registration']}"
+        self.person = begun["registration"]
+        self._at = f"/v1/registrations/{self.person}"
         self._headers = {"Registration-Token": begun["token"]}
         sms = self._operator.sms(self._candidate.mobile, containing="验证码", after=before)
         self._step("mobile", {"code": sms["parameters"]["code"]})
@@ -78,8 +74,11 @@ class Registration:
     def choose_password(self) -> None:
         self._step("password", {"password": PASSWORD})
 
-    def identify(self) -> None:
-        self._step("identity", {"name": self._candidate.name, "id_number": self._candidate.id_number})
+    def identify(self, **route: str) -> None:
+        """`route`: jurisdiction, route and organisation, where somebody is to be verified by photographs."""
+        who = self._candidate
+        ticket = {"ticket_number": who.ticket_number} if route else {}
+        self._step("identity", {"name": who.name, "id_number": who.id_number, **ticket, **route})
 
     def sign_in(self) -> str:
         """With the ID number; the token is good for every service."""

@@ -7,6 +7,7 @@ import asyncio
 import json
 import secrets
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,28 +15,11 @@ from typing import Any
 import pyotp
 
 from ops.demo.api import Api
+from ops.demo.script import Organisation, Position
 from ops.first_admin import make_first_administrator
 from ops.stack.stack import Stack
 
 ADMINISTRATOR = "demo.administrator"
-
-
-@dataclass(frozen=True)
-class Organisation:
-    code: str
-    title: str
-    level: str
-    parent: str | None
-
-
-@dataclass(frozen=True)
-class Position:
-    """A person's work: login, made-up name, place, and roles with where they are held."""
-
-    login: str
-    name: str
-    organisation: str
-    roles: tuple[tuple[str, str], ...]
 
 
 @dataclass
@@ -59,7 +43,7 @@ class Office:
             else {}
         )
 
-    def open(self, organisations: list[Organisation], positions: list[Position]) -> None:
+    def open(self, organisations: Iterable[Organisation], positions: Iterable[Position]) -> None:
         """Make what is missing, as an administrator would."""
         identity = self._identity()
         if ADMINISTRATOR not in self._known:

@@ -12,11 +12,11 @@ from typing import Any
 import asyncpg
 
 from ops.demo.api import Api
+from ops.demo.script import shelf
 from ops.stack.stack import Stack
 from services.identity.domain.scheme import IdentityScheme
 from shared.runtime.database import DATABASE, with_database
 from shared.runtime.keyring import looked_up, lookup_key
-from shared.schemes.catalog import Catalog
 
 _PATIENCE = 60.0
 
@@ -26,7 +26,7 @@ class Operator:
         self._admin_url = with_database(stack.infra.postgres_admin_url, DATABASE)
         self._key = lookup_key(base64.b64decode(stack.secrets.kek))
         self._sandbox = Api(stack.base_url("sandbox"))
-        self._rule = Catalog.load().get("platform").part("identity", IdentityScheme).captcha
+        self._rule = shelf().get("platform").part("identity", IdentityScheme).captcha
 
     async def captcha_answer(self, captcha: str) -> str:
         connection = await asyncpg.connect(self._admin_url)

@@ -127,12 +127,7 @@ def id_back(card: IdCard = IdCard()) -> Pixels:
 @lru_cache(maxsize=8)
 def certificate(paper: SkillCertificate = SkillCertificate()) -> Pixels:
     """A 1+X certificate, A4 across, 8 pixels a millimetre."""
-    page = _page((2376, 1680), top=(252, 250, 240), bottom=(248, 244, 230))
-    draw = ImageDraw.Draw(page)
-    draw.rectangle((70, 70, 2306, 1610), outline=(170, 130, 60), width=14)
-    draw.rectangle((100, 100, 2276, 1580), outline=(200, 170, 110), width=4)
-    _text(draw, (660, 190), "职业技能等级证书", 132, (150, 30, 30))
-    rows = [
+    rows = (
         ("姓名", paper.name),
         ("证件号码", paper.id_number),
         ("证书名称", paper.title),
@@ -140,15 +135,51 @@ def certificate(paper: SkillCertificate = SkillCertificate()) -> Pixels:
         ("证书编号", paper.number),
         ("发证日期", f"{paper.issued:%Y年%m月%d日}"),
         ("有效期至", f"{paper.valid_until:%Y年%m月%d日}"),
-    ]
+    )
+    return sheet("职业技能等级证书", rows, paper.issuer)
+
+
+@lru_cache(maxsize=8)
+def sheet(heading: str, rows: tuple[tuple[str, str], ...], issuer: str = "样张评价组织有限公司") -> Pixels:
+    """Any paper with a heading, up to seven lines and a seal: certificates, diplomas, transcripts."""
+    page = _page((2376, 1680), top=(252, 250, 240), bottom=(248, 244, 230))
+    draw = ImageDraw.Draw(page)
+    draw.rectangle((70, 70, 2306, 1610), outline=(170, 130, 60), width=14)
+    draw.rectangle((100, 100, 2276, 1580), outline=(200, 170, 110), width=4)
+    _text(draw, (660, 190), heading, 132, (150, 30, 30))
     for line, (label, value) in enumerate(rows):
         end = _text(draw, (260, 450 + 128 * line), f"{label}：", 66, _LABEL)
         _text(draw, (end + 10, 450 + 128 * line), value, 66, _INK)
     _face(draw, (1800, 440), 0.62)
-    _text(draw, (1300, 1420), paper.issuer, 60, _INK)
+    _text(draw, (1300, 1420), issuer, 60, _INK)
     draw.ellipse((1560, 1230, 1840, 1510), outline=(200, 60, 60), width=10)
     _text(draw, (1960, 1525), _MARK, 32, (150, 110, 110))
     return np.asarray(page.convert("RGBA"))
+
+
+@lru_cache(maxsize=8)
+def holding_id(card: IdCard = IdCard()) -> Pixels:
+    """手持身份证照: half a cartoon, with the card in front of it."""
+    page = _page((1500, 1900), top=(214, 220, 226), bottom=(190, 198, 206))
+    draw = ImageDraw.Draw(page)
+    draw.pieslice((60, 690, 1440, 2900), 180, 360, fill=(60, 80, 120))
+    _cartoon(draw, (390, 60), 1.2)
+    held = Image.fromarray(id_front(card)).resize((900, 568), Image.Resampling.LANCZOS)
+    page.paste(held, (300, 1230), held)
+    for hand in (240, 1140):
+        draw.ellipse((hand, 1440, hand + 120, 1640), fill=(238, 204, 176))
+    return np.asarray(page.convert("RGBA"))
+
+
+def portrait(size: tuple[int, int] = (295, 413), colour: str = "#a8d0f0") -> bytes:
+    """证件照, of nobody: a cartoon before one colour."""
+    page = Image.new("RGB", (size[0] * 4, size[1] * 4), colour)
+    draw, across = ImageDraw.Draw(page), page.width
+    shoulders = (across * 0.06, page.height * 0.66, across * 0.94, page.height * 1.4)
+    draw.pieslice(shoulders, 180, 360, fill=(60, 80, 120))
+    _cartoon(draw, (round(across * 0.04), round(page.height * 0.08)), across / 650)
+    _text(draw, (round(across * 0.36), page.height - 230), "样张", across // 7, (230, 230, 236))
+    return jpeg(np.asarray(page.resize(size, Image.Resampling.LANCZOS)))
 
 
 def _page(size: tuple[int, int], top: tuple[int, int, int], bottom: tuple[int, int, int]) -> Image.Image:
@@ -169,20 +200,31 @@ def _labelled(draw: ImageDraw.ImageDraw, at: tuple[int, int], label: str, value:
     _text(draw, (at[0] + 230, at[1]), value, size, _INK)
 
 
+Box = tuple[float, float, float, float]
+
+
 def _face(draw: ImageDraw.ImageDraw, at: tuple[int, int], scale: float) -> None:
-    """A cartoon, so that nobody takes it for a person."""
+    """The photograph on a paper."""
+    draw.rectangle(_box(at, scale, (0, 0, 600, 740)), fill=(232, 238, 244))
+    draw.pieslice(_box(at, scale, (20, 480, 580, 1000)), 180, 360, fill=(60, 80, 120))
+    _cartoon(draw, at, scale)
 
-    def box(left: float, top: float, right: float, bottom: float) -> tuple[float, float, float, float]:
-        return (at[0] + left * scale, at[1] + top * scale, at[0] + right * scale, at[1] + bottom * scale)
 
-    draw.rectangle(box(0, 0, 600, 740), fill=(232, 238, 244))
-    draw.pieslice(box(20, 480, 580, 1000), 180, 360, fill=(60, 80, 120))
-    draw.ellipse(box(150, 110, 450, 560), fill=(238, 204, 176))
-    draw.chord(box(140, 80, 460, 420), 180, 360, fill=(34, 28, 26))
+def _box(at: tuple[int, int], scale: float, box: Box) -> Box:
+    left, top, right, bottom = box
+    return (at[0] + left * scale, at[1] + top * scale, at[0] + right * scale, at[1] + bottom * scale)
+
+
+def _cartoon(draw: ImageDraw.ImageDraw, at: tuple[int, int], scale: float) -> None:
+    """A head that nobody takes for a person."""
+    draw.ellipse(_box(at, scale, (150, 110, 450, 560)), fill=(238, 204, 176))
+    draw.chord(_box(at, scale, (140, 80, 460, 420)), 180, 360, fill=(34, 28, 26))
     for eye in (225, 335):
-        draw.ellipse(box(eye, 310, eye + 40, 336), fill=(30, 30, 30))
-    draw.line((*box(300, 340, 286, 410),), fill=(200, 150, 120), width=max(1, round(8 * scale)))
-    draw.arc(box(240, 420, 360, 480), 20, 160, fill=(170, 70, 70), width=max(1, round(12 * scale)))
+        draw.ellipse(_box(at, scale, (eye, 310, eye + 40, 336)), fill=(30, 30, 30))
+    nose = _box(at, scale, (300, 340, 286, 410))
+    draw.line(nose, fill=(200, 150, 120), width=max(1, round(8 * scale)))
+    mouth = _box(at, scale, (240, 420, 360, 480))
+    draw.arc(mouth, 20, 160, fill=(170, 70, 70), width=max(1, round(12 * scale)))
 
 
 def _rounded(page: Image.Image, radius: int) -> Pixels:

@@ -15,8 +15,10 @@ import httpx
 import pytest
 from rich.console import Console
 
-from ops.demo import story
 from ops.demo.proof import prove
+from ops.demo.script import scripts
+from ops.demo.story import CERTIFICATE, told_through
+from ops.demo.walk import Walk
 from ops.stack.infrastructure import Infrastructure, temporary_place
 from ops.stack.screen import Screen
 from ops.stack.stack import Stack
@@ -61,18 +63,14 @@ def health(stack: Stack, service: str) -> list[dict[str, Any]]:
 def test_a_journey_ends_well_although_one_replica_after_the_other_is_killed_and_replaced(doubled: Stack) -> None:
     output = io.StringIO()
     console = Console(file=output, width=140, highlight=False)
-    told = story.Story(doubled, console)
-    told.offices()
-    told.cycle_for_today()
+    told = Walk(doubled, console, scripts()[CERTIFICATE])
+    told_through(told, "open_cycle")
     with without(doubled, "identity-1"):
-        told.registration()
+        told_through(told, "register")
     with without(doubled, "exemption-1", "notification-1"):  # the first to start, so they lead and hold queues
-        told.application()
-        told.first_review_refuses()
-    told.second_try()
-    told.reviews_pass()
-    told.record_table_and_hand_off()
-    prove(doubled, told.case, console)
+        told_through(told, "sms")
+    told_through(told, "hand_off")
+    prove(doubled, {told.case: told.script.title}, console)
     assert "demo: 1 applications carried, 1 trails rebuilt, 0 differences" in output.getvalue()
 
 

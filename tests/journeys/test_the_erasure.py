@@ -22,7 +22,9 @@ from ops.audit import deciders
 from ops.demo.api import Api
 from ops.demo.candidate import PASSWORD
 from ops.demo.office import ADMINISTRATOR, Office
-from ops.demo.story import Story
+from ops.demo.script import scripts
+from ops.demo.story import CERTIFICATE, told_through
+from ops.demo.walk import Walk
 from ops.replay import definition_of
 from ops.stack.stack import Stack
 from shared import events
@@ -48,9 +50,7 @@ class Erasure:
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
-        self.story = Story(stack, Console(file=io.StringIO()))
-        for step in ("offices", "cycle_for_today", "registration", "application", "first_review_refuses"):
-            getattr(self.story, step)()
+        self.story = told_through(Walk(stack, Console(file=io.StringIO()), scripts()[CERTIFICATE]), "sms")
         self.candidate = self.story.candidate
         self.tokens = self._signed_in()
         self.person = str(self.tokens["person"])

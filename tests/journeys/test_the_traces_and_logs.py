@@ -22,7 +22,9 @@ from rich.console import Console
 from ops.demo.api import Api
 from ops.demo.candidate import PASSWORD, Candidate
 from ops.demo.operator import Operator
-from ops.demo.story import FIRST_REVIEWER, SCHEME, Story
+from ops.demo.script import scripts
+from ops.demo.story import CERTIFICATE, told_through
+from ops.demo.walk import Walk
 from ops.stack.stack import Stack
 from shared import events
 from shared.runtime.database import DATABASE, with_database
@@ -158,16 +160,14 @@ class Mishaps:
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
-        self.story = Story(stack, Console(file=io.StringIO()))
-        for step in ("offices", "cycle_for_today", "registration"):
-            getattr(self.story, step)()
+        self.story = told_through(Walk(stack, Console(file=io.StringIO()), scripts()[CERTIFICATE]), "register")
         self.who = self.story.candidate
         self.wrong_password = f"wrong-{uuid4()}"
         session = Api(stack.base_url("identity")).post("/v1/sessions", {"login": self.who.mobile, "password": PASSWORD})
         self.token: str = session["access_token"]
         exemption = Api(stack.base_url("exemption"))
         exemption.sign(self.token)
-        cycle = exemption.get("/v1/cycles", scheme=SCHEME)["items"][0]["id"]
+        cycle = self.story.cycle
         self.case = exemption.post("/v1/applications", {"cycle": cycle})["id"]
         exemption.put(f"/v1/applications/{self.case}/draft", {"form": {**self.typed, "remark": NOTE}, "photos": {}})
         self.statuses = [self._asked(*each) for each in self._refused()]
@@ -175,7 +175,7 @@ class Mishaps:
     def _refused(self) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
         who, typed = self.who, self.typed
         wrong = {"login": who.id_number, "password": self.wrong_password}
-        staff = {"login": FIRST_REVIEWER.login, "password": self.wrong_password, "one_time_code": "000000"}
+        staff = {"login": self.story.script.people[0].login, "password": self.wrong_password, "one_time_code": "000000"}
         yield "identity", "POST", "/v1/sessions", {"json": wrong}
         yield "identity", "POST", "/v1/sessions/staff", {"json": staff}
         yield "identity", "POST", "/v1/sessions", {"json": typed}

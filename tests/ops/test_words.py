@@ -17,7 +17,14 @@ from shared.events.exemption import (
     DraftSaved,
     PhotographRefused,
 )
-from shared.events.identity import OrganisationAdded, OrganisationRenamed, PasswordChosen, RoleGranted, RoleRevoked
+from shared.events.identity import (
+    OrganisationAdded,
+    OrganisationRenamed,
+    PasswordChosen,
+    PhotographViewed,
+    RoleGranted,
+    RoleRevoked,
+)
 from shared.events.notification import ReceiptAwaited, SendingAttempted
 from shared.kernel.messages import Event, Fact, Meta
 from shared.kernel.time import SHANGHAI
@@ -66,6 +73,16 @@ def test_somebody_is_called_by_the_role_that_identity_says_they_held_then() -> N
         ("高校管理员（〔合成〕大学）", "5f2a91bc"),
         ("", "5f2a91bc"),
     ]
+
+
+def test_who_looked_at_a_photograph_of_a_person_is_called_so_too_though_the_event_names_no_role() -> None:
+    offices = [
+        staff_was(RoleGranted(role="authority_clerk", organisation="u-01"), 0),
+        fact(UNIVERSITY, stream="organisation-u-01"),
+    ]
+    looked = PhotographViewed(attempt=1, slot="id_front", viewer=STAFF)
+    story = trail(fact(looked, stream=f"verification-{CANDIDATE}", hour=1), offices=offices)
+    assert Words(story).who(story.entries[0]) == ("考试院工作人员（〔合成〕大学）", "5f2a91bc")
 
 
 def test_an_organisation_is_called_by_its_last_title() -> None:
