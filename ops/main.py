@@ -57,7 +57,7 @@ def demo(
     leave: Annotated[bool, typer.Option("--exit", help="Stop everything after the story instead of serving.")] = False,
     replicas: Replicas = 1,
 ) -> None:
-    """Bring up the stack and carry a candidate through each of four procedures; rebuild the trails from events alone."""
+    """Bring up the stack and carry a candidate through each of four procedures; rebuild their trails from events."""
     with _stack(replicas) as (stack, screen):
         story.run(stack, screen.console)
         if not leave:

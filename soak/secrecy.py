@@ -18,7 +18,15 @@ from ops.demo.script import scripts
 from ops.stack.environment import SANDBOX
 from ops.stack.stack import Stack
 
-NOTES = ("末位没有字母", "材料真实有效", "请重新拍摄", "漏选一门课程", "材料齐全", "证书信息与照片一致", "成绩与成绩单相符")
+NOTES = (
+    "末位没有字母",
+    "材料真实有效",
+    "请重新拍摄",
+    "漏选一门课程",
+    "材料齐全",
+    "证书信息与照片一致",
+    "成绩与成绩单相符",
+)
 """Of what the reviewers of the stories write."""
 STAFF = (*(each.name for script in scripts().values() for each in script.people), "样例管理员", "首任管理员")
 NAMES = tuple(script.candidate for script in scripts().values())
