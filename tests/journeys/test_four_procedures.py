@@ -28,7 +28,7 @@ from shared.runtime.trail import rebuild_trail
 from soak.secrecy import codes, leaks, personal
 from tests.journeys.collector import Collector
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(900)]  # four stories, once and again
 
 
 @pytest.fixture(scope="module")
