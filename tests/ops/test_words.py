@@ -82,7 +82,8 @@ def test_who_looked_at_a_photograph_of_a_person_is_called_so_too_though_the_even
     ]
     looked = PhotographViewed(attempt=1, slot="id_front", viewer=STAFF)
     story = trail(fact(looked, stream=f"verification-{CANDIDATE}", hour=1), offices=offices)
-    assert Words(story).who(story.entries[0]) == ("考试院工作人员（〔合成〕大学）", "5f2a91bc")
+    words = Words(story)
+    assert words.who(story.entries[0]) == (words.office("authority_clerk", "u-01"), "5f2a91bc")
 
 
 def test_an_organisation_is_called_by_its_last_title() -> None:
