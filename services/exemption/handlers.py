@@ -288,7 +288,9 @@ class Handlers:
 
     async def _cycle_context(self, work: Work, organisation: str, rules: Rules) -> CycleContext:
         above = await find_upwards(work.tx.connection, organisation)
-        return CycleContext(work.meta.at, work.meta.actor, roles_of(work), rules, above)
+        listed = self._books.catalog.reference.organisations.get(rules.jurisdiction)
+        own = frozenset(each.id for each in listed.organisations) if listed else frozenset()
+        return CycleContext(work.meta.at, work.meta.actor, roles_of(work), rules, above, own)
 
     # --- what identity says
 

@@ -96,7 +96,7 @@ async def history(cycle: Id, service: ServiceDep, books: BooksDep, caller: Staff
             raise Refused("access.not_found")
         above = await find_upwards(connection, known.organisation)
     book = books.rules(known.scheme).book
-    rules.opener_must_hold(book.open_by, known.organisation, above, caller.roles)
+    rules.opener_must_hold(book.open_by, book.open_at, known.organisation, above, caller.roles)
     titles = {each.id: each.title for each in book.windows}
     return Listed(items=[cycle_deed(fact, titles) for fact in past])
 

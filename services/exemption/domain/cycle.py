@@ -78,6 +78,7 @@ class CycleContext:
     roles: frozenset[tuple[str, str]]
     rules: Rules
     organisations: Organisations
+    own: frozenset[str] = frozenset()  # those that the book's jurisdiction lists
 
 
 def decide(command: CycleCommand, state: CycleState, context: CycleContext) -> Sequence[CycleEvent]:
@@ -98,7 +99,8 @@ def decide(command: CycleCommand, state: CycleState, context: CycleContext) -> S
 
 def _open(command: OpenCycle, state: CycleState, context: CycleContext) -> Sequence[CycleEvent]:
     book = context.rules.book
-    rules.opener_must_hold(book.open_by, command.organisation, context.organisations, context.roles)
+    rules.opener_must_hold(book.open_by, book.open_at, command.organisation, context.organisations, context.roles)
+    rules.organisation_must_be_of_the_jurisdiction(command.organisation, context.organisations, context.own)
     if isinstance(state, Cycle):
         raise Refused("exemption.cycle_already_open")
     rules.windows_must_match_the_book([each.id for each in book.windows], command.windows)
@@ -211,7 +213,8 @@ def _settle(command: SettleWindow, state: CycleState) -> Sequence[CycleEvent]:
 def _running(state: CycleState, context: CycleContext) -> Cycle:
     if isinstance(state, NotOpened):
         raise Refused("access.not_found")
-    rules.opener_must_hold(context.rules.book.open_by, state.organisation, context.organisations, context.roles)
+    book = context.rules.book
+    rules.opener_must_hold(book.open_by, book.open_at, state.organisation, context.organisations, context.roles)
     return state
 
 

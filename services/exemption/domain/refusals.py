@@ -16,6 +16,11 @@ REFUSALS: dict[str, Refusal] = {
     "exemption.no_home": Refusal(404, "该地区没有考生首页。", "There is no home page for that jurisdiction."),
     "exemption.no_such_window": Refusal(422, "该批次没有“{purpose}”时间段。", "The cycle has no window {purpose}."),
     "exemption.no_such_organisation": Refusal(422, "没有该机构。", "There is no such organisation."),
+    "exemption.organisation_of_another_jurisdiction": Refusal(
+        422,
+        "该机构不属于本办理事项所在的地区。",
+        "That organisation is of another jurisdiction than this procedure.",
+    ),
     "exemption.wrong_windows": Refusal(
         422, "须且仅须填写这些时间段：{needed}。", "Give exactly these windows: {needed}."
     ),

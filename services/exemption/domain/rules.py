@@ -53,13 +53,21 @@ def cycle_must_not_be_closed(closed: bool) -> None:
         raise Refused("exemption.cycle_closed")
 
 
-def opener_must_hold(open_by: Collection[str], organisation: str, known: Organisations, held: Roles) -> None:
+def opener_must_hold(
+    open_by: Collection[str], open_at: str | None, organisation: str, known: Organisations, held: Roles
+) -> None:
     """SW-13: cycles are opened, extended and closed for an organisation by those responsible for it."""
-    places = [organisation, *(each.id for each in upwards(organisation, known))]
-    if not any(holds(held, role, place) for role in open_by for place in places):
+    places = [each.id for each in upwards(organisation, known) if open_at in {None, each.level}]
+    if not any(holds(held, role, place) for role in open_by for place in (*places, EVERYWHERE)):
         raise Refused("access.not_allowed")
     if organisation not in known:
         raise Refused("exemption.no_such_organisation")
+
+
+def organisation_must_be_of_the_jurisdiction(organisation: str, known: Organisations, own: Collection[str]) -> None:
+    """Each jurisdiction opens its own procedures; `own` are the organisations it lists, none where it lists none."""
+    if own and not {each.id for each in upwards(organisation, known)} & set(own):
+        raise Refused("exemption.organisation_of_another_jurisdiction")
 
 
 def windows_must_match_the_book(purposes: Sequence[str], given: Collection[str]) -> None:

@@ -131,6 +131,10 @@ class ExemptionScheme(Clause):
     """The exemption rules of one book."""
 
     open_by: tuple[Id, ...] = Field(min_length=1, description="Roles that open, extend and close cycles.")
+    open_at: Id | None = Field(
+        None,
+        description="Level at which they must be held, of the cycle's organisation or one above it; none: any.",
+    )
     windows: tuple[Purpose, ...] = Field(min_length=1)
     submit: Deadline
     resubmit: Deadline | None = Field(None, description="For what was sent back; none: as for submit.")

@@ -8,6 +8,7 @@ import pytest
 
 from services.exemption.domain.commands import CloseCycle, EndWindow, ExtendWindow, OpenCycle, WindowAsked
 from services.exemption.domain.cycle import CYCLE, Cycle, CycleContext, CycleState
+from services.exemption.domain.followed import Organisation
 from services.exemption.domain.scheme import ExemptionScheme, Rules
 from shared.events.exemption import (
     CycleClosed,
@@ -301,6 +302,38 @@ def test_results_that_could_be_seen_while_applications_are_taken_open_no_cycle()
     refused = given(CYCLE).when(season(results=early), reef())
     refused.refused("exemption.impossible_window", faults=["results_before_handing_in_is_over"])
     given(CYCLE).and_then(season(results=late), reef())
+
+
+# --- who may open
+
+FOREIGN = Organisation("far", "远港", "harbour", None)
+ISLES = {**HARBOUR, "far": FOREIGN, "sea": Organisation("sea", "海关", "customs", None)}
+FAR = ("harbour_master", "far")
+
+
+@pytest.mark.parametrize(
+    ("role", "organisation", "refusal"),
+    [
+        (MASTER, "harbour", None),
+        (MASTER, "jetty", None),
+        (("harbour_master", "*"), "harbour", None),
+        (("harbour_master", "jetty"), "jetty", "access.not_allowed"),
+        (("harbour_master", "jetty"), "harbour", "access.not_allowed"),
+        (("jetty_clerk", "jetty"), "jetty", "access.not_allowed"),
+        (FAR, "harbour", "access.not_allowed"),
+        (FAR, "far", "exemption.organisation_of_another_jurisdiction"),
+        (("harbour_master", "sea"), "sea", "access.not_allowed"),
+        (("harbour_master", "*"), "far", "exemption.organisation_of_another_jurisdiction"),
+        (("harbour_master", "*"), "nowhere", "exemption.no_such_organisation"),
+    ],
+)
+def test_a_cycle_is_opened_at_the_level_of_the_book_and_by_nobody_of_another_jurisdiction(
+    role: tuple[str, str], organisation: str, refusal: str | None
+) -> None:
+    context = CycleContext(NOON, "staff", frozenset({role}), REEF, ISLES, frozenset({"harbour"}))
+    asked = OpenCycle(scheme=REEF.ref, organisation=organisation, title="批次", windows=season().windows)
+    outcome = given(CYCLE).when(asked, context)
+    assert (outcome.refusal.code if outcome.refusal else None) == refusal
 
 
 # --- which windows a book may have
