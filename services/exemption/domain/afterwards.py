@@ -72,12 +72,20 @@ def expire(command: ExpireExemption, state: Application, context: Context) -> Se
     validity = context.rules.book.validity
     if validity is None or validity.window != command.purpose or not isinstance(state, Granted):
         return []
-    if not _is_over(command.purpose, context):
+    return expired_by_now(context)
+
+
+def expired_by_now(context: Context) -> Sequence[ApplicationEvent]:
+    """SD-41: what becomes of an approved exemption whose validity is over, also of one that is approved only now."""
+    validity = context.rules.book.validity
+    if validity is None or not _is_over(validity.window, context):
         return []
+    over = context.cycle.windows[validity.window].over_at()
+    assert over is not None  # or it would not be over
     return [
         ExemptionExpired(
-            purpose=command.purpose,
-            ended_at=command.due_at,
+            purpose=validity.window,
+            ended_at=over,
             title=context.rules.book.state(EXPIRED).title,
             clause=context.rules.clause("validity", source=validity.source),
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from services.exemption.domain import access, rules
+from services.exemption.domain import access, afterwards, rules
 from services.exemption.domain.access import Context
 from services.exemption.domain.case import Application, InReview
 from services.exemption.domain.claims import records_for
@@ -44,7 +44,8 @@ def pass_stage(command: PassStage, state: Application, context: Context) -> Sequ
     )
     following = book.after(stage.name)
     if following is None:
-        return [passed, ExemptionGranted(course_codes=case.course_codes, title=title, clause=clause)]
+        granted = ExemptionGranted(course_codes=case.course_codes, title=title, clause=clause)
+        return [passed, granted, *afterwards.expired_by_now(context)]
     return [passed, opened(following, case.organisations, context)]
 
 

@@ -299,6 +299,16 @@ def test_an_extended_window_expires_nothing() -> None:
     granted().when(ExpireExemption(application=CASE, purpose="use", due_at=ENDED), context).then()
 
 
+def test_what_is_approved_after_its_validity_is_over_expires_in_the_same_breath() -> None:
+    """SD-41."""
+    late = at("mate", MUCH_LATER, REEF)
+    confirmed = submitted(by=REEF).and_then(passing("现场确认", REEF), at("master", by=REEF))
+    outcome = confirmed.when(passing("审核", REEF), late).then_kinds(StagePassed, ExemptionGranted, ExemptionExpired)
+    expired = outcome.events[-1]
+    assert isinstance(expired, ExemptionExpired)
+    assert (expired.purpose, expired.ended_at) == ("use", late.cycle.windows["use"].over_at())
+
+
 def test_an_approved_exemption_is_revoked_by_the_role_of_the_book_for_a_reason() -> None:
     """SD-42."""
     granted().when(REVOKE, at("master", by=REEF)).then_kinds(ExemptionRevoked)

@@ -107,6 +107,28 @@ async def test_an_application_goes_from_the_draft_to_the_decision_and_expires_un
     await until(expired)
 
 
+async def test_a_closing_by_hand_ends_no_exemption_before_its_time_and_a_late_approval_expires(
+    desk: Desk, cycle: str
+) -> None:
+    """SD-41."""
+    me, late = await desk.office.somebody(), await desk.office.somebody()
+    one, other = await desk.submitted(me, cycle, desk.ticket()), await desk.submitted(late, cycle, desk.ticket())
+    assert (await desk.decide("pass", one)).status_code == 200
+    said = {"reason": "提前结束申请"}
+    closed = await desk.office.staff("post", f"/v1/cycles/{cycle}/close", CLERK, json=said)
+    assert closed.status_code == 200, closed.text
+    await desk.office.web.node.timers.fire_due()
+    assert await desk.state(me, one) == "审核通过"
+    desk.at(shanghai(10, 0, 1, month=6))
+
+    async def expired() -> bool:
+        return await desk.state(me, one) == "过期不予保留"
+
+    await until(expired)
+    assert (await desk.decide("pass", other)).status_code == 200
+    assert await desk.state(late, other) == "过期不予保留"
+
+
 async def test_a_number_is_given_once_and_counted_in_the_cycle(desk: Desk, cycle: str) -> None:
     """SD-20."""
     numbers = []
