@@ -4,7 +4,7 @@ What one service can say of its own part, its model says (`domain/scheme.py`); w
 `services/exemption/domain/proofs.py`; here is what holds between the parts of a book, and between books.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from pydantic import BaseModel
 
@@ -53,15 +53,23 @@ def faults(catalog: Catalog) -> list[str]:
 def faults_of_exemption(catalog: Catalog, book: Book) -> list[str]:
     """What is wrong with a book's exemption rules as they meet its head, the reference data and an invented case."""
     rules = book.part("exemption", ExemptionScheme)
+    return [fault for proof in PROOFS for fault in proof(catalog, book, rules)]
+
+
+def _what_an_invented_case_shows(catalog: Catalog, book: Book, rules: ExemptionScheme) -> Iterator[str]:
     known = Rules(book.ref, rules, known_of(catalog, book.ref))
-    walked = [book.fault("exemption", path, law) for path, law in (*faults_of(known), *strangers(known))]
-    return [
-        *_roles_nobody_holds(catalog, book, rules),
-        *_tiles_nothing_opens(book, rules),
-        *walked,
-        *_courses_nobody_knows(catalog, book, rules),
-        *faults_of_notices(book, rules, _prior_education(catalog, book)),
-    ]
+    if any(True for _ in strangers(known)):
+        return iter(())  # nobody can invent a case of certificates or lists that do not exist
+    return (book.fault("exemption", path, law) for path, law in faults_of(known))
+
+
+def _reference_data_that_is_not_there(catalog: Catalog, book: Book, rules: ExemptionScheme) -> Iterator[str]:
+    known = Rules(book.ref, rules, known_of(catalog, book.ref))
+    return (book.fault("exemption", path, law) for path, law in strangers(known))
+
+
+def _notices_too_many_or_too_few(catalog: Catalog, book: Book, rules: ExemptionScheme) -> Iterator[str]:
+    return faults_of_notices(book, rules, _prior_education(catalog, book))
 
 
 def _prior_education(catalog: Catalog, book: Book) -> PriorEducation | None:
@@ -104,7 +112,7 @@ def _roles_nobody_holds(catalog: Catalog, book: Book, rules: ExemptionScheme) ->
                 yield book.fault(HEAD, ("roles", index), law)
 
 
-def _tiles_nothing_opens(book: Book, rules: ExemptionScheme) -> Iterator[str]:
+def _tiles_nothing_opens(_: Catalog, book: Book, rules: ExemptionScheme) -> Iterator[str]:
     """What the home page opens by a window has one in these rules."""
     page = book.head.home if book.head else None
     for group, each in enumerate(page.groups if page else ()):
@@ -128,6 +136,18 @@ def _courses_nobody_knows(catalog: Catalog, book: Book, rules: ExemptionScheme) 
             if known.get(code) is None:
                 law = f"{each.id}: no such course: {code}"
                 yield book.fault("exemption", ("certificates", index, "courses"), law)
+
+
+Proof = Callable[[Catalog, Book, ExemptionScheme], Iterator[str]]
+PROOFS: tuple[Proof, ...] = (
+    _roles_nobody_holds,
+    _tiles_nothing_opens,
+    _what_an_invented_case_shows,
+    _reference_data_that_is_not_there,
+    _courses_nobody_knows,
+    _notices_too_many_or_too_few,
+)
+"""What must hold of every book with exemption rules, beyond what its own model says."""
 
 
 def _organisations_out_of_place(catalog: Catalog) -> Iterator[str]:

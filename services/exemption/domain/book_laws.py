@@ -158,7 +158,7 @@ def _every_field(book: "ExemptionScheme") -> Iterator[FormField]:
 
 def claims_make_sense(book: "ExemptionScheme") -> None:
     if bool(book.bases) != (book.claims is not None):
-        raise ValueError("claims: bases and the number of claims come together")
+        raise ValueError(f"{'bases' if book.bases else 'claims'}: bases and the number of claims come together")
     if book.bases and book.certificates:
         raise ValueError("bases: a book has certificates in its form or claims, not both")
     if not book.bases and not book.certificates:
@@ -192,13 +192,13 @@ def what_is_read_is_asked(book: "ExemptionScheme") -> None:
 def pages_hold_the_whole_form(book: "ExemptionScheme") -> None:
     """Where pages name their fields, each field of the form stands on one of them."""
     pages = book.texts.pages
-    no_twins([each.id for each in pages], "pages")
+    no_twins([each.id for each in pages], "texts: pages")
     named = [name for page in pages for name in page.fields]
-    no_twins(named, "fields of pages")
+    no_twins(named, "texts: pages: fields")
     if stray := [page.id for page in pages if page.fields and "fields" not in page.holds]:
-        raise ValueError(f"pages: {stray[0]}: it names fields and holds none")
+        raise ValueError(f"texts: pages: {stray[0]}: it names fields and holds none")
     if named and set(named) != (known := {each.name for each in book.fields}):
-        raise ValueError(f"pages: not once on a page: {', '.join(sorted(set(named) ^ known))}")
+        raise ValueError(f"texts: pages: not once on a page: {', '.join(sorted(set(named) ^ known))}")
 
 
 def plans_cover_what_is_counted(book: "ExemptionScheme") -> None:
