@@ -58,6 +58,8 @@ def opener_must_hold(
 ) -> None:
     """SW-13: cycles are opened, extended and closed for an organisation by those responsible for it."""
     places = [each.id for each in upwards(organisation, known) if open_at in {None, each.level}]
+    if organisation not in known:  # its own people are told so, since it may be on its way here
+        places = [organisation]
     if not any(holds(held, role, place) for role in open_by for place in (*places, EVERYWHERE)):
         raise Refused("access.not_allowed")
     if organisation not in known:

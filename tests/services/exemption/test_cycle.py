@@ -325,6 +325,8 @@ FAR = ("harbour_master", "far")
         (("harbour_master", "sea"), "sea", "access.not_allowed"),
         (("harbour_master", "*"), "far", "exemption.organisation_of_another_jurisdiction"),
         (("harbour_master", "*"), "nowhere", "exemption.no_such_organisation"),
+        (("harbour_master", "nowhere"), "nowhere", "exemption.no_such_organisation"),
+        (MASTER, "nowhere", "access.not_allowed"),
     ],
 )
 def test_a_cycle_is_opened_at_the_level_of_the_book_and_by_nobody_of_another_jurisdiction(
