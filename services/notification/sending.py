@@ -71,10 +71,10 @@ class Sender:
         match message.state.sms:
             case Waiting(due_at=due_at):
                 if SendingAttempted.name in await message.tell(BeginAttempt(message=message.id, due_at=due_at)):
-                    await self._call(await _read(service, timer.stream))
-            case Trying() as trying:
+                    await self._call(await _read(service, timer.stream), message.state.attempts + 1)
+            case Trying(ask_at=ask_at) as trying if ask_at == timer.due_at:
                 await self._ask(message, trying)
-            case _:  # its timer was taken away while this one was under way
+            case _:  # its timer was moved or taken away while this one was under way: a call may be, too
                 pass
 
     async def receipt(self, service: Service, timer: Timer) -> None:
@@ -87,18 +87,20 @@ class Sender:
         told = finding if isinstance(finding, Receipt) else Receipt("waiting")
         await message.tell(RecordReceipt(message=message.id, attempt=message.state.attempts, receipt=told))
 
-    async def _call(self, message: _Message) -> None:
-        """A process that was stopped between the record and the call comes too late: others ask by then."""
+    async def _call(self, message: _Message, granted: int) -> None:
+        """A process that was stopped between the record and the call comes too late: others ask by then, and may have
+        begun another attempt, which is theirs to call. Whenever a call begins, it is over before anybody asks."""
         trying = message.state.sms
-        started = message.service.clock()
-        if not isinstance(trying, Trying) or started >= trying.tried_at + self.policy.call_timeout:
-            return
-        if message.state.mobile == ERASED:
+        if not isinstance(trying, Trying) or message.state.attempts != granted or message.state.mobile == ERASED:
             return
         sms = message.sms(trying.provider, trying.out_id)
         with span_from(message.last.meta.traceparent, "send SMS", kind=SpanKind.CLIENT):
             reached("sms.before")
-            answer = await self.gateways()[trying.provider].send(sms, self.policy.call_timeout)
+            started = message.service.clock()  # as late as can be: nothing is waited for between here and the call
+            within = min(self.policy.call_timeout, trying.tried_at + self.policy.call_timeout - started)
+            if within <= timedelta():
+                return
+            answer = await self.gateways()[trying.provider].send(sms, within)
             reached("sms.after")
         took_ms = (message.service.clock() - started) // timedelta(milliseconds=1)
         await message.tell(
@@ -108,7 +110,8 @@ class Sender:
     async def _ask(self, message: _Message, trying: Trying) -> None:
         finding = await self._asked(message, trying.provider, trying.out_id, trying.tried_at, None)
         answer = Accepted(None) if isinstance(finding, Receipt) else finding
-        await message.tell(RecordAnswer(message=message.id, attempt=message.state.attempts, answer=answer, asked=True))
+        attempt = message.state.attempts
+        await message.tell(RecordAnswer(message=message.id, attempt=attempt, answer=answer, question=trying.asked))
 
     async def _asked(
         self, message: _Message, provider: str, out_id: str, tried_at: datetime, provider_id: str | None

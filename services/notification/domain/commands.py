@@ -36,13 +36,14 @@ class BeginAttempt(Command):
 
 
 class RecordAnswer(Command):
-    """What the provider said to the call, or (`asked`) when asked about it later."""
+    """What the provider said to the call, or to a question about it later, of those before which `question` had been
+    asked: two who ask the same one at the same time have asked once."""
 
     message: str
     attempt: int
     answer: Accepted | Declined | InDoubt | Absent
     took_ms: int | None = None
-    asked: bool = False
+    question: int | None = None
 
 
 class RecordReceipt(Command):

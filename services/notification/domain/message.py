@@ -71,6 +71,7 @@ class Sending:
     provider: str
     out_id: str
     tried_at: datetime
+    ask_at: datetime
     asked: int = 0
     absent: int = 0
 
@@ -115,8 +116,6 @@ Sms = NoSms | Waiting | Sending | Taken | Unresolved | Delivered | Undelivered |
 
 @dataclass(frozen=True)
 class NotRequested:
-    """There is no such message."""
-
     state_title: ClassVar[str] = "未生成"
 
 
@@ -225,10 +224,12 @@ def _begin(command: BeginAttempt, state: Message, context: Context) -> list[Mess
 
 
 def _record_answer(command: RecordAnswer, state: Message, context: Context) -> list[MessageEvent]:
-    """A late answer to an attempt that has its result already changes nothing."""
+    """A late answer to an attempt that has its result already changes nothing; silence counts once a question."""
     if not isinstance(state, Requested) or not isinstance(state.sms, Sending) or state.attempts != command.attempt:
         return []
     match command.answer:
+        case Absent() | InDoubt() if command.question not in (None, state.sms.asked):
+            return []
         case Accepted(provider_id=provider_id):
             return [
                 MessageAccepted(
@@ -244,7 +245,7 @@ def _record_answer(command: RecordAnswer, state: Message, context: Context) -> l
         case Absent():
             return _absent(state, state.sms, context)
         case InDoubt(reason=reason):
-            return _in_doubt(reason, command.asked, state, state.sms, context)
+            return _in_doubt(reason, command.question is not None, state, state.sms, context)
 
 
 def _failed(
@@ -353,7 +354,7 @@ def evolve(state: Message, event: MessageEvent) -> Message:
                 state, mobile=event.mobile, asked_for_at=event.due_at, sms=waiting, failed=(), resends=event.resend
             )
         case SendingAttempted():
-            sending = Sending(event.provider, event.out_id, event.tried_at)
+            sending = Sending(event.provider, event.out_id, event.tried_at, event.ask_at)
             return replace(state, sms=sending, attempts=event.attempt)
         case AttemptFailed():
             sms = Waiting(event.next_try_at) if event.next_try_at else state.sms
@@ -378,7 +379,7 @@ def _moved_on(
             return Taken(sms.provider, sms.out_id, sms.tried_at, event.provider_id)
         case OutcomeInDoubt():
             assert isinstance(sms, Sending)
-            return replace(sms, asked=event.asked, absent=event.absent)
+            return replace(sms, ask_at=event.ask_at, asked=event.asked, absent=event.absent)
         case ReceiptAwaited():
             assert isinstance(sms, Taken)
             return replace(sms, asked=event.asked)

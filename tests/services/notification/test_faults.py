@@ -3,6 +3,9 @@
 The count that matters is taken in the sandbox, which never deduplicates for us.
 """
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from itertools import pairwise
 from uuid import uuid4
@@ -14,16 +17,21 @@ from services.notification.domain.texts import parameters
 from services.notification.gateways import Sms
 from shared.events.notification import SendingAttempted
 from shared.kernel.messages import Meta
+from shared.runtime.points import LISTENERS
 from shared.runtime.service import Timer
 from shared.runtime.timers import Timers
 from shared.schemes.catalog import Catalog
+from shared.testing.stores import KEK
 from tests.conftest import Databases
 from tests.sandbox.serving import Sandbox
 from tests.services.notification.world import (
     CALL_SECONDS,
     RETURNED,
     Gateways,
+    HeldUp,
+    Patience,
     SlowBy,
+    StoppedBefore,
     World,
     code_issued,
     submitted,
@@ -213,3 +221,116 @@ async def test_a_timer_that_fires_again_while_the_call_is_out_neither_calls_nor_
     await begun(w, message)
     assert await Timers(w.service).fire_due() == 0
     assert await w.kinds(message) == ["MessageRequested", "SendingAttempted"]
+
+
+# --- replicas that have the same timer, since a lease ended too early (the database's clock was set forward)
+
+
+async def test_replicas_with_a_timer_of_before_the_attempt_neither_ask_nor_call_while_the_call_is_under_way(
+    template: str, databases: Databases, sandbox: Sandbox, gateways: Gateways, catalog: Catalog
+) -> None:
+    aliyun = HeldUp(gateways["aliyun"])
+    async with (
+        databases.fresh(template=template) as url,
+        world(url, sandbox, {**gateways, "aliyun": aliyun}, catalog) as w,
+    ):
+        for name in w.sources:
+            await w.consumer.begin(name)
+        who = await w.somebody()
+        message = await w.told("exemption", who, submitted(who), RETURNED)
+        timer = await w.next_timer(message)
+        assert timer is not None
+        calling = asyncio.create_task(w.fire(timer))
+        await aliyun.under_way.wait()
+        for _ in range(4):
+            await w.fire(timer)
+        assert await w.kinds(message) == ["MessageRequested", "SendingAttempted"]
+        aliyun.goes_on.set()
+        await calling
+        await w.run_on(message)
+        assert len(await sandbox.sent(who.mobile)) == 1
+        assert await w.kinds(message) == ["MessageRequested", "SendingAttempted", "MessageAccepted", "MessageDelivered"]
+
+
+async def test_replicas_that_ask_the_same_question_count_as_one_who_was_told_of_nothing(w: World) -> None:
+    """The first question is at its time; only the second, after a further wait, may say that it was not sent."""
+    who = await w.somebody()
+    message = await w.told("exemption", who, submitted(who), RETURNED)
+    await begun(w, message)
+    timer = await w.next_timer(message)
+    assert timer is not None
+    w.clock.now = timer.due_at
+    await asyncio.gather(*(w.fire(timer) for _ in range(6)))
+    assert await w.kinds(message) == ["MessageRequested", "SendingAttempted", "OutcomeInDoubt"]
+    assert await w.sandbox.sent() == []
+
+
+@contextmanager
+def frozen_once_at(point: str, w: World, seconds: float) -> Iterator[None]:
+    """The process stands still there, and time goes on (SIGSTOP, a virtual machine that is moved)."""
+    left = [seconds]
+
+    def freeze(reached: str) -> None:
+        if reached == point and left:
+            w.clock.forward(seconds=left.pop())
+
+    LISTENERS.append(freeze)
+    try:
+        yield
+    finally:
+        LISTENERS.remove(freeze)
+
+
+async def test_a_process_that_was_frozen_before_the_call_comes_too_late_to_call(w: World) -> None:
+    who = await w.somebody()
+    message = await w.told("exemption", who, submitted(who), RETURNED)
+    with frozen_once_at("sms.before", w, 60):
+        await Timers(w.service).fire_due()
+    assert await w.sandbox.sent(who.mobile) == []
+    await w.run_on(message)
+    assert len(await w.sandbox.sent(who.mobile)) == 1
+
+
+async def test_a_process_that_was_frozen_before_it_read_its_attempt_does_not_make_the_call_of_the_next(
+    template: str, databases: Databases, sandbox: Sandbox, gateways: Gateways, catalog: Catalog
+) -> None:
+    tencent = HeldUp(gateways["tencent"])
+    async with (
+        databases.fresh(template=template) as url,
+        world(url, sandbox, {**gateways, "tencent": tencent}, catalog) as w,
+    ):
+        for name in w.sources:
+            await w.consumer.begin(name)
+        who = await w.somebody()
+        message = await w.told("exemption", who, submitted(who), RETURNED)
+        timer = await w.next_timer(message)
+        assert timer is not None
+        frozen = StoppedBefore(w.service.definition, w.service.pool, KEK, w.clock, None).stops()
+        first = asyncio.create_task(w.fire(timer, by=frozen))
+        await frozen.stopped.wait()
+        second = asyncio.create_task(w.run_on(message))
+        await tencent.under_way.wait()
+        frozen.goes_on.set()
+        await asyncio.wait({first}, timeout=3)  # to the end; were it to call, it would wait there with the other
+        tencent.goes_on.set()
+        await asyncio.gather(first, second)
+        assert [sms["gateway"] for sms in await sandbox.sent(who.mobile)] == ["tencent"]
+
+
+async def test_a_call_that_begins_late_waits_only_for_what_is_left_before_others_ask(
+    template: str, databases: Databases, sandbox: Sandbox, gateways: Gateways, catalog: Catalog
+) -> None:
+    aliyun = Patience(gateways["aliyun"])
+    async with (
+        databases.fresh(template=template) as url,
+        world(url, sandbox, {**gateways, "aliyun": aliyun}, catalog) as w,
+    ):
+        for name in w.sources:
+            await w.consumer.begin(name)
+        for late in (0, 5, -3600):
+            who = await w.somebody()
+            message = await w.told("exemption", who, submitted(who), RETURNED)
+            with frozen_once_at("sms.before", w, late):
+                await Timers(w.service).fire_due()
+            assert (await w.state(message))[0] == "accepted"
+    assert [within.total_seconds() for within in aliyun.waited] == [8, 3, 8]

@@ -53,8 +53,10 @@ RESEND = ResendMessage(message=MESSAGE_ID)
 READ = ReadMessage(message=MESSAGE_ID)
 
 
-def answered(answer: Accepted | Declined | InDoubt | Absent, attempt: int = 1, asked: bool = False) -> RecordAnswer:
-    return RecordAnswer(message=MESSAGE_ID, attempt=attempt, answer=answer, took_ms=120, asked=asked)
+def answered(
+    answer: Accepted | Declined | InDoubt | Absent, attempt: int = 1, question: int | None = None
+) -> RecordAnswer:
+    return RecordAnswer(message=MESSAGE_ID, attempt=attempt, answer=answer, took_ms=120, question=question)
 
 
 def receipt(status: str, attempt: int = 1) -> RecordReceipt:
@@ -87,7 +89,7 @@ COMMANDS: dict[str, MessageCommand] = {
     "accepted": answered(Accepted("biz-1")),
     "declined": answered(Declined("isv.OUT_OF_SERVICE")),
     "doubt": answered(InDoubt("timeout")),
-    "absent": answered(Absent(), asked=True),
+    "absent": answered(Absent(), question=0),
     "receipt": receipt("delivered"),
     "resend": RESEND,
     "read": READ,
@@ -234,24 +236,31 @@ def test_no_answer_leads_to_a_question_and_not_to_another_call() -> None:
 
 def test_a_provider_that_knows_nothing_once_is_asked_again_before_another_is_tried() -> None:
     past = given(MESSAGE, requested(), attempted(), in_doubt())
-    past.when(answered(Absent(), asked=True), context(8)).then(in_doubt(asked=1, absent=1, reason="absent"))
+    past.when(answered(Absent(), question=0), context(8)).then(in_doubt(asked=1, absent=1, reason="absent"))
 
 
 def test_a_provider_that_knows_nothing_twice_did_not_send_it() -> None:
     past = given(MESSAGE, requested(), attempted(), in_doubt(), in_doubt(asked=1, absent=1))
-    (event,) = past.when(answered(Absent(), asked=True), context(30)).happened()
+    (event,) = past.when(answered(Absent(), question=1), context(30)).happened()
     assert event == AttemptFailed(attempt=1, provider="aliyun", code="not_received", took_ms=None, next_try_at=at(30))
+
+
+def test_two_who_asked_the_same_question_have_asked_once() -> None:
+    past = given(MESSAGE, requested(), attempted()).and_then(answered(Absent(), question=0), context(13))
+    for silence in (Absent(), InDoubt("timeout")):
+        past.when(answered(silence, question=0), context(13)).then()
+    past.when(answered(Accepted(None), question=0), context(13)).then_kinds(type(accepted()))
 
 
 def test_a_message_that_is_found_when_asked_counts_as_accepted() -> None:
     past = given(MESSAGE, requested(), attempted(), in_doubt())
-    past.when(answered(Accepted(None), asked=True), context(20)).then_kinds(type(accepted()))
+    past.when(answered(Accepted(None), question=0), context(20)).then_kinds(type(accepted()))
 
 
 def test_when_nobody_can_tell_it_is_unresolved_and_nothing_is_sent_again() -> None:
     past = given(MESSAGE, requested(), attempted())
-    for _ in range(len(POLICY.doubt.ask_after_seconds)):
-        past = past.and_then(answered(InDoubt("timeout"), asked=True), context(60))
+    for question in range(len(POLICY.doubt.ask_after_seconds)):
+        past = past.and_then(answered(InDoubt("timeout"), question=question), context(60))
     assert past.past[-1] == UNSENT
     assert isinstance(past.state, Requested)
     assert past.state.sms == Unresolved("no_answer")

@@ -3,6 +3,7 @@
 Time stands still until the test moves it; timers fire when the test asks. People and numbers are made up.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from shared.kernel.time import Clock
 from shared.runtime.consumer import Consumer
 from shared.runtime.event_store import Work
 from shared.runtime.feed import Envelope
+from shared.runtime.rows import Connection
 from shared.runtime.sequencer import Sequencer
 from shared.runtime.service import Service, ServiceDefinition, Timer
 from shared.runtime.timers import Timers
@@ -123,9 +125,9 @@ class World:
         while await Timers(self.service).fire_due():
             pass
 
-    async def fire(self, timer: Timer) -> None:
+    async def fire(self, timer: Timer, by: Service | None = None) -> None:
         """What one replica does with a timer it holds."""
-        await self.service.definition.timers[timer.kind](self.service, timer)
+        await self.service.definition.timers[timer.kind](by or self.service, timer)
 
     async def next_timer(self, message: str) -> Timer | None:
         row = await self.service.pool.fetchrow(
@@ -235,6 +237,55 @@ PASSED = StagePassed(
     stage="初审", title="已初审", reviewer="r", role="x", organisation="o", checklist=(), opinion="", clause=""
 )
 GRANTED = ExemptionGranted(course_codes=(), title="已复核", clause="")
+
+
+class HeldUp:
+    """A gateway whose calls wait, nobody knows where, until `goes_on`; questions are answered at once."""
+
+    def __init__(self, gateway: SmsGateway) -> None:
+        self._gateway = gateway
+        self.under_way = asyncio.Event()
+        self.goes_on = asyncio.Event()
+
+    async def send(self, sms: Any, within: timedelta) -> Any:
+        self.under_way.set()
+        await self.goes_on.wait()
+        return await self._gateway.send(sms, within)
+
+    async def ask(self, attempt: Any, within: timedelta) -> Any:
+        return await self._gateway.ask(attempt, within)
+
+
+class StoppedBefore(Service):
+    """A replica that stands still before it reads for the second time, until `goes_on`."""
+
+    def stops(self) -> "StoppedBefore":
+        self.readings, self.stopped, self.goes_on = 0, asyncio.Event(), asyncio.Event()
+        return self
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Connection]:
+        self.readings += 1
+        if self.readings == 2:
+            self.stopped.set()
+            await self.goes_on.wait()
+        async with super().reading() as connection:
+            yield connection
+
+
+class Patience:
+    """A gateway that notes how long each call would have been waited for."""
+
+    def __init__(self, gateway: SmsGateway) -> None:
+        self._gateway = gateway
+        self.waited: list[timedelta] = []
+
+    async def send(self, sms: Any, within: timedelta) -> Any:
+        self.waited.append(within)
+        return await self._gateway.send(sms, within)
+
+    async def ask(self, attempt: Any, within: timedelta) -> Any:
+        return await self._gateway.ask(attempt, within)
 
 
 class SlowBy:
