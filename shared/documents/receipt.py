@@ -24,7 +24,8 @@ class Receipt:
     submitted_at: datetime
     at: str  # the same instant as people read it
     person: tuple[tuple[str, str], ...]
-    items: tuple[tuple[str, str, str], ...]  # course, code, basis
+    columns: tuple[str, str, str]
+    items: tuple[tuple[str, str, str], ...]  # basis, what was typed of it, course
     notes: tuple[str, ...]
     contacts: tuple[str, ...]
 

@@ -272,6 +272,8 @@ def test_the_details_can_be_printed_and_once_returned_reapplying_stands_where_pr
     assert page("details").returned_actions == ("重新申请", "返回首页")
     assert BOOK.receipt
     assert BOOK.receipt.title == page("details").title
+    columns = BOOK.receipt.columns
+    assert (columns.basis, columns.details, columns.course) == ("证书", "证书信息", "免考课程")
     assert "携带本人身份证、免考申请信息详情页（网上打印）到确认点提出申请" in BOOK.receipt.notes[0].text
     assert (BOOK.texts.print_action and BOOK.texts.print_action.text, BOOK.texts.edit_action.text) == (
         "打印",

@@ -10,8 +10,10 @@ from fastapi.concurrency import run_in_threadpool
 from services.exemption.api import wording
 from services.exemption.api.asking import BooksDep, Id, readable_case
 from services.exemption.domain.case import Case
+from services.exemption.domain.form import value_of
 from services.exemption.domain.scheme import Rules
 from services.exemption.handlers import organisation_names
+from services.exemption.views.organisations import find_named
 from services.exemption.views.uploads import find_uploads
 from shared.documents import receipt as receipts
 from shared.documents import word_form
@@ -67,8 +69,10 @@ async def receipt_document(application: Id, service: ServiceDep, books: BooksDep
     """SD-38 申报告知单 as a PDF to print: number, time, and what was handed in."""
     async with service.reading() as connection:
         case, context, past = await readable_case(service, connection, books, application, caller)
-        names = await organisation_names(connection, context.rules, [case])
-    made = wording.receipt_document(context.rules, books.head(case.scheme), past, names)
+        handed = wording.handed_in(past)
+        point = value_of(context.rules.book, "organisation", handed.case.form) if handed else None
+        named = await find_named(connection, [point] if point else [])
+    made = wording.receipt_document(context.rules, books.head(case.scheme), handed, named)
     printed = await run_in_threadpool(receipts.render, made)
     return Response(printed, media_type="application/pdf", headers=_named(f"{made.title}.pdf", "inline"))
 

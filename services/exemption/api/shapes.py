@@ -338,9 +338,10 @@ class VerdictShown(BaseModel):
 
 
 class ReceiptItem(BaseModel):
-    """One course that was claimed, and on what."""
+    """One course that was claimed, on what, and what was typed of that."""
 
     basis: str
+    told: Sequence[Labelled]
     course_code: str
     course: str
 

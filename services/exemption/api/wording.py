@@ -1,15 +1,21 @@
-"""What is put on paper for the candidate: the form as a Word document, the receipt. Pure; called by `papers.py`."""
+"""What is put on paper for the candidate: the form as a Word document, the receipt. Pure; called by `papers.py`
+and `verdicts.py`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from services.exemption.api.shapes import Labelled, ReceiptItem
+from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.bases import Basis
 from services.exemption.domain.case import Case
+from services.exemption.domain.evidence import diplomas
+from services.exemption.domain.followed import Organisation
 from services.exemption.domain.rules import today
 from services.exemption.domain.scheme import Rules
 from services.exemption.domain.terms import FormDocument
-from services.exemption.domain.worded import basis_worded, worded
+from services.exemption.domain.worded import basis_worded, claims_told, worded
 from shared.documents.receipt import Receipt
 from shared.documents.word_form import WordForm
 from shared.events.exemption import ApplicationSubmitted
@@ -19,7 +25,8 @@ from shared.kernel.time import spoken
 from shared.schemes.book import Head
 from shared.schemes.forms import FormField, Kind
 
-_ON_THE_RECEIPT: frozenset[Kind] = frozenset({"name", "id_number", "ticket_number", "mobile", "major"})
+_ON_THE_RECEIPT: frozenset[Kind] = frozenset({"organisation", "name", "id_number", "ticket_number", "mobile", "major"})
+_OF_A_PAPER: frozenset[Kind] = frozenset({"certificate", "certificate_level", "certificate_number", "valid_until"})
 _NUMBERING = "序号"
 
 
@@ -95,37 +102,76 @@ def _proof(rules: Rules, basis: Basis, claim: Mapping[str, Any], names: Mapping[
 # --- the receipt
 
 
-def receipt_document(rules: Rules, head: Head, past: Sequence[Fact[Any]], names: Mapping[str, str]) -> Receipt:
-    """SD-38: of what was handed in last."""
+@dataclass(frozen=True)
+class HandedIn:
+    """What was handed in last, as it was then."""
+
+    case: Case
+    event: ApplicationSubmitted
+    at: datetime
+
+
+def handed_in(past: Sequence[Fact[Any]]) -> HandedIn | None:
+    last = max((at for at, fact in enumerate(past) if isinstance(fact.event, ApplicationSubmitted)), default=None)
+    if last is None:
+        return None
+    case = APPLICATION.replay(fact.event for fact in past[: last + 1])
+    assert isinstance(case, Case)
+    return HandedIn(case, past[last].event, past[last].meta.at)
+
+
+def receipt_items(rules: Rules, case: Case) -> Sequence[ReceiptItem]:
+    """SX-E-48: one for each course, with the paper that it rests on and what was typed of that."""
+    if not case.claims:  # a certificate of the form itself
+        fields = [each for each in rules.book.fields if each.kind in _OF_A_PAPER and case.form.get(each.name)]
+        told = [Labelled(label=each.label, value=worded(rules, each, str(case.form[each.name]), {})) for each in fields]
+        names = {code: rules.known.courses.get(code) for code in case.course_codes}
+        return [
+            ReceiptItem(basis="", told=told, course_code=code, course=each.name if each else "")
+            for code, each in names.items()
+        ]
+    return [
+        ReceiptItem(
+            basis=claim.basis,
+            told=[Labelled(label=label, value=value) for label, value in (*claim.told, *course.told)],
+            course_code=course.code,
+            course=course.name,
+        )
+        for claim in claims_told(rules, case, diplomas(case.papers))
+        for course in claim.courses
+    ]
+
+
+def receipt_document(
+    rules: Rules, head: Head, handed: HandedIn | None, organisations: Mapping[str, Organisation]
+) -> Receipt:
+    """SD-38, SX-E-48: of what was handed in last. `organisations`: those that the form names."""
     said = rules.book.receipt
-    fact = next((each for each in reversed(past) if isinstance(each.event, ApplicationSubmitted)), None)
-    if said is None or fact is None:
+    if said is None or handed is None:
         raise Refused("exemption.no_receipt")
-    event, at = fact.event, fact.meta.at
+    names = {each.id: each.title for each in organisations.values()}
+    form = handed.case.form
     asked = [each for each in rules.book.fields if each.kind in _ON_THE_RECEIPT]
+    points = [f"{each.title}　{'、'.join(each.phones)}" for each in organisations.values() if each.phones]
     return Receipt(
         title=said.title,
         item=head.title.text,
         authority=head.authority.text,
-        number=event.number,
-        submission=event.submission,
-        submitted_at=at,
-        at=spoken(at),
-        person=tuple((each.label, worded(rules, each, str(event.form.get(each.name, "")), names)) for each in asked),
-        items=tuple(_items(rules, event)),
+        number=handed.event.number,
+        submission=handed.event.submission,
+        submitted_at=handed.at,
+        at=spoken(handed.at),
+        person=tuple((each.label, worded(rules, each, str(form.get(each.name, "")), names)) for each in asked),
+        columns=(said.columns.basis, said.columns.details, said.columns.course),
+        items=tuple(_printed(each) for each in receipt_items(rules, handed.case)),
         notes=tuple(note.text for note in said.notes),
-        contacts=tuple(f"{each.about}：{each.text}　{'、'.join(each.phones)}".rstrip() for each in head.contacts),
+        contacts=(
+            *points,
+            *(f"{each.about}：{each.text}　{'、'.join(each.phones)}".rstrip() for each in head.contacts),
+        ),
     )
 
 
-def _items(rules: Rules, event: ApplicationSubmitted) -> Sequence[tuple[str, str, str]]:
-    courses = rules.known.courses
-    if not event.claims:  # a certificate of the form itself
-        named = {code: courses.get(code) for code in event.course_codes}
-        return [(each.name if each else "", code, "") for code, each in named.items()]
-    bases = {each.id: basis_worded(each) for each in rules.book.bases}
-    return [
-        (course["name"], course["code"], bases.get(claim["basis"], ""))
-        for claim in event.claims
-        for course in claim["courses"]
-    ]
+def _printed(item: ReceiptItem) -> tuple[str, str, str]:
+    told = "；".join(f"{each.label}：{each.value}" for each in item.told)
+    return item.basis, told, f"{item.course_code} {item.course}"

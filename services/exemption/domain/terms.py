@@ -192,10 +192,19 @@ class Numbering(Sourced):
         return self
 
 
+class ReceiptColumns(Sourced):
+    """What the columns of a receipt are called."""
+
+    basis: Text = Field(description="Heading of the column of bases.")
+    details: Text = Field(description="Heading of the column of what was typed of the basis.")
+    course: Text = Field(description="Heading of the column of courses.")
+
+
 class Receipt(Sourced):
     """申报告知单: what a candidate gets for what was handed in."""
 
     title: Text
+    columns: ReceiptColumns
     notes: tuple[Sentence, ...] = ()
 
 

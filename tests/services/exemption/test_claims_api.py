@@ -95,8 +95,8 @@ async def test_a_number_is_given_when_handed_in_and_stands_on_the_receipt(harbou
     assert receipt["title"] == "申报告知单"
     assert receipt["number"] == "RF20260310-0001"
     assert [(item["basis"], item["course_code"], item["course"]) for item in receipt["items"]] == [
-        ("已合格课程", "90003", "潮汐学"),
-        ("潮汐证书", "90001", "海图绘制"),
+        ("1、已合格课程", "90003", "潮汐学"),
+        ("4、潮汐证书", "90001", "海图绘制"),
     ]
     (line,) = (await harbour.me(who, "get", "/v1/applications")).json()["items"]
     assert (line["number"], line["certificate"]) == ("RF20260310-0001", "已合格课程、潮汐证书")

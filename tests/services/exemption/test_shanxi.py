@@ -3,6 +3,7 @@
 from typing import Any
 
 import httpx
+import pypdfium2
 import pytest
 
 from services.exemption.domain.commands import FollowVerification
@@ -58,6 +59,19 @@ async def test_an_application_goes_from_draft_to_the_result_and_shows_it_only_wh
     at(sx.office, RESULTS_IN - 21 + 1)
     assert await sx.tile("exemption_results") == (True, "")
     assert (await sx.shown(who, application))["state"]["title"] == "审核通过"
+
+
+async def test_the_printed_details_tell_what_was_typed_of_a_certificate_and_whom_to_call(sx: Shanxi) -> None:
+    """SX-E-34, 48, 50."""
+    who = await sx.candidate()
+    path = f"/v1/applications/{await sx.submitted(who)}"
+    items = (await sx.office.me(who, "get", f"{path}/receipt")).json()["items"]
+    told = [(each["label"], each["value"]) for each in items[0]["told"]]
+    assert {("证书编号", who.certificate_number), ("考试时间", "2019年03月")} <= set(told)
+    pages = pypdfium2.PdfDocument((await sx.office.me(who, "get", f"{path}/receipt-document")).content)
+    printed = "".join("".join(page.get_textpage().get_text_bounded().split()) for page in pages)
+    for said in ("证书信息", who.certificate_number, "2019年03月", "样本sx-point-a", "0351-7000001"):
+        assert said in printed, said
 
 
 async def test_a_refusal_with_its_reason_is_hidden_until_the_query_opens_too(sx: Shanxi) -> None:

@@ -16,7 +16,8 @@ RECEIPT = Receipt(
     submitted_at=datetime(2023, 5, 17, 1, 30, tzinfo=UTC),
     at="2023-05-17 09:30:00",
     person=(("考生姓名", "样本张三"), ("身份证号", "899999199903070014"), ("准考证号", "990000000001")),
-    items=(("计算机应用基础", "00018", "4、证书"),),
+    columns=("依据", "依据信息", "课程"),
+    items=(("4、证书", "号码：TT-0001；等级：一级", "00018 计算机应用基础"),),
     notes=("请妥善保存",),
     contacts=("申办咨询：0531-00000000",),
 )
@@ -40,6 +41,7 @@ def test_number_time_person_courses_and_notes_are_on_the_paper() -> None:
         "计算机应用基础",
         "00018",
         "4、证书",
+        "号码：TT-0001；等级：一级",
         "请妥善保存",
         "0531-00000000",
         "测试考试院",
@@ -55,7 +57,7 @@ def test_fifty_courses_go_over_the_page_with_their_heading() -> None:
     many = replace(RECEIPT, items=RECEIPT.items * 50)
     pages = pypdfium2.PdfDocument(render(many))
     assert len(pages) > 1
-    assert "课程代码" in pages[1].get_textpage().get_text_bounded()
+    assert "依据信息" in pages[1].get_textpage().get_text_bounded()
 
 
 def test_the_same_receipt_prints_the_same_bytes() -> None:
