@@ -14,6 +14,9 @@ from shared.kernel.errors import Refused
 from shared.kernel.values import parse_id_number, parse_mobile, parse_name, parse_text
 from shared.schemes.forms import LONG_TERM, FormField
 
+_EARLIEST = date(1950, 1, 1)
+"""No paper of anybody who applies is older: an earlier year is a slip."""
+
 
 def read_value(  # noqa: C901 - one case for each kind
     field: FormField, typed: str, today: date, lists: Mapping[str, Collection[str]]
@@ -29,7 +32,7 @@ def read_value(  # noqa: C901 - one case for each kind
         case "landline":
             return _read_landline(field, typed)
         case "date":
-            return _not_later(field, _read_date(field, typed), today).isoformat()
+            return _thinkable(field, _read_date(field, typed), today).isoformat()
         case "month":
             return _read_month(field, typed, today)
         case "valid_until":
@@ -83,7 +86,9 @@ def _read_date(field: FormField, typed: str) -> date:
     raise Refused("exemption.not_a_date", field=field.name)
 
 
-def _not_later(field: FormField, read: date, today: date) -> date:
+def _thinkable(field: FormField, read: date, today: date) -> date:
+    if read < _EARLIEST:
+        raise Refused("exemption.too_long_ago", field=field.name, earliest=_EARLIEST.year)
     if field.past and read > today:
         raise Refused("exemption.in_the_future", field=field.name, today=today.isoformat())
     return read
@@ -98,7 +103,7 @@ def _read_month(field: FormField, typed: str, today: date) -> str:
         first = None
     if first is None:
         raise Refused("exemption.not_a_month", field=field.name)
-    return f"{_not_later(field, first, today):%Y-%m}"
+    return _thinkable(field, first, today).isoformat()[:7]
 
 
 def _read_number(field: FormField, typed: str) -> Decimal:

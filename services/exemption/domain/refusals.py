@@ -73,6 +73,9 @@ REFUSALS: dict[str, Refusal] = {
     "exemption.in_the_future": Refusal(
         422, "日期不能晚于今天（{today}）。", "It cannot be in the future (today is {today})."
     ),
+    "exemption.too_long_ago": Refusal(
+        422, "日期不能早于{earliest}年，请核对。", "It cannot be before {earliest}: please look again."
+    ),
     "exemption.not_a_number": Refusal(422, "请填写数字，例如 {example}。", "Not a number; an example: {example}."),
     "exemption.number_out_of_bounds": Refusal(
         422, "数值应在 {lowest} 至 {highest} 之间。", "It must lie between {lowest} and {highest}."

@@ -93,6 +93,8 @@ def test_all_courses_of_a_basis_are_claimed_together_where_the_book_says_so() ->
         ((tide(course("90001"), level="7"),), {}, "exemption.not_on_the_list"),
         ((tide(course("90001"), taken_in="2026年04月"),), {}, "exemption.in_the_future"),
         ((tide(course("90001"), taken_in="0000-00"),), {}, "exemption.not_a_month"),
+        ((tide(course("90001"), taken_in="0001-01"),), {}, "exemption.too_long_ago"),
+        ((tide(course("90001"), taken_in="1066年10月"),), {}, "exemption.too_long_ago"),
         ((tide(course("90001"), taken_in="2019-03-02"),), {}, "exemption.not_a_month"),
         ((diploma(course("90004"), record="record-of-another"),), {}, "exemption.not_on_the_list"),
     ],
