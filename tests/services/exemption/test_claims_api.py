@@ -8,7 +8,7 @@ from typing import Any
 import pypdfium2
 import pytest
 
-from services.exemption.domain.commands import FollowEducation, ForgetPerson
+from services.exemption.domain.commands import FollowAccount, FollowEducation, ForgetPerson
 from services.exemption.handlers import Books
 from services.exemption.main import exemption
 from shared.runtime.replay import compare
@@ -69,6 +69,7 @@ async def test_of_several_submissions_at_once_exactly_one_counts(harbour: Harbou
 async def test_one_ticket_number_used_by_two_accounts_is_refused_until_its_owner_is_erased(harbour: Harbour) -> None:
     (who, ticket), cycle = await harbour.sailor(), await harbour.season(REEF)
     other, _ = await harbour.sailor()
+    await harbour.tell(FollowAccount(person=other.id, ticket_number=""))  # who has a ticket hands in with that one
     await harbour.handed_in(who, ticket, cycle, REEF)
     spelled = ticket.translate(str.maketrans("0123456789", "０１２３４５６７８９"))
     second = await harbour.claimed(other, spelled, cycle, REEF)
