@@ -4,6 +4,7 @@ A folder holds `how.yaml`: what is wrong, and the changes that spoil a copy of `
 of `claims_books`. To see what is said of a new one, leave `expected.txt` out: the failing test shows it.
 """
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,12 +80,18 @@ def test_the_good_books_are_good(shelf: Path) -> None:
     )
 
 
+def said_of(answer: Result, folder: Path) -> str:
+    """Without lines where the books are those that every new word is added to."""
+    claims = "shelf: claims" in (folder / "how.yaml").read_text("utf-8")
+    return re.sub(r"(\.yaml):\d+:", r"\1:…:", answer.stderr) if claims else answer.stderr
+
+
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_a_broken_book_is_refused_with_file_line_field_and_law(folder: Path, tmp_path: Path) -> None:
     shelf = spoilt(folder, tmp_path)
     answer = schemes("check", shelf=shelf)
     expected = folder / "expected.txt"
-    assert answer.stderr == (expected.read_text("utf-8") if expected.exists() else "")
+    assert said_of(answer, folder) == (expected.read_text("utf-8") if expected.exists() else "")
     assert answer.exit_code == 1
 
 

@@ -57,7 +57,9 @@ def _account(rules: Rules, basis: Basis | None, prior_major: str | None) -> Acco
     level = asked.levels[0] if asked and asked.levels else "31"
     education = Education("effective", level, categories[0], "D10000001", "样例学院", prior_major or "样例")
     verified = {rules.jurisdiction: "photographs"}
-    return Account("样本", _ID + id_check_digit(_ID), "13800138000", "800000000001", verified, {_RECORD: education})
+    typed = rules.book.field_of("ticket_number")
+    ticket = (typed.example if typed else None) or "800000000001"  # one as the book has them
+    return Account("样本", _ID + id_check_digit(_ID), "13800138000", ticket, verified, {_RECORD: education})
 
 
 def _sample(rules: Rules, basis: Basis | None, major: str | None, account: Account) -> Sample:
@@ -129,7 +131,7 @@ def _value(  # noqa: C901 - one case for each kind
         case "mobile":
             return account.mobile
         case "ticket_number":
-            return account.ticket_number if each.same_as_account else each.example or account.ticket_number
+            return account.ticket_number
         case "date":
             return NOON.date().isoformat()
         case "month":
