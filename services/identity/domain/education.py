@@ -112,16 +112,30 @@ def _start(command: StartPriorEducation, state: Education, context: EducationCon
 def _submit(state: Started, context: EducationContext) -> Sequence[EducationEvent]:
     """HB-38: what was handed in in time may be corrected later, where the book says so."""
     record, book = _editable(state), context.rules.book
-    if not (record.submissions and book.repair_after_deadline.value):
-        laws.window_must_be_open(book, _known(context), context.now)
+    late = _is_put_right_late(record, context)
+    form = laws.checked_form(book, record.form, context.holder, context.now)
+    if late:
+        laws.what_was_handed_in_must_stay(book, record.handed_in, form)
     return [
         PriorEducationSubmitted(
             submission=record.submissions + 1,
-            form=laws.checked_form(book, record.form, context.holder, context.now),
+            form=form,
             check_at=context.now,
             clause=context.rules.clause("window", book.window.source),
         )
     ]
+
+
+def _is_put_right_late(record: Record, context: EducationContext) -> bool:
+    """Handed in again after the deadline, as the book allows."""
+    book = context.rules.book
+    try:
+        laws.window_must_be_open(book, _known(context), context.now)
+    except Refused:
+        if not (record.submissions and book.repair_after_deadline.value):
+            raise
+        return True
+    return False
 
 
 def _own(state: Education, context: EducationContext) -> Started:
@@ -234,7 +248,8 @@ def evolve(state: Education, event: EducationEvent) -> Education:  # noqa: C901 
         case EducationDraftSaved():
             return Draft(replace(record, form=event.form, disputed=None))
         case PriorEducationSubmitted():
-            handed_in = replace(record, form=event.form, submissions=event.submission, disputed=None)
+            form, count = event.form, event.submission
+            handed_in = replace(record, form=form, handed_in=form, submissions=count, disputed=None)
             return Submitted(handed_in, event.check_at)
         case EducationCheckAttempted():
             assert isinstance(state, Submitted)

@@ -22,6 +22,7 @@ class Record:
     cycle: str
     scheme: str
     form: Mapping[str, str] = field(default_factory=dict)
+    handed_in: Mapping[str, str] = field(default_factory=dict)  # the form of the last submission
     submissions: int = 0
     attempts: int = 0
     requests: Mapping[str, int] = field(default_factory=dict)  # what CHSI was asked under -> for which submission

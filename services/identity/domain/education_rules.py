@@ -81,6 +81,12 @@ class Switch(Sourced):
     value: bool
 
 
+class Repair(Switch):
+    """Whether it may be put right later, and what stays as it was handed in last before the deadline."""
+
+    keeps: tuple[Id, ...] = Field(default=(), description="Fields; else anything in time keeps the right to all.")
+
+
 class MustAgree(Sourced):
     """What of the form must be as CHSI has it."""
 
@@ -130,7 +136,7 @@ class PriorEducation(Sourced):
     lists: dict[Id, tuple[Entry, ...]]
     holder_is_account_holder: Switch = Field(description="The diploma must be in the name of the account.")
     must_agree: MustAgree
-    repair_after_deadline: Switch = Field(
+    repair_after_deadline: Repair = Field(
         description="A record that was handed in in time may be corrected and handed in again after the deadline."
     )
     check: CheckRule
@@ -158,6 +164,8 @@ class PriorEducation(Sourced):
             raise ValueError(f"fields: required of this kind: {', '.join(missing)}")
         if unknown := {each.list for each in self.fields if each.list} - set(self.lists):
             raise ValueError(f"fields: no such list: {', '.join(sorted(unknown))}")
+        if unknown := set(self.repair_after_deadline.keeps) - set(kinds):
+            raise ValueError(f"repair_after_deadline: no such field: {', '.join(sorted(unknown))}")
         if unknown := set(self.must_agree.fields) - set(NEEDED):
             raise ValueError(f"must_agree: CHSI does not tell: {', '.join(sorted(unknown))}")
         for what, declared, known in (("states", self.states, STATES), ("reasons", self.reasons, REASONS)):
@@ -204,6 +212,13 @@ def window_must_be_open(book: PriorEducation, cycle: Cycle, now: datetime) -> No
             opens=spoken(opens) if opens else None,
             ended=spoken(ends) if ends else None,
         )
+
+
+def what_was_handed_in_must_stay(book: PriorEducation, before: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """HB-03, HB-38: what is put right after the deadline is the diploma of before it, and not another one."""
+    keeps = book.repair_after_deadline.keeps
+    if changed := [book.field(name).label for name in keeps if before.get(name, "") != now.get(name, "")]:
+        raise Refused("identity.kept_after_deadline", labels=changed)
 
 
 def kept_draft(book: PriorEducation, form: Mapping[str, Any]) -> dict[str, str]:

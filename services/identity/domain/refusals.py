@@ -201,6 +201,11 @@ REFUSALS: dict[str, Refusal] = {
     "identity.education_submitted": Refusal(
         409, "已提交，学信网反馈之前不能修改。", "It was handed in; it can be edited once CHSI has answered."
     ),
+    "identity.kept_after_deadline": Refusal(
+        409,
+        "申请已截止，截止后只能更正截止前提交的那份证书，不能更改：{labels}。",
+        "It is too late for another diploma; what may no longer be changed: {labels}.",
+    ),
     "identity.education_in_effect": Refusal(409, "前置学历已生效，不能修改。", "It is in effect and no longer edited."),
     "identity.education_cannot_be_taken_back": Refusal(
         409, "只有学信网长时间未反馈时才能撤回。", "It can be taken back only after CHSI has not answered for long."
