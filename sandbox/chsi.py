@@ -3,7 +3,7 @@
 HTTPS and JSON, below `/chsi`:
 
 - `POST /v1/queries` `{"request_id", "claim": {holder, certificate_number, school, major, level, category,
-  graduated_on}}` -> 202 `{"request_id", "state": "in_hand"}`. The answer comes later.
+  graduated_on, id_number}}` -> 202 `{"request_id", "state": "in_hand"}`. The answer comes later.
 - `GET /v1/queries/{request_id}` -> 200 `{"request_id", "state": "in_hand"}`, or `"state": "answered"` with an `answer`,
   or 404 `{"request_id", "state": "unknown"}`.
 - it calls `POST <callback url>` `{"request_id", "answer"}` when it has one.
@@ -45,6 +45,7 @@ class Behaviour(BaseModel):
 
     answer: Literal["yes", "no", "unknown", "never"] = "yes"
     on_record: dict[str, str] = Field(default_factory=dict, description="for yes: what the register has instead")
+    id_number: str | None = Field(default=None, description="whose it is: to a claim of anybody else it is unknown")
     after_seconds: float = Field(default=0, ge=0, description="until there is an answer")
     callbacks: int = Field(default=1, ge=0, le=5, description="how often it is called out; 0: got lost")
     then: Literal["yes", "no", "unknown"] | None = Field(default=None, description="a last callback that contradicts")
@@ -66,6 +67,8 @@ class Query:
 
     def answer(self, kind: str) -> dict[str, Any]:
         match kind:
+            case "yes" if self.behaviour.id_number not in (None, self.claim.get("id_number")):
+                return {"result": "not_found"}
             case "yes":
                 had = {name: self.claim.get(name, "") for name in ON_RECORD}
                 return {"result": "found", "on_record": {**had, **self.behaviour.on_record}}

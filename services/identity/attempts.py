@@ -22,7 +22,7 @@ from captcha.image import ImageCaptcha
 from services.identity.domain.counting import Allowed, Counter, Wait, refunded, spend
 from services.identity.domain.scheme import CaptchaRule, Limit
 from shared.kernel.errors import Refused
-from shared.runtime.rows import Connection
+from shared.runtime.rows import Connection, SqlTx
 from shared.runtime.service import Service
 
 _FORGOTTEN_AFTER = timedelta(days=2)
@@ -45,17 +45,7 @@ class Attempts:
         self, connection: Connection, kind: str, value: str, limit: Limit, now: datetime
     ) -> Allowed | Wait:
         """The same in a transaction that is open already, and is not taken back whatever the verdict."""
-        digest = self._keyring.hashed(kind, value)
-        # the insert takes the row's lock also when the row is there, so rivals count one after the other
-        row = await connection.fetchrow(
-            "insert into attempts as a values ($1, $2, 0, 0, false, '-infinity') "
-            "on conflict (kind, digest) do update set kind = a.kind returning spent, pauses, full_up, ends",
-            kind,
-            digest,
-        )
-        counter, verdict = spend(_counter(row), limit, now)
-        await _write(connection, kind, digest, counter)
-        return verdict
+        return await _spend(connection, kind, self._keyring.hashed(kind, value), limit, now)
 
     async def spend_or_refuse(
         self, kind: str, value: str, limit: Limit, now: datetime, code: str = "request.too_many"
@@ -78,6 +68,24 @@ class Attempts:
         await self._pool.execute(
             "delete from attempts where kind = $1 and digest = $2", kind, self._keyring.hashed(kind, value)
         )
+
+
+async def spend_by_doing(tx: SqlTx, kind: str, value: str, limit: Limit, now: datetime) -> None:
+    """Count what a command does in the transaction of the command: what is refused after all counts for nothing."""
+    _allowed(await _spend(await tx.open(), kind, tx.hashed(kind, value), limit, now), now)
+
+
+async def _spend(connection: Connection, kind: str, digest: bytes, limit: Limit, now: datetime) -> Allowed | Wait:
+    # the insert takes the row's lock also when the row is there, so rivals count one after the other
+    row = await connection.fetchrow(
+        "insert into attempts as a values ($1, $2, 0, 0, false, '-infinity') "
+        "on conflict (kind, digest) do update set kind = a.kind returning spent, pauses, full_up, ends",
+        kind,
+        digest,
+    )
+    counter, verdict = spend(_counter(row), limit, now)
+    await _write(connection, kind, digest, counter)
+    return verdict
 
 
 def _allowed(verdict: Allowed | Wait, now: datetime, code: str = "request.too_many") -> Allowed:

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from opentelemetry.trace import SpanKind
 
+from services.identity.domain.account import ACCOUNT, Account, Registered
 from services.identity.domain.commands import BeginCheck, RecordCall, RecordChsiAnswer
 from services.identity.domain.education import EDUCATION
 from services.identity.domain.education_record import Checking, Education, Submitted
@@ -18,7 +19,7 @@ from services.identity.education import Books
 from services.identity.gateways import Answered, ChsiGateway, Query
 from shared.events.identity import EducationCheckAttempted
 from shared.kernel.answers import InDoubt
-from shared.kernel.messages import Command, Fact, Meta
+from shared.kernel.messages import Command, Fact, Meta, stream_name
 from shared.runtime.service import Service, Timer
 from shared.runtime.telemetry import span_from
 
@@ -74,10 +75,11 @@ class Checker:
         if not isinstance(checking, Checking) or checking.record.erased:
             return
         within = self.books.rules(checking.record.scheme).book.check.call_timeout
-        if record.service.clock() >= checking.tried_at + within:
+        account = await _account(record.service, checking.record.candidate)
+        if not isinstance(account, Registered) or record.service.clock() >= checking.tried_at + within:
             return
         with span_from(record.last.meta.traceparent, "ask CHSI", kind=SpanKind.CLIENT):
-            result = await gateway.ask(Query(checking.request, checking.record.form), within)
+            result = await gateway.ask(Query(checking.request, checking.record.form, account.id_number), within)
         await record.tell(RecordCall(record=record.id, request=checking.request, result=result))
 
     async def _look(self, record: _Record, checking: Checking, gateway: ChsiGateway) -> None:
@@ -90,6 +92,13 @@ class Checker:
             await record.tell(RecordChsiAnswer(record=record.id, request=checking.request, answer=found.answer))
         else:
             await record.tell(RecordCall(record=record.id, request=checking.request, result=found, asked=True))
+
+
+async def _account(service: Service, person: str) -> Account:
+    async with service.reading() as connection:
+        return ACCOUNT.replay(
+            fact.event for fact in await service.history(connection, stream_name(ACCOUNT.kind, person))
+        )
 
 
 async def _read(service: Service, stream: str) -> _Record:

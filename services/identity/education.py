@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from services.identity import education_views as views
+from services.identity.attempts import spend_by_doing
 from services.identity.domain.account import ACCOUNT, Registered
 from services.identity.domain.commands import (
     BeginCheck,
@@ -25,11 +26,13 @@ from services.identity.domain.education import EDUCATION
 from services.identity.domain.education_record import EducationContext, NotStarted
 from services.identity.domain.education_rules import Rules
 from services.identity.domain.followed import CYCLE_FOLLOWED, Unknown
-from services.identity.domain.scheme import JurisdictionIdentity
+from services.identity.domain.scheme import JurisdictionIdentity, Limit
 from shared.kernel.errors import Refused
 from shared.kernel.messages import Command, Receipt
 from shared.runtime.event_store import Work
 from shared.runtime.service import Handler
+
+_DAY = 86_400
 
 
 class Books:
@@ -72,7 +75,7 @@ class Educations:
             known = {"cycle": cycle, "holder": account.name if isinstance(account, Registered) else ""}
         context = EducationContext(work.meta.at, work.meta.actor, self.books.rules(state.record.scheme), **known)
         expected = None if isinstance(command, TakeBackPriorEducation) else command.expected
-        return await work.execute(
+        receipt = await work.execute(
             EDUCATION,
             command.record,
             command,
@@ -81,6 +84,11 @@ class Educations:
             person=state.record.candidate,
             expected=expected,
         )
+        if isinstance(command, SubmitPriorEducation):
+            tries = context.rules.book.tries
+            limit = Limit(most=tries.most, per_seconds=_DAY, source=tries.source)
+            await spend_by_doing(work.tx, "prior_education", work.meta.actor, limit, work.meta.at)
+        return receipt
 
     async def check(self, work: Work, command: BeginCheck | RecordCall | RecordChsiAnswer) -> Receipt:
         """By our timers and by CHSI itself. An erased person has no key, and nothing more to seal."""

@@ -28,10 +28,12 @@ _LONGEST = 200
 
 @dataclass(frozen=True)
 class Query:
-    """One attempt: which diploma, and under which number of ours."""
+    """One attempt: which diploma, and under which number of ours. `id_number`: whose account it is, since a name
+    alone may be a namesake's."""
 
     request: str
     form: Mapping[str, str]
+    id_number: str
 
     def __repr__(self) -> str:
         """Personal values stay out of tracebacks and logs."""
@@ -91,7 +93,7 @@ class Chsi:
     clock: Clock
 
     async def ask(self, query: Query, within: timedelta) -> Accepted | Declined | InDoubt:
-        said = {"request_id": query.request, "claim": dict(query.form)}
+        said = {"request_id": query.request, "claim": {**query.form, "id_number": query.id_number}}
         response = await self._call("POST", "/v1/queries", json.dumps(said, ensure_ascii=False).encode(), within)
         if not isinstance(response, httpx.Response):
             return response

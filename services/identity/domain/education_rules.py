@@ -118,6 +118,12 @@ class CheckRule(Sourced):
         return wait_of(self.look_after, looked)
 
 
+class Tries(Sourced):
+    """How often one person may hand records in, so that nobody asks CHSI about one number after the other."""
+
+    most: int = Field(ge=1, le=100, description="In 24 hours, over all records.")
+
+
 class Contradictions(Sourced):
     """Who settles it where CHSI says two things about one record."""
 
@@ -139,6 +145,7 @@ class PriorEducation(Sourced):
     repair_after_deadline: Repair = Field(
         description="A record that was handed in in time may be corrected and handed in again after the deadline."
     )
+    tries: Tries
     check: CheckRule
     contradictions: Contradictions
     states: tuple[StateShown, ...]

@@ -17,7 +17,8 @@ from tests.services.identity.schooling import form
 
 LONG, QUICK = timedelta(seconds=10), timedelta(seconds=0.3)
 NUMBER = "105241201806999999"
-QUERY = Query("request-1", form(NUMBER))
+ID_NUMBER = "990101199001010018"
+QUERY = Query("request-1", form(NUMBER), ID_NUMBER)
 FOUND = {"result": "found", "on_record": {k: v for k, v in form().items() if k != "certificate_number"}}
 
 
@@ -42,6 +43,18 @@ async def test_a_query_is_taken_and_its_answer_found_later(chsi: Chsi, sandbox: 
     sandbox.clock.forward(seconds=60)
     assert await chsi.look(QUERY.request, LONG) == Answered(FOUND)
     assert [query["request_id"] for query in await sandbox.queries(NUMBER)] == ["request-1"]
+
+
+async def test_a_diploma_is_asked_for_with_the_number_of_the_id_card_so_that_a_namesakes_is_not_found(
+    chsi: Chsi, sandbox: Sandbox
+) -> None:
+    await sandbox.behaves(_={"id_number": "990101199001010026"})
+    await chsi.ask(QUERY, LONG)
+    assert await chsi.look(QUERY.request, LONG) == Answered({"result": "not_found"})
+    await sandbox.behaves(_={"id_number": ID_NUMBER})
+    mine = Query("request-2", QUERY.form, ID_NUMBER)
+    await chsi.ask(mine, LONG)
+    assert await chsi.look(mine.request, LONG) == Answered(FOUND)
 
 
 async def test_what_was_never_asked_is_absent(chsi: Chsi) -> None:
@@ -104,6 +117,7 @@ async def test_neither_name_nor_number_stands_in_a_log(chsi: Chsi, caplog: pytes
     await chsi.ask(QUERY, LONG)
     await chsi.look(QUERY.request, LONG)
     assert NUMBER not in caplog.text + repr(QUERY)
+    assert ID_NUMBER not in caplog.text + repr(QUERY)
     assert "样例学院" not in caplog.text + repr(QUERY) + repr(Answered(FOUND))
 
 

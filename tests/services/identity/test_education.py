@@ -267,22 +267,6 @@ def test_whether_a_record_may_be_repaired_after_the_deadline_is_the_books_word()
     given(EDUCATION, *SAVED).when(again, context(now=late)).refused("identity.window_closed")
 
 
-def test_after_the_deadline_only_the_diploma_of_before_it_is_put_right() -> None:
-    """HB-03, HB-38."""
-    late, again = context(now=datetime(2026, 12, 1, tzinfo=UTC)), SubmitPriorEducation(record=RECORD)
-    corrected = EducationDraftSaved(form=form(school="样例大学"))
-    given(EDUCATION, *NOT_EFFECTIVE, corrected).when(again, late).then_kinds(PriorEducationSubmitted)
-    spaced = EducationDraftSaved(form=form(certificate_number=" 10524 1201806000001"))
-    given(EDUCATION, *NOT_EFFECTIVE, spaced).when(again, late).then_kinds(PriorEducationSubmitted)
-    another = EducationDraftSaved(form=form(certificate_number="105241202611000002"))
-    refused = given(EDUCATION, *NOT_EFFECTIVE, another)
-    refused.when(again, late).refused("identity.kept_after_deadline", labels=["毕业证书编号"])
-    refused.when(again, context()).then_kinds(PriorEducationSubmitted)
-    generous = RULES.book.repair_after_deadline.model_copy(update={"keeps": ()})
-    any_diploma = replace(RULES, book=RULES.book.model_copy(update={"repair_after_deadline": generous}))
-    refused.when(again, replace(late, rules=any_diploma)).then_kinds(PriorEducationSubmitted)
-
-
 def test_a_cycle_that_was_closed_by_hand_takes_nothing() -> None:
     closed = context(cycle=replace(CYCLE, closed=True))
     given(EDUCATION, *SAVED).when(SubmitPriorEducation(record=RECORD), closed).refused("identity.window_closed")

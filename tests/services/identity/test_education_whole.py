@@ -242,31 +242,6 @@ async def test_what_does_not_take_effect_has_a_reason_of_its_own(
     assert shown["what_to_do"]
 
 
-async def test_the_number_of_somebody_elses_diploma_tells_nothing_of_its_owner(w: World) -> None:
-    """One's own name, and a number that was guessed or seen over a shoulder."""
-    me, cycle, theirs = await w.somebody(), await open_cycle(w.service), number()
-    owner = {"holder": "样本乙", "school": "另一所学院", "major": "护理学", "graduated_on": "2009-07-01", "level": "21"}
-    await w.sandbox.behaves(**{theirs: {"on_record": owner}})
-    record = await w.submitted(me, cycle, form(theirs))
-    await w.run_on(record)
-    shown = await w.shown(me, record)
-    assert (shown["reason"], shown["differences"]) == ("name_differs", [])
-
-
-async def test_a_namesakes_diploma_shows_where_it_differs_but_not_what_it_says(w: World) -> None:
-    me, cycle, theirs = await w.somebody(), await open_cycle(w.service), number()
-    await w.sandbox.behaves(**{theirs: {"on_record": {"major": "护理", "graduated_on": "2018-07-30"}}})
-    record = await w.submitted(me, cycle, form(theirs))
-    await w.run_on(record)
-    shown = await w.shown(me, record)
-    assert {each["field"]: each["positions"] for each in shown["differences"]} == {
-        "major": [1, 2],
-        "graduated_on": [7],
-    }
-    assert "护理" not in str(shown)
-    assert "2018-07-30" not in str(shown)
-
-
 async def test_the_same_answer_twice_is_one_fact(w: World) -> None:
     me, cycle = await w.somebody(), await open_cycle(w.service)
     record = await w.submitted(me, cycle, form(number()))
