@@ -15,6 +15,7 @@ from services.exemption.domain.case import Case
 from services.exemption.domain.cycle import CYCLE, Cycle
 from services.exemption.handlers import Books
 from shared.documents.pool import DocumentWorkers
+from shared.events.exemption import CertificateSeenElsewhere
 from shared.kernel.errors import Refused
 from shared.kernel.messages import Fact, Meta, Receipt, stream_name
 from shared.runtime import telemetry
@@ -35,6 +36,10 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+_FOR_REVIEWERS = frozenset({CertificateSeenElsewhere.name})
+"""Facts that no receipt names: a candidate would learn about others."""
+
+
 class Done(BaseModel):
     """What a command did; the same request again gets the same answer."""
 
@@ -44,7 +49,8 @@ class Done(BaseModel):
 
     @classmethod
     def of(cls, receipt: Receipt) -> "Done":
-        return cls(id=receipt.stream.split("-", 1)[1], version=receipt.version, events=list(receipt.events))
+        told = [name for name in receipt.events if name not in _FOR_REVIEWERS]
+        return cls(id=receipt.stream.split("-", 1)[1], version=receipt.version, events=told)
 
 
 async def _books(request: Request) -> Books:

@@ -95,3 +95,17 @@ async def test_a_query_that_opens_before_the_applications_are_in_is_refused(sx: 
         assert code(answer, 422) == "exemption.impossible_window"
         assert answer.json()["facts"]["faults"] == ["results_before_handing_in_is_over"]
     assert (await opening(days(6, 9))).status_code == 201
+
+
+async def test_the_receipt_of_a_submission_does_not_say_that_somebody_else_has_the_certificate(sx: Shanxi) -> None:
+    """SW-38."""
+    first, second = await sx.candidate(), await sx.candidate()
+    earlier, application = await sx.submitted(first), await sx.started(second)
+    said = await sx.filled(second, application)
+    said.claims[0]["form"]["number"] = first.certificate_number
+    assert (await sx.save(second, application, said)).status_code == 200
+    answer = await sx.submit(second, application)
+    assert answer.json()["events"] == ["exemption.application_submitted.v1", "exemption.stage_opened.v1"]
+    assert "seen_elsewhere" not in str(await sx.shown(second, application))
+    shown = await sx.office.staff("get", f"/v1/applications/{application}", CENTRE)
+    assert [each["application"] for each in shown.json()["duplicates"]] == [earlier]
