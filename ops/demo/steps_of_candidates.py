@@ -138,15 +138,14 @@ def _with_record(walk: Walk, record: str | None) -> list[dict[str, Any]] | None:
 
 def keep_papers(walk: Walk, only: str = "") -> None:
     """The candidate's papers, as files: whichever of the form and the receipt the book has."""
+    printing = walk.book["texts"].get("print_action", {}).get("text", "打印")
     for name, (path, ending) in _PAPERS.items():
         if only in ("", name) and name in walk.book:
             said = walk.book[name]
-            with walk.tell.step(
-                said.get("action", walk.book["texts"].get("print_action", {}).get("text", "打印"))
-            ) as told:
+            with walk.tell.step(said.get("action", printing), said["title"]) as told:
                 file = walk.stack.place.data / f"{path}-{walk.case}.{ending}"
                 file.write_bytes(walk.exemption.file(f"/v1/applications/{walk.case}/{path}"))
-                told += [said["title"], str(file)]
+                told.append(str(file))
 
 
 def hand_in(walk: Walk) -> None:

@@ -3,9 +3,14 @@
 Whoever decides is found as in an office: by the work list of each person of the story.
 """
 
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
 from ops.demo.api import Unexpected
 from ops.demo.script import Position
 from ops.demo.walk import Step, Walk
+from shared.kernel.time import SHANGHAI
 
 TWICE = "exemption.already_reviewed_by_you"
 
@@ -24,9 +29,20 @@ def open_cycle(walk: Walk) -> None:
         cycle = walk.exemption.get(f"/v1/cycles/{walk.cycle}")
         told.append(cycle["title"])
         for each in cycle["windows"]:
-            hours = "、".join("-".join(interval) for interval in each["daily"]) or "全天"
             days = dict.fromkeys((each["from_day"], each["to_day"]))
-            told.append(f"{each['title']}: {' 至 '.join(days)} {hours}")
+            told.append(f"{each['title']}: {' 至 '.join(days)} {_hours(each)}")
+
+
+def _hours(window: Mapping[str, Any]) -> str:
+    """To the second: a window of a story may be open for a few."""
+    if not window["daily"]:
+        return "全天"
+    closes, opens = ((window[name] or "") for name in ("closes_at", "opens_at"))
+    return f"开放至 {_clock(closes)}" if closes else f"{_clock(opens)} 开放"
+
+
+def _clock(at: str) -> str:
+    return f"{datetime.fromisoformat(at).astimezone(SHANGHAI):%H:%M:%S}"
 
 
 def verify_person(walk: Walk) -> None:
