@@ -279,7 +279,7 @@ def test_a_made_up_jurisdiction_brings_levels_and_majors_of_its_own(tmp_path: Pa
 def test_every_course_of_every_book_is_in_the_catalogue(shelf: Path) -> None:
     assert faults(Catalog.load(shelf)) == []
     spoil(shelf, COURSES, 'code: "00386"', 'code: "99386"')
-    (fault,) = faults(Catalog.load(shelf))
+    fault = faults(Catalog.load(shelf))[-1]  # once published, that the catalogue was changed comes before it
     assert "swust/exemption.yaml:" in fault
     assert "certificates.3.courses: preschool_care: no such course: 00386" in fault
 
