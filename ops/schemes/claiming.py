@@ -40,7 +40,7 @@ class Claiming:
         form = {**best.form, **self._papers(basis, best.form), **typed}
         labels = {each.label: each.slot for each in self.rules.book.claim_photos(basis)}
         missing = slots_of(labels, told.without, (*where, "缺照片"))
-        photos = {slot: upload for slot, upload in best.photos.items() if slot not in missing}
+        photos = {slot: f"{upload}#{where[-1]}" for slot, upload in best.photos.items() if slot not in missing}
         courses = best.courses if told.courses is None else self._courses(basis, told.courses, (*where, "课程"))
         said = [{"code": each.code, "name": each.name, "form": dict(each.form)} for each in courses]
         return {"basis": basis.id, "form": form, "photos": photos, "courses": said}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.exemption.domain.case import Application, Case, Granted, HandedIn, HandedOff, InReview
-from services.exemption.domain.claims import claim_of
+from services.exemption.domain.claims import MOST_IN_A_DRAFT, claim_of
 from services.exemption.domain.evidence import evidence_of, paper_key
 from services.exemption.domain.followed import Account
 from services.exemption.domain.form import Photograph
@@ -35,8 +35,10 @@ class Known:
     heads: Heads  # of the ticket number or person that a decision is about
 
     def photographs(self, key: str) -> dict[str, Photograph]:
-        """One upload for each photograph there is, called like it."""
-        return {slot: Photograph(key.split("/")[0], key, slot) for slot in self.rules.book.slots()}
+        """One upload for each photograph there is, called like it; `#<place>` behind it for those of each claim."""
+        places = ("", *(f"#{place}" for place in range(MOST_IN_A_DRAFT)))
+        slots = self.rules.book.slots()
+        return {slot + place: Photograph(key.split("/")[0], key, slot) for slot in slots for place in places}
 
     def number(self, now: datetime) -> str:
         numbering = self.rules.book.number

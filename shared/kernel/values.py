@@ -20,6 +20,9 @@ _CONTROL = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
 
+_BLANK = frozenset("\u115f\u1160\u3164\uffa0")
+"""Letters by their category that nobody sees: fillers of Hangul."""
+
 
 def id_check_digit(first17: str) -> str:
     """GB 11643: weighted sum of 17 digits modulo 11."""
@@ -68,6 +71,12 @@ def parse_text(typed: str, field: str, most: int, least: int = 0) -> str:
     if not least <= len(text) <= most:
         raise Refused("request.text_length", field=field, length=len(text), least=least, most=most)
     return text
+
+
+def squeezed(text: str) -> str:
+    """Its letters and digits only: two ways to write one thing are the same by them; without any, nothing is said."""
+    plain = unicodedata.normalize("NFKC", text)
+    return "".join(each for each in plain if unicodedata.category(each)[0] in "LN" and each not in _BLANK).upper()
 
 
 def parse_name(typed: str, field: str = "name") -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.exemption.domain.bases import Basis
+from services.exemption.domain.bases import MODULE, Basis
 from services.exemption.domain.followed import Account, Education
 from services.exemption.domain.form import (
     Surroundings,
@@ -22,12 +22,12 @@ from services.exemption.domain.form import (
 from services.exemption.domain.scheme import ExemptionScheme, Rules
 from services.exemption.domain.verdict import Findings
 from shared.kernel.errors import Refused
-from shared.kernel.values import parse_text
+from shared.kernel.values import parse_text, squeezed
 
 UNCHOSEN = ""
 """The basis of a row that is only begun: a draft keeps it, and it cannot be handed in."""
 _BASIS = "免考依据"
-_MOST_IN_A_DRAFT = 40
+MOST_IN_A_DRAFT = 40
 """A draft keeps more claims than may be handed in, so that nothing typed is lost; but not without end."""
 
 
@@ -62,8 +62,8 @@ def claim_of(said: Mapping[str, Any]) -> Claim:
 
 def kept_claims(book: ExemptionScheme, claims: Sequence[Claim]) -> tuple[Claim, ...]:
     """The claims as a draft may keep them: of bases that there are or not chosen yet, with known fields, plain text."""
-    if len(claims) > _MOST_IN_A_DRAFT:
-        raise Refused("exemption.draft_too_long", most=_MOST_IN_A_DRAFT)
+    if len(claims) > MOST_IN_A_DRAFT:
+        raise Refused("exemption.draft_too_long", most=MOST_IN_A_DRAFT)
     return tuple(_kept(book, each) for each in claims)
 
 
@@ -80,7 +80,7 @@ def _kept(book: ExemptionScheme, claim: Claim) -> Claim:
             parse_text(each.name, "name", 100),
             kept_form(details.values(), each.form),
         )
-        for each in claim.courses[:_MOST_IN_A_DRAFT]
+        for each in claim.courses[:MOST_IN_A_DRAFT]
     )
     return Claim(claim.basis, kept_form(basis.asked_fields() if basis else (), claim.form), dict(claim.photos), courses)
 
@@ -114,6 +114,7 @@ class Judge:
         lists = {**self.rules.choices(basis), "prior_education": records.keys()}
         asked = basis.asked_fields()
         form = judged_fields(self.findings, self.rules, asked, claim.form, self.around, lists, where, basis.said_of)
+        self._module(basis, form.get(MODULE, ""), where)
         slots = self.rules.book.claim_photos(basis)
         judged_photos(self.findings, self.rules, slots, claim.photos, where, basis.id)
         findings = self._of(basis)
@@ -125,6 +126,19 @@ class Judge:
         record = records.get(value_in(basis.fields, "prior_education", form) or "")
         courses = self._courses(basis, claim, where, offered(basis, self.own_major, record))
         return Claim(claim.basis, form, claim.photos, courses)
+
+    def _module(self, basis: Basis, chosen: str, where: str) -> None:
+        """SX-E-26: one besides those that must all be there; what an open list does not have is pointed out."""
+        if (modules := basis.modules) is None or not chosen:
+            return
+        clause = self.rules.clause(*basis.said_of(MODULE), source=modules.number.source)
+        for law, rule, warns in (
+            (lambda: module_must_be_another(chosen, modules.all_of), "module_must_be_another", False),
+            (lambda: module_should_be_listed(chosen, (*modules.all_of, *modules.any_of)), "module_is_listed", True),
+        ):
+            self.findings.under(clause).ask(
+                law, rule=rule, about=where + MODULE, label=basis.title, in_form=True, warns=warns
+            )
 
     def _of(self, basis: Basis) -> Findings:
         return self.findings.under(self.rules.clause(f"bases[{basis.id}]", source=basis.source))
@@ -231,6 +245,16 @@ def named_course(rules: Rules, claimed: ClaimedCourse) -> tuple[str, str]:
 
 def basis_must_be_chosen() -> None:
     raise Refused("exemption.missing", label=_BASIS)
+
+
+def module_must_be_another(chosen: str, all_of: Sequence[str]) -> None:
+    if squeezed(chosen) in map(squeezed, all_of):
+        raise Refused("exemption.module_is_there_already", module=chosen)
+
+
+def module_should_be_listed(chosen: str, listed: Sequence[str]) -> None:
+    if squeezed(chosen) not in map(squeezed, listed):
+        raise Refused("exemption.module_not_listed", module=chosen)
 
 
 def course_must_be_offered(code: str, offers: frozenset[str]) -> None:

@@ -12,7 +12,7 @@ from services.exemption.domain import uniqueness
 from services.exemption.domain.access import Context, may_submit, title_for_the_candidate
 from services.exemption.domain.case import Application, Case
 from services.exemption.domain.claims import Claim, Judge, claim_of
-from services.exemption.domain.evidence import Evidence, evidence_of
+from services.exemption.domain.evidence import Evidence, evidence_of, paper_key
 from services.exemption.domain.followed import at_level
 from services.exemption.domain.form import Surroundings, judged_form, value_of
 from services.exemption.domain.limits import Candidate, judge_limits
@@ -79,6 +79,7 @@ def judged(case: Case, context: Context) -> Judged:
     judge_limits(findings, rules, candidate, claims, typed)
     evidence = evidence_of(rules, form, claims, context.account)
     _judge_evidence(findings, evidence, context)
+    _judge_photographs_twice(findings, claims, context)
     _judge_courses_elsewhere(findings, claims, context)
     _judge_uniqueness(findings, case, context)
     kept = book.uniqueness.keeps if book.uniqueness and case.submissions else ()
@@ -149,6 +150,40 @@ def _judge_evidence(findings: Findings, evidence: Sequence[Evidence], context: C
             rule="certificate_must_be_used_once",
             about="evidence",
         )
+        _judge_twice(_of(findings, context, "certificate_once", source=source), evidence)
+
+
+def _judge_twice(findings: Findings, evidence: Sequence[Evidence]) -> None:
+    """A diploma may be named by several claims: what it gives is told by its courses."""
+    before: set[str] = set()
+    for each in evidence:
+        if each.number and each.record is None:
+            key = paper_key(each.type, each.number)
+            findings.ask(
+                lambda key=key: laws.certificate_must_stand_once(key, before),  # type: ignore[misc]
+                rule="certificate_must_stand_once",
+                about=each.about,
+                label=each.label,
+                in_form=True,
+            )
+            before.add(key)
+
+
+def _judge_photographs_twice(findings: Findings, claims: Sequence[Claim], context: Context) -> None:
+    """Materials may serve several claims; the picture of a certificate is that certificate's own."""
+    before: set[str] = set()
+    for place, claim in enumerate(claims):
+        basis = context.rules.book.basis(claim.basis)
+        for slot in basis.asked_photos() if basis else ():
+            if upload := claim.photos.get(slot.slot):
+                _of(findings, context, f"bases[{claim.basis}]", source=slot.source).ask(
+                    lambda upload=upload: laws.photograph_must_stand_once(upload, before),  # type: ignore[misc]
+                    rule="photograph_must_stand_once",
+                    about=f"claims[{place}].{slot.slot}",
+                    label=slot.label,
+                    in_form=True,
+                )
+                before.add(upload)
 
 
 def _judge_courses_elsewhere(findings: Findings, claims: Sequence[Claim], context: Context) -> None:

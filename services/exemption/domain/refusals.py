@@ -107,6 +107,22 @@ REFUSALS: dict[str, Refusal] = {
     "exemption.certificate_in_another_application": Refusal(
         409, "您已用该证书提交过另一份申请。", "You have another application with this certificate."
     ),
+    "exemption.certificate_claimed_twice": Refusal(
+        422,
+        "同一证书在本申请中重复填写，请核对证书编号。",
+        "This certificate stands in this application twice; check its number.",
+    ),
+    "exemption.photograph_used_twice": Refusal(
+        422,
+        "每个证书须上传各自的照片，该照片已用于另一证书。",
+        "Each certificate needs a photograph of its own; this one is another's.",
+    ),
+    "exemption.module_is_there_already": Refusal(
+        422, "所选模块须与“{module}”不同。", "Choose another module: {module} has to be there in any case."
+    ),
+    "exemption.module_not_listed": Refusal(
+        422, "“{module}”不在所列模块中，请核对。", "{module} is none of the modules that are listed; check it."
+    ),
     "exemption.course_in_another_application": Refusal(
         409,
         "课程 {codes} 已在您的另一份申请中：{text}。",

@@ -183,6 +183,18 @@ def certificate_must_be_valid(valid_until: str, now: datetime) -> None:
         raise Refused("exemption.certificate_expired", today=today(now).isoformat())
 
 
+def certificate_must_stand_once(key: str, before: Collection[str]) -> None:
+    """SX-E-24, SX-E-26, SX-E-40: two claims, or the two of a pair, are two certificates."""
+    if key in before:
+        raise Refused("exemption.certificate_claimed_twice")
+
+
+def photograph_must_stand_once(upload: str, before: Collection[str]) -> None:
+    """SX-E-46: each certificate has a photograph of its own."""
+    if upload in before:
+        raise Refused("exemption.photograph_used_twice")
+
+
 def certificate_must_be_used_once(own_other: str | None) -> None:
     """SW-38: one person has one certificate in one application at a time (other people's are flagged, not refused)."""
     if own_other is not None:
