@@ -6,6 +6,7 @@ time-out) looks it up; nobody calls twice for one attempt. A callback (`api/educ
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -63,23 +64,30 @@ class Checker:
             case Submitted(due_at=due_at):
                 begun = await record.tell(BeginCheck(record=record.id, due_at=due_at))
                 if EducationCheckAttempted.name in begun:
-                    await self._ask(await _read(service, timer.stream), gateway)
-            case Checking() as checking:
+                    await self._ask(
+                        await _read(service, timer.stream), gateway, granted=record.state.record.attempts + 1
+                    )
+            case Checking(ask_at=ask_at) as checking if ask_at == timer.due_at:
                 await self._look(record, checking, gateway)
-            case _:  # its timer was taken away while this one was under way
+            case _:  # its timer was moved or taken away while this one was under way: a call may be, too
                 pass
 
-    async def _ask(self, record: _Record, gateway: ChsiGateway) -> None:
-        """A process that was stopped between the record and the call comes too late: others look by then."""
+    async def _ask(self, record: _Record, gateway: ChsiGateway, granted: int) -> None:
+        """A process that was stopped between the record and the call comes too late: others look by then, and may
+        have begun another attempt, which is theirs to call. Whenever a call begins, it ends at the same time."""
         checking = record.state
-        if not isinstance(checking, Checking) or checking.record.erased:
+        if not isinstance(checking, Checking) or checking.record.attempts != granted or checking.record.erased:
             return
-        within = self.books.rules(checking.record.scheme).book.check.call_timeout
         account = await _account(record.service, checking.record.candidate)
-        if not isinstance(account, Registered) or record.service.clock() >= checking.tried_at + within:
+        if not isinstance(account, Registered):
             return
+        longest = self.books.rules(checking.record.scheme).book.check.call_timeout
         with span_from(record.last.meta.traceparent, "ask CHSI", kind=SpanKind.CLIENT):
-            result = await gateway.ask(Query(checking.request, checking.record.form, account.id_number), within)
+            within = min(longest, checking.tried_at + longest - record.service.clock())
+            if within <= timedelta():
+                return
+            query = Query(checking.request, checking.record.form, account.id_number)
+            result = await gateway.ask(query, within)
         await record.tell(RecordCall(record=record.id, request=checking.request, result=result))
 
     async def _look(self, record: _Record, checking: Checking, gateway: ChsiGateway) -> None:
@@ -91,7 +99,8 @@ class Checker:
         if isinstance(found, Answered):
             await record.tell(RecordChsiAnswer(record=record.id, request=checking.request, answer=found.answer))
         else:
-            await record.tell(RecordCall(record=record.id, request=checking.request, result=found, asked=True))
+            question = checking.asked
+            await record.tell(RecordCall(record=record.id, request=checking.request, result=found, question=question))
 
 
 async def _account(service: Service, person: str) -> Account:

@@ -239,12 +239,13 @@ class BeginCheck(Command):
 
 
 class RecordCall(Command):
-    """What came of a call about `request`, the first one or (`asked`) a question about it. Accepted: no answer yet."""
+    """What came of a call about `request`, or of a question about it, before which `question` had been asked: two who
+    ask the same one have asked once. Accepted: no answer yet."""
 
     record: str
     request: str
     result: Accepted | Declined | InDoubt | Absent
-    asked: bool = False
+    question: int | None = None
 
 
 class RecordChsiAnswer(Command):

@@ -194,6 +194,8 @@ def _called(command: RecordCall, state: Education, context: EducationContext) ->
             return [_still_waiting(state, context)]
         case _ if state.taken:  # it had the query; what is wrong now is the asking
             return [_still_waiting(state, context)]
+        case Absent() | InDoubt() if command.question not in (None, state.asked):
+            return []
         case Declined(code=code, hopeless=hopeless):
             return _failed(code, hopeless, state, context)
         case Absent():
@@ -202,7 +204,7 @@ def _called(command: RecordCall, state: Education, context: EducationContext) ->
                 return _failed("not_received", False, state, context)
             return [_doubted("absent", absent, state.asked + 1, state, context)]
         case InDoubt(reason=reason):
-            asked = state.asked + (1 if command.asked else 0)
+            asked = state.asked + (command.question is not None)
             if asked > len(context.rules.book.check.ask_again_after):
                 return [EducationCheckUnresolved(reason=NO_ANSWER)]
             return [_doubted(reason, state.absent, asked, state, context)]
@@ -255,16 +257,16 @@ def evolve(state: Education, event: EducationEvent) -> Education:  # noqa: C901 
             assert isinstance(state, Submitted)
             requests = {**record.requests, event.request: record.submissions}
             asked = replace(record, requests=requests, attempts=event.attempt)
-            return Checking(asked, event.request, event.tried_at, state.failures)
+            return Checking(asked, event.request, event.tried_at, event.ask_at, state.failures)
         case EducationCheckAccepted():
             assert isinstance(state, Checking)
-            return replace(state, taken=True)
+            return replace(state, ask_at=event.ask_at, taken=True)
         case EducationCheckDoubted():
             assert isinstance(state, Checking)
-            return replace(state, asked=event.asked, absent=event.absent)
+            return replace(state, ask_at=event.ask_at, asked=event.asked, absent=event.absent)
         case EducationAnswerAwaited():
             assert isinstance(state, Checking)
-            return replace(state, looked=event.looked)
+            return replace(state, ask_at=event.ask_at, looked=event.looked)
         case EducationCheckFailed():
             assert isinstance(state, Checking)
             return state if event.next_try_at is None else Submitted(record, event.next_try_at, state.failures + 1)

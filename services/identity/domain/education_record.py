@@ -64,6 +64,7 @@ class Checking:
     record: Record
     request: str
     tried_at: datetime
+    ask_at: datetime
     failures: int
     taken: bool = False
     asked: int = 0

@@ -284,22 +284,30 @@ def test_only_one_of_two_that_begin_is_granted_the_attempt() -> None:
     given(EDUCATION, *SUBMITTED).when(begin, context(now=NOW - timedelta(seconds=1))).then()
 
 
+def _told(result: Declined | Absent | InDoubt, question: int) -> RecordCall:
+    return RecordCall(record=RECORD, request=REQUEST, result=result, question=question)
+
+
 @pytest.mark.parametrize("result", [Declined("x"), Absent(), InDoubt("timeout")])
 def test_what_chsi_has_taken_is_not_asked_again_whatever_looking_says(
     result: Declined | Absent | InDoubt,
 ) -> None:
-    told = RecordCall(record=RECORD, request=REQUEST, result=result, asked=True)
-    state = given(EDUCATION, *TAKEN).when(told, context()).state
+    state = given(EDUCATION, *TAKEN).when(_told(result, 0), context()).state
     assert isinstance(state, Checking)
     assert (state.taken, state.looked) == (True, 1)
 
 
+def test_two_who_asked_the_same_question_have_asked_once() -> None:
+    past = given(EDUCATION, *TRIED).and_then(_told(Absent(), 0), context())
+    for silence in (Absent(), InDoubt("timeout")):
+        past.when(_told(silence, 0), context()).then()
+
+
 def test_doubt_that_never_ends_is_said_to_be_unresolved() -> None:
     past = given(EDUCATION, *TRIED)
-    doubt = RecordCall(record=RECORD, request=REQUEST, result=InDoubt("timeout"), asked=True)
-    for _ in RULES.book.check.ask_again_after:
-        past = past.and_then(doubt, context())
-    past.when(doubt, context()).then(EducationCheckUnresolved(reason="no_answer"))
+    for question, _ in enumerate(RULES.book.check.ask_again_after):
+        past = past.and_then(_told(InDoubt("timeout"), question), context())
+    past.when(_told(InDoubt("timeout"), question + 1), context()).then(EducationCheckUnresolved(reason="no_answer"))
 
 
 def test_a_result_of_an_attempt_that_is_over_says_nothing() -> None:

@@ -92,6 +92,20 @@ async def test_a_process_that_dies_before_the_call_leaves_it_to_the_next_one(w: 
     assert len(await w.sandbox.queries(mine)) == 1
 
 
+async def test_replicas_with_a_timer_of_before_the_attempt_neither_look_nor_ask(w: World) -> None:
+    """The lease of a timer may end too early (the database's clock set forward), while a call is under way."""
+    me, cycle, mine = await w.somebody(), await open_cycle(w.service), number()
+    record = await w.submitted(me, cycle, form(mine))
+    timer = await w.next_timer(record)
+    assert timer is not None
+    await w.begin_and_die(record)
+    before = await w.kinds(record)
+    for _ in range(4):
+        await w.checker.check(w.service, timer)
+    assert await w.kinds(record) == before
+    assert await w.sandbox.queries(mine) == []
+
+
 async def test_a_chsi_that_refuses_is_left_alone_after_some_tries_and_the_candidate_may_act(w: World) -> None:
     me, cycle, mine = await w.somebody(), await open_cycle(w.service), number()
     await w.sandbox.behaves(**{mine: {"refuse": "quota_used_up"}})
