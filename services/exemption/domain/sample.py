@@ -87,8 +87,9 @@ def claim_on(rules: Rules, basis: Basis, major: str | None, account: Account) ->
     levels = rules.known.levels_of(basis.certificate.type) if basis.certificate else ()
     form = {each.name: _value(each, lists, account, major) for each in basis.asked_fields()}
     form |= {each.name: levels[-1] for each in basis.fields if each.kind == "certificate_level" and levels}
-    if basis.modules and basis.modules.any_of:
-        form[MODULE] = basis.modules.any_of[0]
+    if basis.modules:
+        form |= {each.name: form[each.name][:-1] + str(n) for n, each in enumerate(basis.modules.numbers(), 1)}
+        form |= {MODULE: basis.modules.any_of[0]} if basis.modules.any_of else {}
     photos = {each.slot: f"{basis.id}.{each.slot}" for each in rules.book.claim_photos(basis)}
     courses = [
         ClaimedCourse(code, _name(rules, code), details_of(rules, basis, code, account, major))

@@ -5,18 +5,14 @@ from typing import Any
 
 import pytest
 
-from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.case import Case
 from services.exemption.domain.commands import SaveDraft
 from services.exemption.domain.export import file_name
-from services.exemption.domain.form import Photograph
 from services.exemption.domain.hand_in import judged
 from services.exemption.domain.terms import Cap
 from shared.events.exemption import ApplicationSubmitted, DraftSaved, StageOpened
-from shared.testing.given import given
 from tests.services.exemption.claims_story import (
     ACCOUNT,
-    CANDIDATE,
     CASE,
     DIPLOMA,
     GOOD,
@@ -35,7 +31,6 @@ from tests.services.exemption.claims_story import (
     draft,
     knots,
     me,
-    photographs,
     save,
     tide,
 )
@@ -342,51 +337,6 @@ def test_outside_the_hours_and_at_the_closing_instant_nothing_is_taken() -> None
     draft().when(SUBMIT, me(LATER)).refused("exemption.window_closed")
     draft().when(START, me(LATER)).refused("exemption.already_started")
     assert codes(draft(*REEF_GOOD, by=REEF), me(NOON, REEF)) == {}
-
-
-def test_one_certificate_in_two_applications_of_one_person_is_refused_where_the_book_says_so() -> None:
-    assert codes(draft(), me(own_other="application-d")) == {"": "exemption.certificate_in_another_application"}
-    assert codes(draft(by=REEF), me(by=REEF, own_other="application-d")) == {}
-
-
-def test_one_certificate_stands_once_in_an_application() -> None:
-    """SX-E-24, SX-E-26, SX-E-40: neither by two claims nor as both of a pair, however the number is typed."""
-    twice = "exemption.certificate_claimed_twice"
-    pair = knots(course("90001"), course("90002"), number_1="K-1", number_2="k1")
-    assert codes(draft(pair)) == {"claims[0].basis": twice}
-    second = {**tide(course("90002"), number="t 1"), "photos": {"paper": "u-other"}}
-    uploads = {**photographs(ISLE), "u-other": Photograph(CANDIDATE, CASE, "tide_two.paper")}
-    claims = (tide(course("90001")), second)
-    known, started = me(photographs=uploads), given(APPLICATION).and_then(START, me())
-    assert codes(started.and_then(save(*claims), known), known) == {"claims[1].basis": twice}
-    other = {**second, "form": {**second["form"], "number": "T-2"}}
-    assert codes(started.and_then(save(claims[0], other), known), known) == {}
-
-
-def test_two_certificates_have_two_photographs() -> None:
-    """SX-E-46."""
-    claims = (tide(course("90001")), tide(course("90002"), number="T-2"))
-    assert codes(draft(*claims)) == {"claims[1].paper": "exemption.photograph_used_twice"}
-
-
-@pytest.mark.parametrize("typed", ["基础绳结", "《基础绳结》", " 基础 绳结"])
-def test_the_chosen_module_is_another_than_those_that_must_be_there(typed: str) -> None:
-    """SX-E-26."""
-    said = claim("knots_open", course("90002", "海图绘制(实践)"), photos=("paper_1", "paper_2"), module=typed, number_1="1", number_2="2")  # noqa: E501  # fmt: skip
-    assert codes(draft(said, by=REEF), me(by=REEF)) == {"claims[0].module": "exemption.module_is_there_already"}
-
-
-def test_one_course_in_two_applications_of_one_person_is_refused_on_whatever_basis() -> None:
-    """TT-34; what the certificate says already is said once."""
-    elsewhere = {"90001": "application-d", "90005": "application-d"}
-    outcome = draft().when(SUBMIT, me(own_courses=elsewhere))
-    assert outcome.refusal
-    assert outcome.refusal.code == "exemption.course_in_another_application"
-    assert (outcome.refusal.facts["codes"], outcome.refusal.facts["application"]) == (["90001"], "application-d")
-    said = codes(draft(), me(own_other="application-d", own_courses=elsewhere))
-    assert said == {"": "exemption.certificate_in_another_application"}
-    assert codes(draft(), me(own_courses={"90005": "application-d"})) == {}
-    assert codes(draft(by=REEF), me(by=REEF, own_courses=elsewhere)) == {}  # its book does not say so
 
 
 def test_the_same_rules_hold_under_both_books() -> None:
