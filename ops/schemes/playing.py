@@ -17,7 +17,15 @@ from ops.schemes.stories import GIVEN, STEPS, THEN, WHEN, Step, Story, Then, Whe
 from services.exemption.domain import access
 from services.exemption.domain.access import Context
 from services.exemption.domain.application import APPLICATION
-from services.exemption.domain.case import Application, Case, Granted, HandedOff, InReview, TurnedDown
+from services.exemption.domain.case import (
+    Application,
+    AwaitingPayment,
+    Case,
+    Granted,
+    HandedOff,
+    InReview,
+    TurnedDown,
+)
 from services.exemption.domain.commands import (
     ApplicationCommand,
     CycleCommand,
@@ -41,7 +49,7 @@ from services.exemption.domain.scheme import Rules
 from services.exemption.domain.uniqueness import HEAD, HeadContext, Heads, replaced_by
 from services.exemption.domain.verdict import Finding
 from services.exemption.submitting import head_value
-from shared.events.exemption import CertificateSeenElsewhere, CycleWindowEnded
+from shared.events.exemption import CertificateSeenElsewhere, CycleWindowEnded, RefundAsked
 from shared.kernel.errors import Refused
 from shared.kernel.messages import Event
 from shared.schemes.book import Head
@@ -134,7 +142,8 @@ class Play:
         if step.account:
             self.accounts[owner] = self.cast.learnt(self.accounts[owner], step.account)
         state = self.cases.get(key, APPLICATION.initial)
-        return Turn(self.rules.book, self.cast, step, key, state, self.accounts[owner], where)
+        assert self.now is not None
+        return Turn(self.rules.book, self.cast, step, key, state, self.accounts[owner], where, self.now)
 
     def _only_applicant(self, where: Where) -> str:
         candidates = list(self.cast.candidates)
@@ -254,7 +263,7 @@ class Play:
         if act == LOOK:
             own = who == case.candidate
             title = access.title_for_the_candidate(case, context) if own else case.title
-            return Outcome(title, number=case.number)
+            return Outcome(title, number=case.number, due=_due(case))
         found = verdict(case, context)
         warnings = tuple(each.texts()[0] for each in found if each.outcome == "warn")
         wrong = tuple(each for each in found if each.outcome == "refuse")
@@ -275,7 +284,13 @@ class Play:
             courses=state.course_codes if isinstance(state, Granted | HandedOff) else (),
             clauses=tuple(dict.fromkeys(clause for event in events if (clause := getattr(event, "clause", "")))),
             number=state.number if isinstance(state, Case) else "",
+            due=_due(state),
+            back=tuple(event.fen for event in events if isinstance(event, RefundAsked)),
         )
+
+
+def _due(state: Application | Case) -> int:
+    return state.due.fen if isinstance(state, AwaitingPayment) and state.due else 0
 
 
 def _clauses_of(found: tuple[Finding, ...]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import Any, cast
 from ops.schemes.gathering import courses_of
 from services.exemption.domain.access import Context
 from services.exemption.domain.application import APPLICATION
-from services.exemption.domain.case import Application, Case, Granted, HandedOff, InReview
+from services.exemption.domain.case import Application, AwaitingPayment, Case, Granted, HandedOff, InReview
 from services.exemption.domain.claims import claim_of
 from services.exemption.domain.commands import (
     ApplicationCommand,
@@ -47,13 +47,23 @@ from shared.events.exemption import (
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refused
 from shared.kernel.messages import Event, Fact
+from shared.kernel.values import yuan
 from shared.schemes.procedure import Window
 
 DECIDERS: Mapping[str, Decider[Any, Any, Any, Any]] = {
     each.kind: each for each in (APPLICATION, CYCLE, ORGANISATION_FOLLOWED, ACCOUNT_FOLLOWED, UPLOAD)
 }
 """Kinds of streams that a decision is made from."""
-_TOLD = {"role": "由", "course_codes": "课程", "warnings": "提示", "reopens": "重审", "may_submit_again": "可再申请"}
+_COUNTING = AwaitingPayment | InReview | Granted | HandedOff
+"""What is handed in or approved."""
+_TOLD = {
+    "role": "由",
+    "fen": "金额",
+    "course_codes": "课程",
+    "warnings": "提示",
+    "reopens": "重审",
+    "may_submit_again": "可再申请",
+}
 """What of an event is its outcome, besides what its heading says; titles and clauses are words of a book."""
 
 
@@ -185,7 +195,7 @@ class Replay:
         keys = papers_of(side.rules, case, account)
         others = [other for other, theirs in side.papers.items() if other != application and theirs & keys]
         own = [other for other in others if self._case(other).candidate == case.candidate]
-        counting = [other for other in own if isinstance(self._case(other), InReview | Granted | HandedOff)]
+        counting = [other for other in own if isinstance(self._case(other), _COUNTING)]
         replaced = replaced_by(heads, case.cycle, application)
         role, place = getattr(fact.event, "role", ""), getattr(fact.event, "organisation", "")
         cycle = self.states["cycle"][case.cycle]
@@ -213,7 +223,7 @@ class Replay:
         return {
             other: theirs
             for other, theirs in self.states["application"].items()
-            if isinstance(theirs, InReview | Granted | HandedOff)
+            if isinstance(theirs, _COUNTING)
             and theirs.candidate == case.candidate
             and theirs.scheme.split("/")[0] == side.rules.jurisdiction
             and other not in but
@@ -313,6 +323,7 @@ class Happened:
     @classmethod
     def of(cls, event: Event) -> Happened:
         facts = {name: getattr(event, name) for name in event.__struct_fields__}
+        facts |= {"fen": yuan(facts["fen"])} if "fen" in facts else {}
         heading = (type(event).__doc__ or "").split(":")[0].format(**facts)
         told = [f"{word} {_plain(facts[name])}" for name, word in _TOLD.items() if facts.get(name) not in (None, ())]
         return cls(f"{heading}（{'，'.join(told)}）" if told else heading, getattr(event, "clause", ""))

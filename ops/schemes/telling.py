@@ -52,7 +52,9 @@ def moments_of(rules: ExemptionScheme) -> set[str]:
         "refused": "refuse" in outcomes,
         "unlocked": unique is not None and unique.unlocking is not None,
         "superseded": unique is not None and unique.rule == "last_submission_wins",
-        "lapsed": rules.once_resubmitted.lapses or any(stage.onsite for stage in rules.stages),
+        "lapsed": rules.once_resubmitted.lapses or bool(rules.payment) or any(stage.onsite for stage in rules.stages),
+        "fee_due": rules.payment is not None,
+        "refund_asked": rules.payment is not None,
         "expired": rules.validity is not None,
         "revoked": rules.revocation is not None,
     }

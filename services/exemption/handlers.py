@@ -3,8 +3,7 @@
 Called by `Service.handle` for requests and for what identity says; every handler runs in one transaction.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +11,7 @@ from services.exemption.domain import access, export
 from services.exemption.domain.access import Context
 from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.batch import BATCH, BatchContext, must_concern
-from services.exemption.domain.case import Case, TurnedDown
+from services.exemption.domain.case import Case, Lapsed, TurnedDown
 from services.exemption.domain.commands import (
     AcknowledgeBatch,
     AcknowledgeRecord,
@@ -32,6 +31,7 @@ from services.exemption.domain.commands import (
     HandOffBatch,
     HandOffRecord,
     LapseApplication,
+    NoteRefund,
     OpenCycle,
     OrganisationCommand,
     PassStage,
@@ -42,6 +42,7 @@ from services.exemption.domain.commands import (
     ReturnApplication,
     RevokeExemption,
     SaveDraft,
+    SettleFee,
     SettleWindow,
     StartApplication,
     SubmitApplication,
@@ -54,22 +55,25 @@ from services.exemption.domain.form import value_of
 from services.exemption.domain.scheme import ExemptionScheme, Known, Rules
 from services.exemption.domain.upload import UPLOAD, UploadContext
 from services.exemption.domain.viewing import VIEWING, ViewingContext
-from services.exemption.submitting import known_photographs, one_at_a_time, release, submit, uploads_of
-from services.exemption.views.applications import find_in_state, find_ready
-from services.exemption.views.cycles import WINDOW_ENDED, WINDOW_OVER, find_cycles
+from services.exemption.submitting import (
+    known_photographs,
+    one_at_a_time,
+    release,
+    submit,
+    uploads_of,
+    with_what_is_known,
+)
+from services.exemption.views.applications import find_ready
 from services.exemption.views.organisations import find_named, find_upwards
 from services.exemption.views.uploads import count_received
 from shared.kernel.errors import Refused
-from shared.kernel.messages import Command, Meta, Receipt, command_id
+from shared.kernel.messages import Command, Receipt
 from shared.runtime.event_store import Work
-from shared.runtime.keyring import Erased
 from shared.runtime.rows import Connection
-from shared.runtime.service import Service, Timer, TimerHandler
 from shared.schemes.book import Head
 from shared.schemes.catalog import Catalog
 
 Review = PassStage | ReturnApplication | RefuseApplication | UnlockReapplication | RevokeExemption
-_PAGE = 200
 
 
 class Books:
@@ -133,6 +137,8 @@ class Handlers:
             LapseApplication: self.follow_up,
             ExpireExemption: self.follow_up,
             PrintRecordTable: self.follow_up,
+            SettleFee: self.pay,
+            NoteRefund: self.pay,
             ViewDocuments: self.view,
             HandOffBatch: self.hand_off,
             AcknowledgeBatch: self.acknowledge,
@@ -195,6 +201,16 @@ class Handlers:
     async def follow_up(self, work: Work, command: LapseApplication | ExpireExemption | PrintRecordTable) -> Receipt:
         state, context = await self._case(work, command.application)
         return await self._execute(work, command.application, command, state, context)
+
+    async def pay(self, work: Work, command: SettleFee | NoteRefund) -> Receipt:
+        """Of an erased person too: there is nothing personal in it, and money must find its way back."""
+        state, context = await self._case(work, command.application)
+        if isinstance(state, Lapsed) and state.form:
+            context = await with_what_is_known(work, state, context)
+        person = state.candidate if state.form else None
+        return await work.execute(
+            APPLICATION, command.application, command, context, case=command.application, person=person
+        )
 
     async def view(self, work: Work, command: ViewDocuments) -> Receipt:
         state, _ = await work.load(APPLICATION, command.application)
@@ -346,54 +362,3 @@ class Handlers:
             person=state.candidate,
             expected=expected,
         )
-
-
-# --- timers
-
-
-async def window_over(service: Service, timer: Timer) -> None:
-    """A window has closed for the last time."""
-    command = EndWindow(cycle=timer.stream.split("-", 1)[1], purpose=timer.key, due_at=timer.due_at)
-    await service.handle(command, _of_timer(service, timer))
-
-
-def window_ended(books: Books) -> TimerHandler:
-    """What a window's end leads to: application by application, and the timer goes when nothing is left to do."""
-
-    async def settle(service: Service, timer: Timer) -> None:
-        cycle, purpose = timer.stream.split("-", 1)[1], timer.key
-        async with service.reading() as connection:
-            (row,) = await find_cycles(connection, cycle=cycle)
-        states, after = books.rules(row.scheme).book.ends_with(purpose), ""
-        while page := await _page(service, cycle, states, after):
-            for application in page:
-                await _end_one(service, timer, application)
-            after = page[-1]
-        command = SettleWindow(cycle=cycle, purpose=purpose, due_at=timer.due_at)
-        await service.handle(command, _of_timer(service, timer))
-
-    return settle
-
-
-async def _page(service: Service, cycle: str, states: Sequence[str], after: str) -> list[str]:
-    async with service.reading() as connection:
-        return await find_in_state(connection, cycle, states, after, _PAGE)
-
-
-async def _end_one(service: Service, timer: Timer, application: str) -> None:
-    """Each decider knows whether it means this application; of an erased person nothing is left to be ended."""
-    for command in (
-        LapseApplication(application=application, purpose=timer.key, due_at=timer.due_at),
-        ExpireExemption(application=application, purpose=timer.key, due_at=timer.due_at),
-    ):
-        with suppress(Erased):
-            await service.handle(command, _of_timer(service, timer, type(command).__name__, application))
-
-
-def _of_timer(service: Service, timer: Timer, *about: str) -> Meta:
-    parts = (timer.kind, timer.stream, timer.key, timer.due_at.isoformat(), *about)
-    return Meta(command_id=command_id("timer", *parts), actor="timer", at=service.clock())
-
-
-def timers(books: Books) -> Mapping[str, TimerHandler]:
-    return {WINDOW_OVER: window_over, WINDOW_ENDED: window_ended(books)}

@@ -6,7 +6,7 @@ create table applications (
     person        text        not null,
     scheme        text        not null,
     cycle         text        not null,
-    state         text        not null, -- draft, in_review, returned, granted, handed_off, discarded, refused, ...
+    state         text        not null, -- draft, unpaid, in_review, returned, granted, handed_off, discarded, refused, ...
     title         text        not null, -- the official name of the state, in the book's words
     submissions   int         not null default 0,
     number        text        not null default '',
@@ -33,7 +33,7 @@ create table desks (
     organisation  text        not null,
     opened_at     timestamptz not null,
     due_at        timestamptz,
-    outcome       text        not null default 'open', -- open, passed, returned, refused, unlocked, superseded, lapsed, erased
+    outcome       text        not null default 'open', -- open, passed, returned, refused, unlocked, unpaid, superseded, lapsed, erased
     decided_at    timestamptz,
     version       int         not null,
     primary key (application, opened_in)

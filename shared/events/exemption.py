@@ -233,6 +233,76 @@ class HandOffAcknowledged(Event):
     clause: str
 
 
+class FeeDue(Event):
+    """等待缴纳{what}: `stage` opens when `fen` more are paid; payment makes an order of it for whoever wants to pay.
+
+    `payable_until` is the end of the window `purpose` as it then stood; `WindowExtended` of the cycle moves it.
+    """
+
+    name: ClassVar[str] = "exemption.fee_due.v1"
+    stage: str
+    what: str  # what it is for, in the book's words
+    fen: int  # what is still to be paid
+    whole: int  # fen for all that was handed in; the rest was paid before
+    each: Literal["course", "application"]
+    count: int  # how many of those
+    cycle: str
+    purpose: str
+    payable_until: datetime
+    refunds: str  # what candidates read about refunds before they pay
+    title: str
+    clause: str
+
+
+class FeeWithdrawn(Event):
+    """不再收费: nothing is to be paid any more, for now; an order that is open must not be paid."""
+
+    name: ClassVar[str] = "exemption.fee_withdrawn.v1"
+    reason: Literal["lapsed", "superseded", "unlocked"]
+    clause: str
+
+
+class FeePaid(Event):
+    """确认缴费: an order of just what was due was paid in time; the stage that waited for it opens."""
+
+    name: ClassVar[str] = "exemption.fee_paid.v1"
+    order: str
+    fen: int
+    paid_at: datetime
+    title: str
+    clause: str
+
+
+class RefundAsked(Event):
+    """应予退费: what was paid by an order goes back, whole; payment sees to it."""
+
+    name: ClassVar[str] = "exemption.refund_asked.v1"
+    order: str
+    fen: int
+    reason: Literal[
+        "wrong_amount",
+        "paid_already",
+        "too_late",
+        "nothing_due",
+        "another_counts",
+        "erased",
+        "refused",
+        "superseded",
+        "lapsed",
+    ]
+    clause: str
+
+
+class FeeRefunded(Event):
+    """获知退费: payment has given so much of an order back, whether it was asked to or not."""
+
+    name: ClassVar[str] = "exemption.fee_refunded.v1"
+    order: str
+    fen: int
+    refunded_at: datetime
+    clause: str
+
+
 ApplicationEvent = (
     ApplicationStarted
     | DraftSaved
@@ -252,6 +322,11 @@ ApplicationEvent = (
     | RecordTablePrinted
     | ApplicationHandedOff
     | HandOffAcknowledged
+    | FeeDue
+    | FeeWithdrawn
+    | FeePaid
+    | RefundAsked
+    | FeeRefunded
 )
 
 # --- head-<id>: which application of one ticket number or person counts, cycle by cycle ------------------------------

@@ -16,6 +16,8 @@ from typer.testing import CliRunner, Result
 from ops.schemes import app
 from ops.schemes.replaying import Change, Replay
 from ops.schemes.whatif import NOT_ASKED, told
+from services.exemption.domain.application import APPLICATION
+from services.exemption.domain.commands import SaveDraft
 from services.exemption.domain.scheme import Rules
 from shared.events.exemption import (
     AccountFollowed,
@@ -29,6 +31,7 @@ from shared.events.exemption import (
 from shared.kernel.messages import Event, Fact, Meta
 from shared.runtime.database import AUDITOR, as_role
 from shared.schemes.catalog import BOOKS
+from shared.testing.given import given
 from shared.testing.stores import PASSWORD, prepared
 from tests.conftest import Databases
 from tests.schemes.test_vocabulary import CLAIMS
@@ -133,6 +136,25 @@ def test_another_stage_is_another_outcome_and_not_a_refusal() -> None:
     (change,), _ = changes(changed(stages=(stage, second)), *granted())
     assert change.was == "审核：通过（由 harbour_master）；准予免考（课程 90001、90002、90003、90004）"
     assert change.would_be == "审核：通过（由 harbour_master）；等待复审（由 harbour_master）"
+
+
+def test_a_fee_that_becomes_another_is_another_outcome_of_handing_in() -> None:
+    payment = story.FERRY.book.payment
+    assert payment is not None
+    dearer = story.FERRY.book.model_copy(update={"payment": payment.model_copy(update={"fen": 3050})})
+    past = given(APPLICATION).and_then(story.START, story.me(by=story.FERRY))
+    saved = SaveDraft(application=story.CASE, form=story.FERRY_FORM, photos={}, claims=story.FERRY_GOOD)
+    past = past.and_then(saved, story.me(by=story.FERRY)).and_then(story.SUBMIT, story.me(by=story.FERRY))
+    replay = Replay.of(story.FERRY, replace(story.FERRY, book=dearer))
+    for each in around(story.FERRY):
+        replay.take(each)
+    for version, event in enumerate(past.past, 1):
+        replay.take(fact(f"application-{story.CASE}", version, event))
+    assert replay.not_reproduced == set()
+    (change,) = replay.changes.values()
+    assert change.was.endswith("等待缴纳免考课程审核费（金额 50.00）")
+    assert change.would_be.endswith("等待缴纳免考课程审核费（金额 61.00）")
+    assert change.why[0].clause == "lagoon/ferry@1 exemption.payment TT-74"
 
 
 def test_nothing_that_a_candidate_typed_is_printed() -> None:

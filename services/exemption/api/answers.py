@@ -6,6 +6,7 @@ from math import ceil
 from typing import Any, cast
 
 from services.exemption.api.comparing import photo_shown, photos_of
+from services.exemption.api.fees import fee_shown
 from services.exemption.api.shapes import (
     CaseShown,
     ClaimWorded,
@@ -35,6 +36,7 @@ from services.exemption.domain.case import (
     Case,
     InReview,
 )
+from services.exemption.domain.fees import REASONS
 from services.exemption.domain.followed import Education, Organisation
 from services.exemption.domain.scheme import ExemptionScheme, Rules
 from services.exemption.domain.worded import Told, claims_told
@@ -54,10 +56,15 @@ from shared.events.exemption import (
     ExemptionExpired,
     ExemptionGranted,
     ExemptionRevoked,
+    FeeDue,
+    FeePaid,
+    FeeRefunded,
+    FeeWithdrawn,
     HandOffAcknowledged,
     PhotographAccepted,
     ReapplicationUnlocked,
     RecordTablePrinted,
+    RefundAsked,
     StageOpened,
     StagePassed,
 )
@@ -155,7 +162,7 @@ def candidates_line(row: ApplicationRow, context: Context) -> Line:
     return shown.model_copy(update={"state": hidden, "version": row.form_version, "changed_at": row.handed_in_at})
 
 
-_OPEN_STATES = frozenset({"draft", "returned", "discarded", "superseded", "lapsed"})
+_OPEN_STATES = frozenset({"draft", "unpaid", "returned", "discarded", "superseded", "lapsed"})
 """Rows whose state is no result."""
 
 
@@ -224,6 +231,7 @@ def case_shown(
         warnings=case.warnings,
         course_codes=case.course_codes,
         returned=_returned_shown(told),
+        fee=fee_shown(case, context),
         history=[_deed(fact, names) for fact in told if _is_told(fact, reviewing=duplicates is not None)],
         actions=available_actions(cast(Application, case), context),
     )
@@ -305,6 +313,11 @@ _DEEDS: Mapping[type[Any], str] = {
     ApplicationHandedOff: "handed_off",
     HandOffAcknowledged: "acknowledged",
     DraftDiscarded: "discarded",
+    FeeDue: "fee_due",
+    FeeWithdrawn: "fee_withdrawn",
+    FeePaid: "fee_paid",
+    RefundAsked: "refund_asked",
+    FeeRefunded: "refunded",
 }
 
 
@@ -323,9 +336,10 @@ def _deed(fact: Fact[Any], names: Mapping[str, Organisation]) -> Deed:
         role=getattr(event, "role", None),
         organisation=names[organisation].title if organisation in names else None,
         stage=getattr(event, "stage", None),
+        fen=getattr(event, "fen", None),
         state=getattr(event, "title", None),
         opinion=getattr(event, "opinion", None),
-        reason=getattr(event, "reason", None),
+        reason=REASONS.get(reason, reason) if (reason := getattr(event, "reason", None)) else None,
         note=getattr(event, "note", None),
         clause=event.clause,
     )

@@ -11,6 +11,7 @@ from datetime import datetime
 from services.exemption.domain import rules
 from services.exemption.domain.case import (
     Application,
+    AwaitingPayment,
     Case,
     Desk,
     Discarded,
@@ -92,7 +93,7 @@ def results_are_visible(context: Context) -> bool:
 
 def is_hidden(case: Case, context: Context) -> bool:
     """Whether its state is a result that the book does not let the candidate see yet."""
-    said = isinstance(case, Draft | Returned | Discarded | Superseded | Lapsed)
+    said = isinstance(case, Draft | AwaitingPayment | Returned | Discarded | Superseded | Lapsed)
     return not said and not results_are_visible(context)
 
 
@@ -107,7 +108,7 @@ def may_save(state: Application, context: Context) -> Editable:
         return case
     if isinstance(case, Discarded | Superseded | Lapsed):  # no results, so there is nothing to hide
         raise Refused("exemption.ended")
-    if isinstance(case, InReview | Submitted) or not results_are_visible(context):
+    if isinstance(case, AwaitingPayment | InReview | Submitted) or not results_are_visible(context):
         raise Refused("exemption.already_submitted")
     raise Refused("exemption.ended")
 
@@ -148,21 +149,37 @@ def may_review(state: Application, context: Context) -> tuple[InReview, Stage]:
     return case, stage
 
 
+def may_pass(state: Application, context: Context) -> tuple[InReview, Stage]:
+    """Where a fee comes next, it can still be paid: whoever is slow makes nobody lapse."""
+    case, stage = may_review(state, context)
+    book, following = context.rules.book, context.rules.book.after(stage.name)
+    if following and book.owed_before(following.name, len(case.course_codes), case.paid):
+        must_be_payable(context)
+    return case, stage
+
+
+def must_be_payable(context: Context) -> None:
+    """Once a cycle is closed by hand nobody can extend a window: then what was not paid lapses."""
+    payment, cycle = context.rules.book.payment, context.cycle
+    if payment and not cycle.closed:
+        rules.fee_must_be_payable(payment.title, cycle.phase(payment.window, context.now))
+
+
 def _may_review_to(outcome: Outcome) -> Callable[[Application, Context], object]:
     def guard(state: Application, context: Context) -> None:
-        _, stage = may_review(state, context)
+        _, stage = (may_pass if outcome == "pass" else may_review)(state, context)
         rules.outcome_must_be_of_the_stage(stage, outcome)
 
     return guard
 
 
-def may_unlock(state: Application, context: Context) -> tuple[InReview, Unlocking, str]:
+def may_unlock(state: Application, context: Context) -> tuple[InReview | AwaitingPayment, Unlocking, str]:
     """SX-E-35: in the window, by the clerk of the candidate's own place, so often as the book says."""
     unique = context.rules.book.uniqueness
     if unique is None or unique.unlocking is None:
         raise Refused("exemption.no_unlocking")
     case, organisation = _must_be_held(state, unique.unlocking.role, unique.unlocking.scope, context)
-    if not isinstance(case, InReview):
+    if not isinstance(case, InReview | AwaitingPayment):
         raise Refused("exemption.stage_not_open", stage=case.title)
     if case.unlocked >= (unique.times or 0):
         raise Refused("exemption.unlocked_often_enough", times=unique.times)

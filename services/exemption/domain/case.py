@@ -24,9 +24,14 @@ from shared.events.exemption import (
     ExemptionExpired,
     ExemptionGranted,
     ExemptionRevoked,
+    FeeDue,
+    FeePaid,
+    FeeRefunded,
+    FeeWithdrawn,
     HandOffAcknowledged,
     ReapplicationUnlocked,
     RecordTablePrinted,
+    RefundAsked,
     StageOpened,
     StagePassed,
 )
@@ -41,6 +46,21 @@ class Desk(NamedTuple):
 
 
 NO_DESK = Desk("", "", "")
+
+
+class Due(NamedTuple):
+    """What is to be paid before `stage` opens; `title` is the state it is in once that is done."""
+
+    stage: str
+    fen: int
+    title: str
+
+
+class Order(NamedTuple):
+    """Money that came: what of it is here still, and whether it counts for the fee or is to go back."""
+
+    fen: int
+    counts: bool
 
 
 @dataclass(frozen=True)
@@ -86,10 +106,16 @@ class Case:
     passed: Mapping[str, str] = field(default_factory=dict)  # stage -> who passed it; only what still stands
     decided: tuple[tuple[str, str], ...] = ()  # (stage, who), of every submission: for separation of duties
     desks: tuple[Desk, ...] = ()  # reached with this submission: who may read it
+    orders: Mapping[str, Order] = field(default_factory=dict)  # what was paid, of every submission
 
     @property
     def state_title(self) -> str:
         return self.title
+
+    @property
+    def paid(self) -> int:
+        """In fen, as far as it counts."""
+        return sum(order.fen for order in self.orders.values() if order.counts)
 
 
 @dataclass(frozen=True)
@@ -100,6 +126,13 @@ class Draft(Case):
 @dataclass(frozen=True)
 class Submitted(Case):
     """Handed in; the event that opens a stage follows in the same breath."""
+
+
+@dataclass(frozen=True)
+class AwaitingPayment(Case):
+    """待缴费: the next stage opens when it is paid."""
+
+    due: Due | None = None
 
 
 @dataclass(frozen=True)
@@ -152,7 +185,9 @@ class Superseded(Case):
 
 @dataclass(frozen=True)
 class Lapsed(Case):
-    """A window ended before what the book asks for was done."""
+    """A window ended before what the book asks for was done. `due`: what was not paid, as far as we knew."""
+
+    due: Due | None = None
 
 
 @dataclass(frozen=True)
@@ -166,7 +201,8 @@ class Revoked(Case):
 
 
 Ended = Discarded | TurnedDown | Superseded | Lapsed | Expired | Revoked
-Application = NotStarted | Draft | Submitted | InReview | Returned | Granted | HandedOff | Ended
+Started = Draft | Submitted | AwaitingPayment | InReview | Returned | Granted | HandedOff | Ended
+Application = NotStarted | Started
 Editable = Draft | Returned
 
 S = TypeVar("S", bound=Case)
@@ -211,7 +247,8 @@ def evolve(state: Application, event: ApplicationEvent) -> Application:  # noqa:
         case ApplicationSuperseded():
             return _become(Superseded, state, title=event.title, by=event.by)
         case ApplicationLapsed():
-            return _become(Lapsed, state, title=event.title)
+            due = state.due if isinstance(state, AwaitingPayment) else None
+            return _become(Lapsed, state, title=event.title, due=due)
         case ExemptionExpired():
             return _become(Expired, state, title=event.title)
         case ExemptionRevoked():
@@ -226,8 +263,32 @@ def evolve(state: Application, event: ApplicationEvent) -> Application:  # noqa:
         case HandOffAcknowledged():
             assert isinstance(state, HandedOff)
             return replace(state, reference=event.reference)
+        case FeeDue() | FeeWithdrawn() | FeePaid() | RefundAsked() | FeeRefunded():
+            return _with_money(state, event)
         case _:
             assert_never(event)
+
+
+def _with_money(state: Started, event: FeeDue | FeeWithdrawn | FeePaid | RefundAsked | FeeRefunded) -> Started:
+    match event:
+        case FeeDue():
+            before = state.due.title if isinstance(state, AwaitingPayment) and state.due else state.title
+            return _become(AwaitingPayment, state, title=event.title, due=Due(event.stage, event.fen, before))
+        case FeeWithdrawn():
+            return state
+        case FeePaid():
+            return _become(Submitted, state, title=event.title, orders=_with_order(state, event, counts=True))
+        case RefundAsked():
+            return replace(state, orders=_with_order(state, event, counts=False))
+        case FeeRefunded():
+            order = state.orders[event.order]
+            return replace(state, orders={**state.orders, event.order: order._replace(fen=order.fen - event.fen)})
+        case _:
+            assert_never(event)
+
+
+def _with_order(state: Case, event: FeePaid | RefundAsked, *, counts: bool) -> Mapping[str, Order]:
+    return {**state.orders, event.order: Order(event.fen, counts)}
 
 
 def _submitted(state: Case, event: ApplicationSubmitted) -> Submitted:

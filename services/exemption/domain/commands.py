@@ -156,6 +156,24 @@ class ExpireExemption(Command):
     due_at: datetime
 
 
+class SettleFee(Command):
+    """Somebody paid for this application, says payment."""
+
+    application: str
+    order: str
+    fen: int
+    paid_at: datetime
+
+
+class NoteRefund(Command):
+    """So much of what was paid went back, says payment."""
+
+    application: str
+    order: str
+    fen: int
+    refunded_at: datetime
+
+
 class TakeHead(Command):
     """From now on this application counts; `value` is the ticket number or person, with the jurisdiction."""
 
@@ -355,6 +373,8 @@ ApplicationCommand = (
     | SupersedeApplication
     | LapseApplication
     | ExpireExemption
+    | SettleFee
+    | NoteRefund
     | PrintRecordTable
     | HandOffRecord
     | AcknowledgeRecord

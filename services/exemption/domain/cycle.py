@@ -112,15 +112,18 @@ def _open(command: OpenCycle, state: CycleState, context: CycleContext) -> Seque
         clause=context.rules.clause("open_by", source=book.submit.source),
     )
     windows = [event for said in book.windows for event in _announced(said, command.windows[said.id], context)]
-    _results_must_come_later(CYCLE.replay([opened, *windows]), context)
+    _windows_must_fit_together(CYCLE.replay([opened, *windows]), context)
     return [opened, *windows]
 
 
-def _results_must_come_later(opened: CycleState, context: CycleContext) -> None:
+def _windows_must_fit_together(opened: CycleState, context: CycleContext) -> None:
     book = context.rules.book
-    if book.results and isinstance(opened, Cycle):
-        query, handing_in = (opened.windows[each] for each in (book.results.window, book.submit.window))
-        rules.results_must_open_after_handing_in(book.results.window, query, handing_in)
+    assert isinstance(opened, Cycle)  # it has just been opened
+    handing_in = opened.windows[book.submit.window]
+    if results := book.results:
+        rules.results_must_open_after_handing_in(results.window, opened.windows[results.window], handing_in)
+    if payment := book.payment:
+        rules.paying_must_end_after_handing_in(payment.window, opened.windows[payment.window], handing_in)
 
 
 def _announced(said: Purpose, asked: WindowAsked, context: CycleContext) -> Sequence[WindowSet | DaysExcluded]:

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 from services.exemption.domain import rules as laws
 from services.exemption.domain import uniqueness
-from services.exemption.domain.access import Context, may_submit, title_for_the_candidate
-from services.exemption.domain.case import Application, Case
+from services.exemption.domain.access import Context, may_submit, must_be_payable, title_for_the_candidate
+from services.exemption.domain.case import Application, Case, Returned
 from services.exemption.domain.claims import Claim, Judge, claim_of
 from services.exemption.domain.evidence import Evidence, evidence_of, paper_key
 from services.exemption.domain.followed import at_level
@@ -86,7 +86,34 @@ def judged(case: Case, context: Context) -> Judged:
     for what in kept:
         _judge_kept(findings, what, case, context)
     organisations = _organisations(findings, form, context)
-    return Judged(findings, form, claims, evidence, organisations)
+    found = Judged(findings, form, claims, evidence, organisations)
+    _judge_payment(findings, case, len(found.course_codes(rules)), context)
+    return found
+
+
+def first_stage(case: Case, context: Context) -> str:
+    """Where it is reviewed once it is handed in."""
+    return case.resume_at if isinstance(case, Returned) else context.rules.book.stages[0].name
+
+
+# --- what it costs
+
+
+def _judge_payment(findings: Findings, case: Case, courses: int, context: Context) -> None:
+    """Nobody hands in what can only lapse; and whoever asks beforehand learns what is going to be due."""
+    book = context.rules.book
+    said, owed = book.payment, book.owed_before(first_stage(case, context), courses, case.paid)
+    if said is None or not owed:
+        return
+    _of(findings, context, "payment", source=said.source).ask(
+        lambda: must_be_payable(context),
+        rule="fee_must_be_payable",
+        about="payment",
+        label=said.title,
+        window=said.window,
+        fen=owed,
+        count=said.count(courses),
+    )
 
 
 # --- who may

@@ -13,6 +13,7 @@ from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.bases import Basis
 from services.exemption.domain.case import (
     Application,
+    AwaitingPayment,
     Case,
     Discarded,
     Draft,
@@ -33,10 +34,12 @@ from services.exemption.domain.commands import (
     ExpireExemption,
     HandOffRecord,
     LapseApplication,
+    NoteRefund,
     PassStage,
     RefuseApplication,
     ReturnApplication,
     RevokeExemption,
+    SettleFee,
     StartApplication,
     SubmitApplication,
     SupersedeApplication,
@@ -52,8 +55,8 @@ from shared.kernel.errors import Refused
 from shared.schemes.procedure import Window
 from shared.schemes.reference import Fault
 
-UNLOCKER, REVOKER = "unlocker", "revoker"
-Situation = tuple[str, str, str, tuple[str, ...], bool]
+UNLOCKER, REVOKER, PAYMENT = "unlocker", "revoker", "payment"
+Situation = tuple[str, str, str, tuple[str, ...], bool, bool]
 
 
 @dataclass
@@ -115,12 +118,16 @@ def _of_a_perfect_application(refused: Refused) -> Iterator[Fault]:
 
 def broken_laws(walk: Walk, rules: Rules) -> list[Fault]:
     """What the walk of a case shows to be wrong."""
-    return [*_ends(walk, rules), *_stages_kept(walk, rules), *_reached(walk, rules)]
+    return [*_ends(walk, rules), *_stages_kept(walk, rules), *_paid_for(walk, rules), *_reached(walk, rules)]
 
 
 def _ends(walk: Walk, rules: Rules) -> Iterator[Fault]:
     """Every state can end."""
-    can_end = {situation for situation, state in walk.states.items() if _is_end(state, walk.steps[situation])}
+    decided = {
+        situation: {each for each in onward if not isinstance(walk.states[each], _NO_WAY_OUT)}
+        for situation, onward in walk.steps.items()
+    }
+    can_end = {situation for situation, state in walk.states.items() if _is_end(state, decided[situation])}
     grown = True
     while grown:
         more = {situation for situation, onward in walk.steps.items() if onward & can_end} - can_end
@@ -138,7 +145,7 @@ def _is_end(state: Application, onward: set[Situation]) -> bool:
 
 
 _NO_WAY_OUT = (Superseded, Lapsed)
-"""Ends that nobody decides: they prove nothing about the states before them."""
+"""Ends that nobody decides: they prove nothing about the states before them, neither that these end nor that not."""
 
 
 def _stages_kept(walk: Walk, rules: Rules) -> Iterator[Fault]:
@@ -150,6 +157,16 @@ def _stages_kept(walk: Walk, rules: Rules) -> Iterator[Fault]:
                 yield ("stages",), f"granted without {', '.join(sorted(missing))}"
             if CANDIDATE in state.passed.values():
                 yield ("stages",), "granted by the candidate"
+
+
+def _paid_for(walk: Walk, rules: Rules) -> Iterator[Fault]:
+    """No way past payment: nothing is granted, and nothing lies at a stage behind the fee, without all of it."""
+    last = rules.book.stages[-1].name
+    for state in walk.states.values():
+        if isinstance(state, InReview | Granted | HandedOff):
+            stage = state.desk.stage if isinstance(state, InReview) else last
+            if rules.book.owed_before(stage, len(state.course_codes), state.paid):
+                yield ("payment",), f"a case in {state.title} without the fee"
 
 
 def _reached(walk: Walk, rules: Rules) -> Iterator[Fault]:
@@ -184,8 +201,10 @@ def walked(rules: Rules) -> Walk:
 def _situation(state: Application) -> Situation:
     assert isinstance(state, Case)
     stage = state.desk.stage if isinstance(state, InReview) else state.resume_at if isinstance(state, Returned) else ""
-    known = isinstance(state, HandedOff) and state.reference is not None
-    return (type(state).__name__, state.title, stage, tuple(sorted(state.passed)), known or bool(state.form))
+    if isinstance(state, AwaitingPayment | Lapsed) and state.due:
+        stage = state.due.stage
+    known = (isinstance(state, HandedOff) and state.reference is not None) or bool(state.form)
+    return (type(state).__name__, state.title, stage, tuple(sorted(state.passed)), known, bool(state.paid))
 
 
 def _tries(state: Application, trial: Trial) -> Iterator[tuple[ApplicationCommand, str]]:
@@ -212,24 +231,39 @@ def _tries(state: Application, trial: Trial) -> Iterator[tuple[ApplicationComman
             )
             yield no, f"by-{stage.name}"
     yield from _tries_besides(state, book)
+    yield from _money(state)
     if book.hand_off and isinstance(state, Granted):
         yield HandOffRecord(batch="b", receiver=book.hand_off.receiver_scope), "sender"
     if isinstance(state, HandedOff) and state.reference is None:
         yield AcknowledgeRecord(batch="b", reference="r"), "receiver"
 
 
+def _money(state: Application) -> Iterator[tuple[ApplicationCommand, str]]:
+    """What payment may tell: the right amount, too much, too late; and that what a review rests on is gone."""
+    if isinstance(state, AwaitingPayment | Lapsed) and state.due:
+        due, order = state.due.fen, f"order-{len(state.orders)}"
+        for fen, late in ((due, False), (due + 1, False), (due, True)):
+            at = NOON + timedelta(days=9 if late else -1)  # while every window was open, or when every one is over
+            yield SettleFee(application=APPLICATION_ID, order=order, fen=fen, paid_at=at), PAYMENT
+    if isinstance(state, InReview):
+        for name, paid in state.orders.items():
+            gone = NoteRefund(application=APPLICATION_ID, order=name, fen=paid.fen, refunded_at=NOON)
+            yield gone, PAYMENT
+
+
 def _tries_besides(state: Application, book: ExemptionScheme) -> Iterator[tuple[ApplicationCommand, str]]:
     """What the book's terms lead to: unlocked, superseded, lapsed, expired, revoked."""
     unique, revocation = book.uniqueness, book.revocation
     unlocking = unique.unlocking if unique else None
-    if unique and unlocking and isinstance(state, InReview) and state.unlocked < (unique.times or 0):
+    if unique and unlocking and isinstance(state, AwaitingPayment | InReview) and state.unlocked < (unique.times or 0):
         seen = {item.id: True for item in unlocking.seen}
         reason = unlocking.reasons[0]
         yield UnlockReapplication(application=APPLICATION_ID, seen=seen, reason_code=reason.code, note="x"), UNLOCKER
-    if unique and unique.rule == "last_submission_wins" and isinstance(state, InReview | Returned | Granted):
+    counting = AwaitingPayment | InReview | Returned | Granted
+    if unique and unique.rule == "last_submission_wins" and isinstance(state, counting):
         yield SupersedeApplication(by="another"), CANDIDATE
     for window in book.windows:
-        if isinstance(state, InReview | Returned):
+        if isinstance(state, AwaitingPayment | InReview | Returned):
             yield LapseApplication(application=APPLICATION_ID, purpose=window.id, due_at=NOON), "timer"
         if isinstance(state, Granted):
             yield ExpireExemption(application=APPLICATION_ID, purpose=window.id, due_at=NOON), "timer"

@@ -152,6 +152,15 @@ REFUSALS: dict[str, Refusal] = {
         409, "重新申请机会已用完（{times} 次）。", "It was unlocked {times} times already, and no more are allowed."
     ),
     "exemption.not_everything_seen": Refusal(422, "须先查验：{items}。", "These must have been seen first: {items}."),
+    # what it costs
+    "exemption.pay_window_over": Refusal(
+        409,
+        "“{what}”的缴费时间已截止，须先延长缴费时间。",
+        "“{what}” can no longer be paid: the window to pay in must be extended first.",
+    ),
+    "exemption.no_such_order": Refusal(
+        404, "该申请没有缴费订单 {order}。", "No order {order} was paid for this application."
+    ),
     # claims
     "exemption.unknown_basis": Refusal(422, "没有这种免考依据：{basis}。", "There is no such basis: {basis}."),
     "exemption.draft_too_long": Refusal(422, "草稿最多保存 {most} 行。", "A draft keeps {most} rows at most."),

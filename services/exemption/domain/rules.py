@@ -90,6 +90,18 @@ def results_must_open_after_handing_in(purpose: str, results: Window, handing_in
         raise Refused("exemption.impossible_window", purpose=purpose, faults=["results_before_handing_in_is_over"])
 
 
+def paying_must_end_after_handing_in(purpose: str, paying: Window, handing_in: Window) -> None:
+    """Whoever hands in at the last moment has time to pay."""
+    over, last = paying.over_at(), handing_in.over_at()
+    if over and last and over <= last:
+        raise Refused("exemption.impossible_window", purpose=purpose, faults=["paying_ends_with_handing_in"])
+
+
+def fee_must_be_payable(what: str, phase: Phase) -> None:
+    if phase == "closed":
+        raise Refused("exemption.pay_window_over", what=what)
+
+
 def nights_must_be_of_the_book(said: Purpose, window: Window) -> None:
     """Hours that end on the next day are a slip of the pen, unless the book has a use for them."""
     if window.ends_overnight and not said.overnight:

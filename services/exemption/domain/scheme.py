@@ -21,6 +21,7 @@ from services.exemption.domain.terms import (
     Limit,
     MajorLimit,
     Numbering,
+    Payment,
     Plan,
     Receipt,
     Results,
@@ -171,6 +172,7 @@ class ExemptionScheme(Clause):
     states: tuple[State, ...]
     progress: tuple[ProgressStep, ...] = Field(min_length=1)
     stages: tuple[Stage, ...] = Field(min_length=1, description="In order; nothing passes without all of them.")
+    payment: Payment | None = Field(None, description="A fee; none: it costs nothing.")
     results: Results | None = Field(None, description="When decisions can be seen; none: at once.")
     validity: Validity | None = Field(None, description="Until when an exemption counts; none: for good.")
     revocation: Revocation | None = None
@@ -192,6 +194,13 @@ class ExemptionScheme(Clause):
         """The stages to be reviewed again after `stage` sent an application back, the first one first."""
         names = [each.name for each in self.stages]
         return tuple(names if stage.resubmit_to == "first" else names[names.index(stage.name) :])
+
+    def owed_before(self, stage: str, courses: int, paid: int) -> int:
+        """Fen that somebody who claims so many courses, and has paid so much, must pay before this stage opens."""
+        names = [each.name for each in self.stages]
+        if self.payment is None or names.index(stage) < names.index(self.payment.before):
+            return 0
+        return max(0, self.payment.fee(courses) - paid)
 
     def state(self, state: str) -> State:
         return next(each for each in self.states if each.id == state)
@@ -251,7 +260,8 @@ class ExemptionScheme(Clause):
     def keeps_its_days(self, purpose: str) -> bool:
         """Whether a window ends by its days alone, also in a cycle that was closed by hand: nobody hands in in it."""
         said = self.purpose(purpose)
-        return bool(said and said.query) or (self.validity is not None and self.validity.window == purpose)
+        of_what_is_there = {each.window for each in (self.validity, self.payment) if each}
+        return bool(said and said.query) or purpose in of_what_is_there
 
     def scopes(self) -> tuple[Id, ...]:
         """The levels of organisations that have to do with every case, the stages' first."""
@@ -260,10 +270,11 @@ class ExemptionScheme(Clause):
         return tuple(dict.fromkeys([*(stage.scope for stage in self.stages), *(each.scope for each in after if each)]))
 
     def ends_with(self, purpose: str) -> tuple[str, ...]:
-        """What the end of a window does something to: approved exemptions, what was sent back, what is in review."""
+        """What the end of a window does something to: what is approved, sent back, in review, not paid for."""
         ends = {
             "granted": self.validity is not None and self.validity.window == purpose,
             "returned": self.once_resubmitted.lapses and self.once_resubmitted.window == purpose,
+            "unpaid": self.payment is not None and self.payment.window == purpose,
             "in_review": any(stage.onsite and stage.onsite.window == purpose for stage in self.stages),
         }
         return tuple(state for state, does in ends.items() if does)

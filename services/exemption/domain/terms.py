@@ -169,6 +169,40 @@ class Uniqueness(Sourced):
         return self
 
 
+# --- what it costs -----------------------------------------------------------------------------------------------
+
+
+class Refunds(Sourced):
+    """退费: what becomes of a fee that was owed and paid. What was never owed goes back in any case."""
+
+    when: tuple[Literal["refused", "superseded", "lapsed"], ...] = Field(
+        (), description="It goes back when this becomes of the application; none: never."
+    )
+    text: Text = Field(description="What candidates read before they pay.")
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "Refunds":
+        no_twins(self.when, "refunds")
+        return self
+
+
+class Payment(Sourced):
+    """缴费: a stage opens only when a fee is paid."""
+
+    title: Text = Field(description="What it is for.")
+    before: Text = Field(description="The stage that it is paid before; those that follow ask for it as well.")
+    each: Literal["course", "application"] = Field(description="What it is counted by.")
+    fen: int = Field(ge=1, le=10_000_000, description="For each of them, in fen (分).")
+    window: Id = Field(description="When it can be paid; what is not paid by its end lapses.")
+    refunds: Refunds
+
+    def fee(self, courses: int) -> int:
+        return self.fen * self.count(courses)
+
+    def count(self, courses: int) -> int:
+        return courses if self.each == "course" else 1
+
+
 # --- what is given, shown and ended ------------------------------------------------------------------------------
 
 NUMBER_FACTS = frozenset({"year", "month", "day", "serial"})

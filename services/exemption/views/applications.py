@@ -24,11 +24,16 @@ from shared.events.exemption import (
     ExemptionExpired,
     ExemptionGranted,
     ExemptionRevoked,
+    FeeDue,
+    FeePaid,
+    FeeRefunded,
+    FeeWithdrawn,
     HandOffAcknowledged,
     HeadTaken,
     PersonForgotten,
     ReapplicationUnlocked,
     RecordTablePrinted,
+    RefundAsked,
     StageOpened,
     StagePassed,
 )
@@ -153,6 +158,16 @@ async def _revoked(tx: Tx, fact: Fact[ExemptionRevoked]) -> None:
     await _moved(tx, fact, state="revoked", title=fact.event.title)
 
 
+async def _due(tx: Tx, fact: Fact[FeeDue]) -> None:
+    """Where it lay on a desk, money that the review rested on is gone."""
+    await _moved(tx, fact, state="unpaid", title=fact.event.title)
+    await _cleared(tx, fact, "unpaid")
+
+
+async def _paid(tx: Tx, fact: Fact[FeePaid]) -> None:
+    await _moved(tx, fact, state="in_review", title=fact.event.title)
+
+
 async def _cleared(tx: Tx, fact: Fact[Any], outcome: str) -> None:
     """Nobody has to decide about it any more, at whatever stage it lay."""
     waiting = {"application": fact.subject, "outcome": "open"}
@@ -207,6 +222,11 @@ APPLICATIONS = View(
         RecordTablePrinted: _noted,
         ApplicationHandedOff: _handed_off,
         HandOffAcknowledged: _noted,
+        FeeDue: _due,
+        FeeWithdrawn: _noted,
+        FeePaid: _paid,
+        RefundAsked: _noted,
+        FeeRefunded: _noted,
         PersonForgotten: _forgotten,
     },
 )
@@ -316,14 +336,14 @@ async def find_others_with_number(connection: Connection, person: str, hashes: S
 async def find_own_other(
     connection: Connection, person: str, but: Sequence[str], hashes: Sequence[bytes]
 ) -> str | None:
-    """Another application of the same person with one of these certificate numbers, in review or approved.
+    """Another application of the same person with one of these certificate numbers, handed in or approved.
 
     One that was sent back does not count: its cycle may be over. Handed in again, it meets the newer one here.
     """
     found: str | None = await connection.fetchval(
         "select m.application from certificate_numbers m join applications a on a.id = m.application "
         "where m.hash = any($1::bytea[]) and m.person = $2 and m.application <> all($3::text[]) "
-        "and a.state in ('in_review', 'granted', 'handed_off') order by m.application limit 1",
+        "and a.state in ('unpaid', 'in_review', 'granted', 'handed_off') order by m.application limit 1",
         list(hashes),
         person,
         list(but),
@@ -334,11 +354,11 @@ async def find_own_other(
 async def find_own_courses(
     connection: Connection, person: str, but: Sequence[str], jurisdiction: str
 ) -> dict[str, str]:
-    """Course -> the person's application in this jurisdiction that has it, in review or approved, in any cycle."""
+    """Course -> the person's application in this jurisdiction that has it, handed in or approved, in any cycle."""
     rows = await connection.fetch(
         "select unnest(course_codes) as course, min(id) as id from applications "
         "where person = $1 and id <> all($2::text[]) and split_part(scheme, '/', 1) = $3 "
-        "and state in ('in_review', 'granted', 'handed_off') group by 1",
+        "and state in ('unpaid', 'in_review', 'granted', 'handed_off') group by 1",
         person,
         list(but),
         jurisdiction,

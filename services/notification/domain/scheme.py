@@ -21,6 +21,8 @@ MOMENTS: Mapping[str, frozenset[str]] = {
     "identity.code_to_replace_mobile": frozenset({"code"}),
     "identity.registered": frozenset(),
     "exemption.submitted": frozenset({"submission"}),
+    "exemption.fee_due": frozenset({"what", "amount", "until", "refunds"}),
+    "exemption.refund_asked": frozenset({"amount"}),
     "exemption.returned": frozenset({"stage", "reason", "document", "note"}),
     "exemption.stage_passed": frozenset({"stage"}),
     "exemption.granted": frozenset(),

@@ -14,7 +14,7 @@ from services.exemption.main import exemption
 from shared.runtime.replay import compare
 from shared.testing.stores import prepared
 from tests.conftest import Databases
-from tests.schemes.test_vocabulary import ISLE, REEF
+from tests.schemes.test_vocabulary import FERRY, ISLE, REEF
 from tests.services.exemption.claims_story import RECORD, tide
 from tests.services.exemption.harbour import BOOKS, CLERK, MASTER, Harbour, open_harbour
 from tests.services.exemption.office import code
@@ -335,4 +335,4 @@ async def test_the_read_models_of_claims_are_the_same_when_rebuilt(harbour: Harb
 
 def test_the_made_up_books_are_served_without_any_python_of_theirs() -> None:
     assert isinstance(BOOKS, Books)
-    assert BOOKS.refs() == (ISLE, REEF)
+    assert BOOKS.refs() == (FERRY, ISLE, REEF)
