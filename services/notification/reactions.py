@@ -8,6 +8,7 @@ from shared.events.exemption import (
     ApplicationLapsed,
     ApplicationRefused,
     ApplicationReturned,
+    ApplicationRevived,
     ApplicationSubmitted,
     ApplicationSuperseded,
     ExemptionExpired,
@@ -133,6 +134,11 @@ def tell_of_expiry(_: Fact[ExemptionExpired]) -> Sequence[Command]:
     return _told("exemption.expired", {})
 
 
+def tell_of_revival(_: Fact[ApplicationRevived]) -> Sequence[Command]:
+    """Whoever was told that it lapsed or expired is told that it did not: there is something to do again."""
+    return _told("exemption.revived", {})
+
+
 def _learnt(
     fact: Fact[Any], mobile: str, origin: str, *, scheme: str | None = None, organisations: tuple[str, ...] = ()
 ) -> Sequence[Command]:
@@ -171,6 +177,7 @@ REACTIONS = (
     Reaction(ApplicationSuperseded, tell_of_superseding, since="deployment"),
     Reaction(ApplicationLapsed, tell_of_lapse, since="deployment"),
     Reaction(ExemptionExpired, tell_of_expiry, since="deployment"),
+    Reaction(ApplicationRevived, tell_of_revival, since="deployment"),
     Reaction(ExemptionRevoked, tell_of_revocation, since="deployment"),
 )
 """Learning stands before telling: in one batch the number is known when the message is written."""

@@ -53,6 +53,7 @@ class Context:
     head: str = ""  # their stream
     ticket_elsewhere: bool = False  # identity knows this ticket number of another account
     number: str = ""  # what the book's numbering would give now
+    drafts: int = 0  # how many the candidate fills in already, in this cycle
     seen_elsewhere: tuple[str, ...] = ()  # other people's applications with this certificate number
     own_other: str | None = None  # another application of the same person with it, in review or approved
     own_courses: Mapping[str, str] = field(default_factory=dict)  # course -> such an application that has it

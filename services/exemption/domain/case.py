@@ -15,6 +15,7 @@ from shared.events.exemption import (
     ApplicationLapsed,
     ApplicationRefused,
     ApplicationReturned,
+    ApplicationRevived,
     ApplicationStarted,
     ApplicationSubmitted,
     ApplicationSuperseded,
@@ -82,7 +83,6 @@ class Case:
     warnings: tuple[str, ...] = ()
     course_codes: tuple[str, ...] = ()
     organisations: Mapping[str, str] = field(default_factory=dict)  # scope -> organisation
-    seen_elsewhere: tuple[str, ...] = ()  # applications of others with the same certificate number
     passed: Mapping[str, str] = field(default_factory=dict)  # stage -> who passed it; only what still stands
     decided: tuple[tuple[str, str], ...] = ()  # (stage, who), of every submission: for separation of duties
     desks: tuple[Desk, ...] = ()  # reached with this submission: who may read it
@@ -152,12 +152,18 @@ class Superseded(Case):
 
 @dataclass(frozen=True)
 class Lapsed(Case):
-    """A window ended before what the book asks for was done."""
+    """The window `purpose` ended before what the book asks for was done; `before` is what it was until then."""
+
+    purpose: str = ""
+    before: Returned | InReview | None = None
 
 
 @dataclass(frozen=True)
 class Expired(Case):
     """过期不予保留."""
+
+    purpose: str = ""
+    before: Granted | None = None
 
 
 @dataclass(frozen=True)
@@ -185,7 +191,7 @@ def evolve(state: Application, event: ApplicationEvent) -> Application:  # noqa:
         case ApplicationSubmitted():
             return _submitted(state, event)
         case CertificateSeenElsewhere():
-            return replace(state, seen_elsewhere=event.applications)
+            return state
         case StageOpened():
             desk = Desk(event.stage, event.role, event.organisation)
             return _become(InReview, state, desks=(*state.desks, desk), desk=desk, due_at=event.due_at)
@@ -211,9 +217,13 @@ def evolve(state: Application, event: ApplicationEvent) -> Application:  # noqa:
         case ApplicationSuperseded():
             return _become(Superseded, state, title=event.title, by=event.by)
         case ApplicationLapsed():
-            return _become(Lapsed, state, title=event.title)
+            return _become(Lapsed, state, title=event.title, purpose=event.purpose, before=state)
         case ExemptionExpired():
-            return _become(Expired, state, title=event.title)
+            return _become(Expired, state, title=event.title, purpose=event.purpose, before=state)
+        case ApplicationRevived():
+            assert isinstance(state, Lapsed | Expired)
+            assert state.before is not None
+            return state.before
         case ExemptionRevoked():
             return _become(Revoked, state, title=event.title)
         case ExemptionGranted():
@@ -249,7 +259,6 @@ def _submitted(state: Case, event: ApplicationSubmitted) -> Submitted:
         warnings=event.warnings,
         course_codes=event.course_codes,
         organisations=event.organisations,
-        seen_elsewhere=(),
         desks=tuple(desk for desk in state.desks if desk.stage in state.passed),
     )
 

@@ -156,6 +156,19 @@ class ExpireExemption(Command):
     due_at: datetime
 
 
+class ReviveApplication(Command):
+    """The window with whose end it lapsed or expired was extended."""
+
+    application: str
+    purpose: str
+
+
+class FlagCertificates(Command):
+    """Other people's applications carry certificate numbers of this one."""
+
+    applications: tuple[str, ...]
+
+
 class TakeHead(Command):
     """From now on this application counts; `value` is the ticket number or person, with the jurisdiction."""
 
@@ -277,6 +290,14 @@ class SettleWindow(Command):
     due_at: datetime
 
 
+class SettleReopening(Command):
+    """Everything that the reopening of a window leads to has been done, says its timer."""
+
+    cycle: str
+    purpose: str
+    due_at: datetime
+
+
 # --- what identity says
 
 
@@ -355,12 +376,13 @@ ApplicationCommand = (
     | SupersedeApplication
     | LapseApplication
     | ExpireExemption
+    | ReviveApplication
     | PrintRecordTable
     | HandOffRecord
     | AcknowledgeRecord
 )
 HeadCommand = TakeHead | ReleaseHead
-CycleCommand = OpenCycle | ExtendWindow | CloseCycle | EndWindow | SettleWindow
+CycleCommand = OpenCycle | ExtendWindow | CloseCycle | EndWindow | SettleWindow | SettleReopening
 AccountCommand = FollowAccount | FollowVerification | FollowEducation | ForgetPerson
 OrganisationCommand = FollowOrganisation | FollowRenaming | FollowClosing
 BatchCommand = RecordBatch | ExportBatch | AcknowledgeBatch

@@ -29,6 +29,7 @@ MOMENTS: Mapping[str, frozenset[str]] = {
     "exemption.superseded": frozenset(),
     "exemption.lapsed": frozenset(),
     "exemption.expired": frozenset(),
+    "exemption.revived": frozenset(),
     "exemption.revoked": frozenset({"reason", "note"}),
     "prior_education.effective": frozenset(),
     "prior_education.not_effective": frozenset({"reason"}),

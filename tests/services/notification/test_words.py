@@ -19,6 +19,7 @@ from shared.events.exemption import (
     ApplicationLapsed,
     ApplicationRefused,
     ApplicationReturned,
+    ApplicationRevived,
     ApplicationSubmitted,
     ApplicationSuperseded,
     ExemptionExpired,
@@ -278,7 +279,8 @@ REVOKED = ExemptionRevoked(revoked_by="r", title="撤销", clause="", **_BY)
 SUPERSEDED = ApplicationSuperseded(by="b", title="被取代", clause="")
 LAPSED = ApplicationLapsed(purpose="apply", ended_at=NOON, title="已失效", clause="")
 EXPIRED = ExemptionExpired(purpose="graduation", ended_at=NOON, title="已过期", clause="")
-OUTCOMES = [REFUSED, UNLOCKED, REVOKED, SUPERSEDED, LAPSED, EXPIRED]
+REVIVED = ApplicationRevived(purpose="apply", becomes="returned", title="被退回", clause="")
+OUTCOMES = [REFUSED, UNLOCKED, REVOKED, SUPERSEDED, LAPSED, EXPIRED, REVIVED]
 
 
 def reacted(event: Event, since: tuple[str, ...] = ("beginning", "deployment")) -> list[Command]:
