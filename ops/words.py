@@ -37,6 +37,7 @@ RECORDS = {
     ("identity", "parking"): "滞留处理",
     ("exemption", "application"): "免考申请",
     ("exemption", "viewing"): "查阅记录",
+    ("exemption", "flags"): "审核提示",
     ("exemption", "upload"): "证件照片",
     ("exemption", "cycle"): "批次",
     ("exemption", "batch"): "上报批次",

@@ -4,7 +4,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.exemption.domain.case import Application, AwaitingPayment, Case, Granted, HandedIn, HandedOff, InReview
+from services.exemption.domain.case import (
+    Application,
+    AwaitingPayment,
+    Case,
+    Draft,
+    Granted,
+    HandedIn,
+    HandedOff,
+    InReview,
+)
 from services.exemption.domain.claims import MOST_IN_A_DRAFT, claim_of
 from services.exemption.domain.evidence import evidence_of, paper_key
 from services.exemption.domain.followed import Account
@@ -44,6 +53,12 @@ class Known:
         numbering = self.rules.book.number
         given = sum(1 for case in self.cases.values() if isinstance(case, Case) and case.number)
         return number_of(numbering, given + 1, now) if numbering else ""
+
+    def drafts(self, key: str) -> int:
+        """How many the same candidate fills in besides this one."""
+        return sum(
+            isinstance(case, Draft) for other, case in self.cases.items() if other != key and _same_person(other, key)
+        )
 
     def ticket_elsewhere(self, key: str) -> bool:
         """Whether identity knows the ticket number of this one of somebody else."""

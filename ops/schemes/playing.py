@@ -5,7 +5,7 @@ read models (organisations, accounts, numbers used elsewhere) is known here from
 that decides in earnest.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 
@@ -31,25 +31,32 @@ from services.exemption.domain.commands import (
     CycleCommand,
     EndWindow,
     ExpireExemption,
-    HeadCommand,
     LapseApplication,
     OpenCycle,
-    ReleaseHead,
+    ReviveApplication,
     SubmitApplication,
     SupersedeApplication,
-    TakeHead,
     WindowAsked,
 )
 from services.exemption.domain.cycle import CYCLE, Cycle, CycleContext, CycleState
+from services.exemption.domain.flagging import FLAGS, FlagCertificates
 from services.exemption.domain.followed import Account
 from services.exemption.domain.hand_in import judged, verdict
 from services.exemption.domain.refusals import said
 from services.exemption.domain.rules import EVERYWHERE
 from services.exemption.domain.scheme import Rules
-from services.exemption.domain.uniqueness import HEAD, HeadContext, Heads, replaced_by
+from services.exemption.domain.uniqueness import (
+    HEAD,
+    HeadCommand,
+    HeadContext,
+    Heads,
+    ReleaseHead,
+    TakeHead,
+    replaced_by,
+)
 from services.exemption.domain.verdict import Finding
 from services.exemption.submitting import head_value
-from shared.events.exemption import CertificateSeenElsewhere, CycleWindowEnded, RefundAsked
+from shared.events.exemption import CertificateSeenElsewhere, CycleWindowEnded, RefundAsked, WindowReopened
 from shared.kernel.errors import Refused
 from shared.kernel.messages import Event
 from shared.schemes.book import Head
@@ -170,15 +177,22 @@ class Play:
         if isinstance(command, SubmitApplication) and isinstance(state, Case):
             found = judged(state, context).findings.found
             self.warned += [each.texts()[0] for each in found if each.outcome == "warn"]
-        events = APPLICATION.decide(command, state, context)
-        for event in events:
+        decided = APPLICATION.decide(command, state, context)
+        for event in decided:
             state = APPLICATION.evolve(state, event)
+        events: list[Event] = list(decided)
         self.cases[key] = state
         if isinstance(command, SubmitApplication):
             self._takes_its_place(key, who, context)
+            events += self._flags(context)
         if isinstance(state, TurnedDown) and state.may_submit_again and state.head:
             self._decide_head(state.head, ReleaseHead(cycle=CYCLE_ID, application=key), who)
-        return list(events)
+        return events
+
+    def _flags(self, context: Context) -> Sequence[Event]:
+        if not context.seen_elsewhere:
+            return []
+        return FLAGS.decide(FlagCertificates(applications=context.seen_elsewhere), FLAGS.initial, self.rules)
 
     def _takes_its_place(self, key: str, who: str, context: Context) -> None:
         """Of one ticket number or person only one application counts; what counted before is superseded."""
@@ -205,6 +219,8 @@ class Play:
         for event in events:
             if isinstance(event, CycleWindowEnded) and event.settles:
                 self._settle(event)
+            if isinstance(event, WindowReopened):
+                self._revive(event)
         return list(events)
 
     def _time_passes(self, now: datetime) -> None:
@@ -220,6 +236,10 @@ class Play:
         for key in list(self.cases):
             for command in (LapseApplication, ExpireExemption):
                 self._decide(command(application=key, purpose=ended.purpose, due_at=ended.ended_at), key, TIMER)
+
+    def _revive(self, reopened: WindowReopened) -> None:
+        for key in list(self.cases):
+            self._decide(ReviveApplication(application=key, purpose=reopened.purpose), key, TIMER)
 
     # --- what is known
 
@@ -244,6 +264,7 @@ class Play:
             head=value,
             ticket_elsewhere=known.ticket_elsewhere(key),
             number=known.number(self.now) if isinstance(state, Case) else "",
+            drafts=known.drafts(key),
             seen_elsewhere=known.seen_elsewhere(key, papers(self.rules, state, account)),
             own_other=known.own_other(key, papers(self.rules, state, account)),
             own_courses=known.own_courses(key),

@@ -28,14 +28,14 @@ from services.exemption.domain.commands import (
 )
 from services.exemption.domain.cycle import CYCLE, Cycle
 from services.exemption.domain.evidence import evidence_of, paper_key
-from services.exemption.domain.followed import ACCOUNT_FOLLOWED, ORGANISATION_FOLLOWED, Organisation
+from services.exemption.domain.followed import ACCOUNT_FOLLOWED, ORGANISATION_FOLLOWED, Account, Organisation
 from services.exemption.domain.form import Photograph
 from services.exemption.domain.hand_in import verdict
 from services.exemption.domain.refusals import said as said_in_words
 from services.exemption.domain.scheme import Rules
 from services.exemption.domain.uniqueness import Heads, replaced_by
 from services.exemption.domain.upload import UPLOAD, Accepted
-from services.exemption.submitting import head_value
+from services.exemption.submitting import counted_ticket, head_value
 from shared.events.exemption import (
     ApplicationRefused,
     ApplicationReturned,
@@ -49,6 +49,7 @@ from shared.kernel.errors import Refused
 from shared.kernel.messages import Event, Fact
 from shared.kernel.values import yuan
 from shared.schemes.procedure import Window
+from shared.schemes.reading import certificate_number
 
 DECIDERS: Mapping[str, Decider[Any, Any, Any, Any]] = {
     each.kind: each for each in (APPLICATION, CYCLE, ORGANISATION_FOLLOWED, ACCOUNT_FOLLOWED, UPLOAD)
@@ -107,6 +108,7 @@ class Replay:
     draft: Side
     cycles: frozenset[str] | None = None  # None: all of the scheme
     states: dict[str, dict[str, Any]] = field(default_factory=dict)  # kind -> subject -> state
+    holders: dict[str, set[str]] = field(default_factory=dict)  # ticket number -> whose it is, as identity knows it
     seen: set[str] = field(default_factory=set)
     erased: set[str] = field(default_factory=set)
     not_reproduced: set[str] = field(default_factory=set)
@@ -126,7 +128,14 @@ class Replay:
         before = known.get(subject, decider.initial)
         if isinstance(before, Case) and self._is_meant(before):
             self._judge(subject, before, fact)
-        known[subject] = decider.evolve(before, fact.event)
+        known[subject] = after = decider.evolve(before, fact.event)
+        if kind == "person":
+            self._learn_ticket(subject, before, after)
+
+    def _learn_ticket(self, person: str, before: Account | None, after: Account | None) -> None:
+        for account, change in ((before, set.discard), (after, set.add)):
+            if account and account.ticket_number:
+                change(self.holders.setdefault(certificate_number(account.ticket_number), set()), person)
 
     def _is_meant(self, case: Case) -> bool:
         return case.scheme == self.old.rules.ref and (self.cycles is None or case.cycle in self.cycles)
@@ -195,7 +204,7 @@ class Replay:
         keys = papers_of(side.rules, case, account)
         others = [other for other, theirs in side.papers.items() if other != application and theirs & keys]
         own = [other for other in others if self._case(other).candidate == case.candidate]
-        counting = [other for other in own if isinstance(self._case(other), _COUNTING)]
+        counting = [other for other in own if self._keeps_its_certificates(side, case, self._case(other))]
         replaced = replaced_by(heads, case.cycle, application)
         role, place = getattr(fact.event, "role", ""), getattr(fact.event, "organisation", "")
         cycle = self.states["cycle"][case.cycle]
@@ -212,11 +221,21 @@ class Replay:
             photographs=self._photographs(application),
             heads=heads,
             head=value,
+            ticket_elsewhere=self._ticket_elsewhere(side, case),
             number=getattr(fact.event, "number", ""),
-            seen_elsewhere=tuple(sorted(set(others) - set(own))),
             own_other=min((other for other in counting if other != replaced), default=None),
             own_courses=courses_of(self._own_counting(side, case, {application, replaced or ""})),
         )
+
+    def _ticket_elsewhere(self, side: Side, case: Case) -> bool:
+        """SD-46: as the service asks it, of what identity had told by then."""
+        ticket = counted_ticket(case, side.rules)
+        return bool(ticket) and bool(self.holders.get(ticket, set()) - {case.candidate})
+
+    @staticmethod
+    def _keeps_its_certificates(side: Side, case: Case, other: Case) -> bool:
+        """Whether another of the same person counts, in the cycle or for ever as the book says."""
+        return isinstance(other, _COUNTING) and side.rules.book.cycle_of_certificates(case.cycle) in {None, other.cycle}
 
     def _own_counting(self, side: Side, case: Case, but: set[str]) -> dict[str, Case]:
         """The person's other applications in this jurisdiction that count, those of other cycles and books too."""
@@ -242,7 +261,7 @@ class Replay:
 
     def _photographs(self, application: str) -> dict[str, Photograph]:
         return {
-            upload: Photograph(state.owner, state.application, state.slot)
+            upload: Photograph(state.owner, state.application, state.slot, digest=state.digest)
             for upload, state in self.states.get("upload", {}).items()
             if isinstance(state, Accepted) and state.application == application
         }

@@ -11,7 +11,7 @@ from services.exemption.domain import access, export
 from services.exemption.domain.access import Context
 from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.batch import BATCH, BatchContext, must_concern
-from services.exemption.domain.case import Case, Lapsed, TurnedDown
+from services.exemption.domain.case import Case, Expired, Lapsed, TurnedDown
 from services.exemption.domain.commands import (
     AcknowledgeBatch,
     AcknowledgeRecord,
@@ -40,9 +40,11 @@ from services.exemption.domain.commands import (
     RecordBatch,
     RefuseApplication,
     ReturnApplication,
+    ReviveApplication,
     RevokeExemption,
     SaveDraft,
     SettleFee,
+    SettleReopening,
     SettleWindow,
     StartApplication,
     SubmitApplication,
@@ -60,10 +62,11 @@ from services.exemption.submitting import (
     one_at_a_time,
     release,
     submit,
+    take_place,
     uploads_of,
     with_what_is_known,
 )
-from services.exemption.views.applications import find_ready
+from services.exemption.views.applications import count_drafts, find_ready
 from services.exemption.views.organisations import find_named, find_upwards
 from services.exemption.views.uploads import count_received
 from shared.kernel.errors import Refused
@@ -136,6 +139,7 @@ class Handlers:
             RevokeExemption: self.review,
             LapseApplication: self.follow_up,
             ExpireExemption: self.follow_up,
+            ReviveApplication: self.revive,
             PrintRecordTable: self.follow_up,
             SettleFee: self.pay,
             NoteRefund: self.pay,
@@ -148,6 +152,7 @@ class Handlers:
             CloseCycle: self.change_cycle,
             EndWindow: self.end_window,
             SettleWindow: self.end_window,
+            SettleReopening: self.end_window,
             FollowOrganisation: self.follow_organisation,
             FollowRenaming: self.follow_organisation,
             FollowClosing: self.follow_organisation,
@@ -161,8 +166,10 @@ class Handlers:
 
     async def start(self, work: Work, command: StartApplication) -> Receipt:
         cycle = await self._cycle(work, command.cycle)
+        await one_at_a_time(work, f"start/{work.meta.actor}")
+        drafts = await count_drafts(work.tx.connection, work.meta.actor, command.cycle)
         application = work.new_id("application")
-        context = self._context(work, application, command.cycle, cycle)
+        context = replace(self._context(work, application, command.cycle, cycle), drafts=drafts)
         return await work.execute(APPLICATION, application, command, context, case=application, person=work.meta.actor)
 
     async def edit(self, work: Work, command: SaveDraft | DiscardDraft) -> Receipt:
@@ -206,11 +213,28 @@ class Handlers:
         """Of an erased person too: there is nothing personal in it, and money must find its way back."""
         state, context = await self._case(work, command.application)
         if isinstance(state, Lapsed) and state.form:
-            context = await with_what_is_known(work, state, context)
+            return await self._come_back(work, command, state, context)
         person = state.candidate if state.form else None
         return await work.execute(
             APPLICATION, command.application, command, context, case=command.application, person=person
         )
+
+    async def revive(self, work: Work, command: ReviveApplication) -> Receipt:
+        state, context = await self._case(work, command.application)
+        return await self._come_back(work, command, state, context)
+
+    async def _come_back(
+        self, work: Work, command: ReviveApplication | SettleFee | NoteRefund, state: Case, context: Context
+    ) -> Receipt:
+        """As it was handed in, and not without asking what has come to count meanwhile: what is handed in now waits."""
+        await one_at_a_time(work, f"submit/{state.candidate}")
+        handed_in = replace(state, form=state.handed_in.form, claims=state.handed_in.claims)
+        known = await with_what_is_known(work, handed_in, context)
+        receipt = await self._execute(work, command.application, command, state, known)
+        after, _ = await work.load(APPLICATION, command.application)
+        if receipt.events and not isinstance(after, Lapsed | Expired):
+            await take_place(work, command.application, handed_in, known)
+        return receipt
 
     async def view(self, work: Work, command: ViewDocuments) -> Receipt:
         state, _ = await work.load(APPLICATION, command.application)
@@ -297,7 +321,7 @@ class Handlers:
         context = await self._cycle_context(work, cycle.organisation, self._books.rules(cycle.scheme))
         return await work.execute(CYCLE, command.cycle, command, context, expected=command.expected)
 
-    async def end_window(self, work: Work, command: EndWindow | SettleWindow) -> Receipt:
+    async def end_window(self, work: Work, command: EndWindow | SettleWindow | SettleReopening) -> Receipt:
         cycle = await self._cycle(work, command.cycle)
         context = await self._cycle_context(work, cycle.organisation, self._books.rules(cycle.scheme))
         return await work.execute(CYCLE, command.cycle, command, context)

@@ -71,9 +71,9 @@ create table person_numbers (
 );
 create index person_numbers_by_hash on person_numbers (hash);
 
--- How many numbers were given in a cycle.
+-- How many numbers were given in a jurisdiction: its procedures and cycles may all have one pattern.
 create table numbers_given (
-    cycle         text        primary key,
+    jurisdiction  text        primary key,
     given         int         not null
 );
 

@@ -1,15 +1,23 @@
-"""What happens by itself when a window of a cycle ends: it is recorded, and what has to lapse or expire with it does.
+"""What the end of a window leads to, and its reopening, application by application. Called by the service's timers.
 
-Called by the timers that the read model of cycles sets. Nothing is decided here.
+A timer goes when nothing is left to do, by the fact that says so; until then it comes again, and what was done already
+is done no second time.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 
-from services.exemption.domain.commands import EndWindow, ExpireExemption, LapseApplication, SettleWindow
+from services.exemption.domain.commands import (
+    EndWindow,
+    ExpireExemption,
+    LapseApplication,
+    ReviveApplication,
+    SettleReopening,
+    SettleWindow,
+)
 from services.exemption.handlers import Books
 from services.exemption.views.applications import find_in_state
-from services.exemption.views.cycles import WINDOW_ENDED, WINDOW_OVER, find_cycles
+from services.exemption.views.cycles import WINDOW_ENDED, WINDOW_OVER, WINDOW_REOPENED, find_cycles
 from shared.kernel.messages import Meta, command_id
 from shared.runtime.keyring import Erased
 from shared.runtime.service import Service, Timer, TimerHandler
@@ -19,26 +27,47 @@ _PAGE = 200
 
 async def window_over(service: Service, timer: Timer) -> None:
     """A window has closed for the last time."""
-    command = EndWindow(cycle=timer.stream.split("-", 1)[1], purpose=timer.key, due_at=timer.due_at)
+    command = EndWindow(cycle=_cycle(timer), purpose=timer.key, due_at=timer.due_at)
     await service.handle(command, _of_timer(service, timer))
 
 
 def window_ended(books: Books) -> TimerHandler:
-    """What a window's end leads to: application by application, and the timer goes when nothing is left to do."""
-
     async def settle(service: Service, timer: Timer) -> None:
-        cycle, purpose = timer.stream.split("-", 1)[1], timer.key
+        cycle, purpose = _cycle(timer), timer.key
         async with service.reading() as connection:
             (row,) = await find_cycles(connection, cycle=cycle)
-        states, after = books.rules(row.scheme).book.ends_with(purpose), ""
-        while page := await _page(service, cycle, states, after):
-            for application in page:
-                await _end_one(service, timer, application)
-            after = page[-1]
+        async for application in _each(service, cycle, books.rules(row.scheme).book.ends_with(purpose)):
+            await _do(
+                service,
+                timer,
+                LapseApplication(application=application, purpose=purpose, due_at=timer.due_at),
+                ExpireExemption(application=application, purpose=purpose, due_at=timer.due_at),
+            )
         command = SettleWindow(cycle=cycle, purpose=purpose, due_at=timer.due_at)
         await service.handle(command, _of_timer(service, timer))
 
     return settle
+
+
+async def window_reopened(service: Service, timer: Timer) -> None:
+    """It was extended after its end: what lapsed or expired with it is as it was before."""
+    cycle, purpose = _cycle(timer), timer.key
+    async for application in _each(service, cycle, ("lapsed", "expired")):
+        await _do(service, timer, ReviveApplication(application=application, purpose=purpose))
+    command = SettleReopening(cycle=cycle, purpose=purpose, due_at=timer.due_at)
+    await service.handle(command, _of_timer(service, timer))
+
+
+def _cycle(timer: Timer) -> str:
+    return timer.stream.split("-", 1)[1]
+
+
+async def _each(service: Service, cycle: str, states: Sequence[str]) -> AsyncIterator[str]:
+    after = ""
+    while page := await _page(service, cycle, states, after):
+        for application in page:
+            yield application
+        after = page[-1]
 
 
 async def _page(service: Service, cycle: str, states: Sequence[str], after: str) -> list[str]:
@@ -46,14 +75,13 @@ async def _page(service: Service, cycle: str, states: Sequence[str], after: str)
         return await find_in_state(connection, cycle, states, after, _PAGE)
 
 
-async def _end_one(service: Service, timer: Timer, application: str) -> None:
-    """Each decider knows whether it means this application; of an erased person nothing is left to be ended."""
-    for command in (
-        LapseApplication(application=application, purpose=timer.key, due_at=timer.due_at),
-        ExpireExemption(application=application, purpose=timer.key, due_at=timer.due_at),
-    ):
+async def _do(
+    service: Service, timer: Timer, *commands: LapseApplication | ExpireExemption | ReviveApplication
+) -> None:
+    """Each decider knows whether it means this application; of an erased person there is nothing left to be done."""
+    for command in commands:
         with suppress(Erased):
-            await service.handle(command, _of_timer(service, timer, type(command).__name__, application))
+            await service.handle(command, _of_timer(service, timer, type(command).__name__, command.application))
 
 
 def _of_timer(service: Service, timer: Timer, *about: str) -> Meta:
@@ -62,4 +90,4 @@ def _of_timer(service: Service, timer: Timer, *about: str) -> Meta:
 
 
 def timers(books: Books) -> Mapping[str, TimerHandler]:
-    return {WINDOW_OVER: window_over, WINDOW_ENDED: window_ended(books)}
+    return {WINDOW_OVER: window_over, WINDOW_ENDED: window_ended(books), WINDOW_REOPENED: window_reopened}

@@ -8,6 +8,7 @@ from shared.events.exemption import (
     ApplicationLapsed,
     ApplicationRefused,
     ApplicationReturned,
+    ApplicationRevived,
     ApplicationSubmitted,
     ApplicationSuperseded,
     ExemptionExpired,
@@ -137,6 +138,11 @@ def tell_of_expiry(_: Fact[ExemptionExpired]) -> Sequence[Command]:
     return _told("exemption.expired", {})
 
 
+def tell_of_revival(_: Fact[ApplicationRevived]) -> Sequence[Command]:
+    """Whoever was told that it lapsed or expired is told that it did not: there is something to do again."""
+    return _told("exemption.revived", {})
+
+
 def tell_of_fee(fact: Fact[FeeDue]) -> Sequence[Command]:
     """F-04: how much, until when, and what becomes of it if things go wrong, before anybody pays."""
     event = fact.event
@@ -187,6 +193,7 @@ REACTIONS = (
     Reaction(ApplicationSuperseded, tell_of_superseding, since="deployment"),
     Reaction(ApplicationLapsed, tell_of_lapse, since="deployment"),
     Reaction(ExemptionExpired, tell_of_expiry, since="deployment"),
+    Reaction(ApplicationRevived, tell_of_revival, since="deployment"),
     Reaction(ExemptionRevoked, tell_of_revocation, since="deployment"),
     Reaction(FeeDue, tell_of_fee, since="deployment"),
     Reaction(RefundAsked, tell_of_refund, since="deployment"),

@@ -69,7 +69,11 @@ class ApplicationSubmitted(Event):
 
 
 class CertificateSeenElsewhere(Event):
-    """提示：证书编号与他人相同: a warning to reviewers, not a refusal: other people's applications carry it too."""
+    """提示：证书编号与他人相同: a warning to reviewers, not a refusal: other people's applications carry it too.
+
+    In `flags-<application>`, so that not even the version of the application tells its candidate; older ones stand in
+    the application itself.
+    """
 
     name: ClassVar[str] = "exemption.certificate_seen_elsewhere.v1"
     applications: tuple[str, ...]
@@ -175,6 +179,19 @@ class ExemptionExpired(Event):
     name: ClassVar[str] = "exemption.exemption_expired.v1"
     purpose: str
     ended_at: datetime
+    title: str
+    clause: str
+
+
+class ApplicationRevived(Event):
+    """恢复申请: the window with whose end it lapsed or expired was extended, so it is as it was before.
+
+    What was lapsed and waited for a fee waits for it again: `FeeDue` follows, also where money went back meanwhile.
+    """
+
+    name: ClassVar[str] = "exemption.application_revived.v1"
+    purpose: str
+    becomes: Literal["returned", "unpaid", "in_review", "granted"]
     title: str
     clause: str
 
@@ -318,6 +335,7 @@ ApplicationEvent = (
     | ApplicationLapsed
     | ExemptionGranted
     | ExemptionExpired
+    | ApplicationRevived
     | ExemptionRevoked
     | RecordTablePrinted
     | ApplicationHandedOff
@@ -328,6 +346,10 @@ ApplicationEvent = (
     | RefundAsked
     | FeeRefunded
 )
+
+# --- flags-<application>: what reviewers are warned of, and nobody else -----------------------------------------------
+
+FlagEvent = CertificateSeenElsewhere
 
 # --- head-<id>: which application of one ticket number or person counts, cycle by cycle ------------------------------
 
@@ -482,7 +504,33 @@ class WindowSettled(Event):
     ended_at: datetime
 
 
-CycleEvent = CycleOpened | WindowSet | DaysExcluded | WindowExtended | CycleClosed | CycleWindowEnded | WindowSettled
+class WindowReopened(Event):
+    """{purpose}办理时间重新开放: extended after its end was recorded; what had ended with it is looked at again."""
+
+    name: ClassVar[str] = "exemption.window_reopened.v1"
+    purpose: str
+    reopened_at: datetime
+
+
+class ReopeningSettled(Event):
+    """{purpose}恢复事项办结: every application that had ended with this window has been looked at again."""
+
+    name: ClassVar[str] = "exemption.reopening_settled.v1"
+    purpose: str
+    reopened_at: datetime
+
+
+CycleEvent = (
+    CycleOpened
+    | WindowSet
+    | DaysExcluded
+    | WindowExtended
+    | CycleClosed
+    | CycleWindowEnded
+    | WindowSettled
+    | WindowReopened
+    | ReopeningSettled
+)
 
 # --- batch-<id>: a hand-off to the examinations authority ---------------------------------------------------------
 

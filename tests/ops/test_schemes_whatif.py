@@ -19,6 +19,7 @@ from ops.schemes.whatif import NOT_ASKED, told
 from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.commands import SaveDraft
 from services.exemption.domain.scheme import Rules
+from services.exemption.domain.terms import Uniqueness
 from shared.events.exemption import (
     AccountFollowed,
     CycleOpened,
@@ -164,6 +165,25 @@ def test_nothing_that_a_candidate_typed_is_printed() -> None:
     assert change.why[0].inputs["typed"] == ACCOUNT.holder
     assert not any(ACCOUNT.holder in line or ACCOUNT.id_number in line for line in lines)
     assert any("typed=〔未显示〕" in line for line in lines)
+
+
+@pytest.mark.parametrize(("tickets_of_others", "refused"), [(["99 0000 000001"], True), (["990000000002"], False)])
+def test_a_ticket_that_identity_knew_of_somebody_else_stops_those_who_would_be_counted_by_it(
+    tickets_of_others: list[str], refused: bool
+) -> None:
+    """SD-46."""
+    said = {"by": "ticket_number", "rule": "last_submission_wins", "text": "以最后一次为准", "source": "TT-51"}
+    counted = Uniqueness.model_validate(said)
+    replay = Replay.of(story.ISLE, changed(uniqueness=counted))
+    for each in around(story.ISLE):
+        replay.take(each)
+    for ticket in tickets_of_others:
+        account = AccountFollowed(holder="样本另", id_number="", mobile="", ticket_number=ticket)
+        replay.take(fact("person-candidate-other", 1, account))
+    for version, event in enumerate(story.submitted().past, 1):
+        replay.take(fact(f"application-{story.CASE}", version, event))
+    why = [each.code for change in replay.changes.values() for each in change.why]
+    assert why == (["exemption.ticket_of_another_account"] if refused else [])
 
 
 # --- over a real store

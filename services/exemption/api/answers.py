@@ -1,6 +1,6 @@
 """What pages are given: schemes, cycles and cases in words that people read. Pure shaping of what was found."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from math import ceil
 from typing import Any, cast
@@ -47,6 +47,7 @@ from shared.events.exemption import (
     ApplicationLapsed,
     ApplicationRefused,
     ApplicationReturned,
+    ApplicationRevived,
     ApplicationStarted,
     ApplicationSubmitted,
     ApplicationSuperseded,
@@ -206,11 +207,13 @@ def case_shown(
     names: Mapping[str, Organisation],
     duplicates: Iterable[ApplicationRow] | None,
     records: Mapping[str, Education],
+    flags: Sequence[Fact[Any]] = (),
 ) -> CaseShown:
-    """One application for its candidate, and for a reviewer (`duplicates` is then given) with what the stage asks."""
+    """One application for its candidate, and for a reviewer (`duplicates` is then given) with what the stage asks and
+    with what is told to nobody else (`flags`)."""
     book = context.rules.book
     masked = duplicates is None and not results_are_visible(context)
-    told = [fact for fact in past if not (masked and isinstance(fact.event, _RESULTS))]
+    told = [fact for fact in past if not (masked and _is_result(fact.event))]
     hidden = masked and is_hidden(case, context)
     title = book.state(SUBMITTED).title if hidden else case.title
     handed_in = next((fact.version for fact in reversed(past) if isinstance(fact.event, ApplicationSubmitted)), 0)
@@ -232,7 +235,7 @@ def case_shown(
         course_codes=case.course_codes,
         returned=_returned_shown(told),
         fee=fee_shown(case, context),
-        history=[_deed(fact, names) for fact in told if _is_told(fact, reviewing=duplicates is not None)],
+        history=[_deed(fact, names) for fact in _with(told, flags) if _is_told(fact, reviewing=duplicates is not None)],
         actions=available_actions(cast(Application, case), context),
     )
     desk = reading_desk(case, context.roles)
@@ -306,6 +309,7 @@ _DEEDS: Mapping[type[Any], str] = {
     ReapplicationUnlocked: "unlocked",
     ApplicationSuperseded: "superseded",
     ApplicationLapsed: "lapsed",
+    ApplicationRevived: "revived",
     ExemptionGranted: "granted",
     ExemptionExpired: "expired",
     ExemptionRevoked: "revoked",
@@ -319,6 +323,19 @@ _DEEDS: Mapping[type[Any], str] = {
     RefundAsked: "refund_asked",
     FeeRefunded: "refunded",
 }
+
+
+def _with(told: Iterable[Fact[Any]], flags: Iterable[Fact[Any]]) -> Iterator[Fact[Any]]:
+    """Each submission with what was flagged at that moment."""
+    flagged = {fact.meta.at: fact for fact in flags}
+    for fact in told:
+        yield fact
+        if isinstance(fact.event, ApplicationSubmitted) and fact.meta.at in flagged:
+            yield flagged[fact.meta.at]
+
+
+def _is_result(event: Any) -> bool:
+    return isinstance(event, _RESULTS) or (isinstance(event, ApplicationRevived) and event.becomes == "granted")
 
 
 def _is_told(fact: Fact[Any], *, reviewing: bool) -> bool:

@@ -31,7 +31,7 @@ from services.exemption.domain.followed import Account, Organisations
 from services.exemption.domain.form import Photograph
 from services.exemption.domain.scheme import Deadline, HandOff, RecordTable, Rules
 from services.exemption.domain.terms import Revocation, Unlocking
-from services.exemption.domain.uniqueness import Heads
+from services.exemption.domain.uniqueness import Heads, replaced_by
 from shared.kernel.errors import Refused
 from shared.schemes.procedure import SUBMITTED, Outcome, Stage
 
@@ -54,9 +54,26 @@ class Context:
     head: str = ""  # their stream
     ticket_elsewhere: bool = False  # identity knows this ticket number of another account
     number: str = ""  # what the book's numbering would give now
+    drafts: int = 0  # how many the candidate fills in already, in this cycle
     seen_elsewhere: tuple[str, ...] = ()  # other people's applications with this certificate number
     own_other: str | None = None  # another application of the same person with it, in review or approved
     own_courses: Mapping[str, str] = field(default_factory=dict)  # course -> such an application that has it
+
+
+def another_has_its_place(case: Case, context: Context) -> bool:
+    """Whether, while this one had ended, another one has come to count for its ticket number or person."""
+    heads = context.heads
+    of_another = heads.candidate not in {"", case.candidate}
+    return of_another or replaced_by(heads, case.cycle, context.application) is not None
+
+
+def another_counts(case: Case, context: Context) -> bool:
+    """Whether it has its place, its certificate or one of its courses."""
+    book = context.rules.book
+    if another_has_its_place(case, context):
+        return True
+    same_paper = book.certificates_are_used_once and context.own_other is not None
+    return same_paper or bool(book.course_once and not context.own_courses.keys().isdisjoint(case.course_codes))
 
 
 def reading_desk(state: Case, roles: frozenset[tuple[str, str]]) -> Desk | None:

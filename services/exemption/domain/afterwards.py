@@ -50,10 +50,10 @@ def lapse(command: LapseApplication, state: Application, context: Context) -> Se
     """Not handed in again, not confirmed on site or not paid before the window was over."""
     payment = context.rules.book.payment
     if isinstance(state, AwaitingPayment) and payment and payment.window == command.purpose:
-        over = _is_over(command.purpose, context)
+        over = is_over(command.purpose, context)
         return fees.lapsed(command.purpose, command.due_at, state, context) if over else []
     source = _lapses_with(command.purpose, state, context)
-    if source is None or not isinstance(state, Returned | InReview) or not _is_over(command.purpose, context):
+    if source is None or not isinstance(state, Returned | InReview) or not is_over(command.purpose, context):
         return []
     title = context.rules.book.state(LAPSED).title
     clause = context.rules.clause(f"windows[{command.purpose}]", source=source)
@@ -84,7 +84,7 @@ def expire(command: ExpireExemption, state: Application, context: Context) -> Se
 def expired_by_now(context: Context) -> Sequence[ApplicationEvent]:
     """SD-41: what becomes of an approved exemption whose validity is over, also of one that is approved only now."""
     validity = context.rules.book.validity
-    if validity is None or not _is_over(validity.window, context):
+    if validity is None or not is_over(validity.window, context):
         return []
     over = context.cycle.windows[validity.window].over_at()
     assert over is not None  # or it would not be over
@@ -98,7 +98,7 @@ def expired_by_now(context: Context) -> Sequence[ApplicationEvent]:
     ]
 
 
-def _is_over(purpose: str, context: Context) -> bool:
+def is_over(purpose: str, context: Context) -> bool:
     return context.cycle.phase(purpose, context.now) == "closed"
 
 

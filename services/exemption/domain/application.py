@@ -8,7 +8,7 @@ is written down with the clause of the book.
 from collections.abc import Mapping, Sequence
 from typing import assert_never
 
-from services.exemption.domain import access, afterwards, fees, reviewing
+from services.exemption.domain import access, afterwards, fees, reviewing, reviving, rules
 from services.exemption.domain.access import Context
 from services.exemption.domain.case import Application, NotStarted, evolve
 from services.exemption.domain.claims import claim_of, kept_claims
@@ -24,6 +24,7 @@ from services.exemption.domain.commands import (
     PrintRecordTable,
     RefuseApplication,
     ReturnApplication,
+    ReviveApplication,
     RevokeExemption,
     SaveDraft,
     SettleFee,
@@ -38,7 +39,6 @@ from shared.events.exemption import (
     ApplicationEvent,
     ApplicationStarted,
     ApplicationSubmitted,
-    CertificateSeenElsewhere,
     DraftDiscarded,
     DraftSaved,
 )
@@ -75,6 +75,8 @@ def decide(command: ApplicationCommand, state: Application, context: Context) ->
             return afterwards.lapse(command, state, context)
         case ExpireExemption():
             return afterwards.expire(command, state, context)
+        case ReviveApplication():
+            return reviving.revive(command, state, context)
         case SettleFee():
             return fees.settle(command, state, context)
         case NoteRefund():
@@ -94,6 +96,7 @@ def _start(state: Application, context: Context) -> Sequence[ApplicationEvent]:
         raise Refused("exemption.already_started")
     deadline = context.rules.book.submit
     access.must_be_in_time(deadline.window, context)
+    rules.drafts_must_be_few(context.drafts, context.rules.book.most_drafts)
     return [
         ApplicationStarted(
             scheme=context.rules.ref,
@@ -152,7 +155,7 @@ def _submit(state: Application, context: Context) -> Sequence[ApplicationEvent]:
         warnings=found.findings.warnings(),
         clause=found.evidence[0].clause,
     )
-    return [submitted, *_flags(context), *fees.onward(stage, case, courses, found.organisations, context)]
+    return [submitted, *fees.onward(stage, case, courses, found.organisations, context)]
 
 
 def _offices(organisations: Mapping[str, str], context: Context) -> tuple[tuple[str, str], ...]:
@@ -160,14 +163,6 @@ def _offices(organisations: Mapping[str, str], context: Context) -> tuple[tuple[
     unique, revocation = context.rules.book.uniqueness, context.rules.book.revocation
     offices = (unique.unlocking if unique else None, revocation)
     return tuple(dict.fromkeys((each.role, organisations[each.scope]) for each in offices if each))
-
-
-def _flags(context: Context) -> Sequence[ApplicationEvent]:
-    if not context.seen_elsewhere:
-        return []
-    source = context.rules.book.certificate_seen_elsewhere.source
-    clause = context.rules.clause("certificate_seen_elsewhere", source=source)
-    return [CertificateSeenElsewhere(applications=context.seen_elsewhere, clause=clause)]
 
 
 APPLICATION: Decider[ApplicationCommand, Application, ApplicationEvent, Context] = Decider(

@@ -15,6 +15,7 @@ from shared.events.exemption import (
     ApplicationLapsed,
     ApplicationRefused,
     ApplicationReturned,
+    ApplicationRevived,
     ApplicationStarted,
     ApplicationSubmitted,
     ApplicationSuperseded,
@@ -102,7 +103,6 @@ class Case:
     warnings: tuple[str, ...] = ()
     course_codes: tuple[str, ...] = ()
     organisations: Mapping[str, str] = field(default_factory=dict)  # scope -> organisation
-    seen_elsewhere: tuple[str, ...] = ()  # applications of others with the same certificate number
     passed: Mapping[str, str] = field(default_factory=dict)  # stage -> who passed it; only what still stands
     decided: tuple[tuple[str, str], ...] = ()  # (stage, who), of every submission: for separation of duties
     desks: tuple[Desk, ...] = ()  # reached with this submission: who may read it
@@ -185,19 +185,36 @@ class Superseded(Case):
 
 @dataclass(frozen=True)
 class Lapsed(Case):
-    """A window ended before what the book asks for was done. `due`: what was not paid, as far as we knew."""
+    """The window `purpose` ended before what the book asks for was done; `before` is what it was until then."""
 
-    due: Due | None = None
+    purpose: str = ""
+    before: Returned | AwaitingPayment | InReview | None = None
+
+    @property
+    def due(self) -> Due | None:
+        """What was not paid, as far as we knew."""
+        return self.before.due if isinstance(self.before, AwaitingPayment) else None
 
 
 @dataclass(frozen=True)
 class Expired(Case):
     """过期不予保留."""
 
+    purpose: str = ""
+    before: Granted | None = None
+
 
 @dataclass(frozen=True)
 class Revoked(Case):
     """再次审定不通过."""
+
+
+def stage_of(state: AwaitingPayment | InReview) -> str:
+    """The stage that it lies at, or that opens once it is paid for."""
+    if isinstance(state, InReview):
+        return state.desk.stage
+    assert state.due is not None  # it waits for it
+    return state.due.stage
 
 
 Ended = Discarded | TurnedDown | Superseded | Lapsed | Expired | Revoked
@@ -221,7 +238,7 @@ def evolve(state: Application, event: ApplicationEvent) -> Application:  # noqa:
         case ApplicationSubmitted():
             return _submitted(state, event)
         case CertificateSeenElsewhere():
-            return replace(state, seen_elsewhere=event.applications)
+            return state
         case StageOpened():
             desk = Desk(event.stage, event.role, event.organisation)
             return _become(InReview, state, desks=(*state.desks, desk), desk=desk, due_at=event.due_at)
@@ -247,10 +264,13 @@ def evolve(state: Application, event: ApplicationEvent) -> Application:  # noqa:
         case ApplicationSuperseded():
             return _become(Superseded, state, title=event.title, by=event.by)
         case ApplicationLapsed():
-            due = state.due if isinstance(state, AwaitingPayment) else None
-            return _become(Lapsed, state, title=event.title, due=due)
+            return _become(Lapsed, state, title=event.title, purpose=event.purpose, before=state)
         case ExemptionExpired():
-            return _become(Expired, state, title=event.title)
+            return _become(Expired, state, title=event.title, purpose=event.purpose, before=state)
+        case ApplicationRevived():
+            assert isinstance(state, Lapsed | Expired)
+            assert state.before is not None
+            return replace(state.before, orders=state.orders)  # money may have come or gone meanwhile
         case ExemptionRevoked():
             return _become(Revoked, state, title=event.title)
         case ExemptionGranted():
@@ -310,7 +330,6 @@ def _submitted(state: Case, event: ApplicationSubmitted) -> Submitted:
         warnings=event.warnings,
         course_codes=event.course_codes,
         organisations=event.organisations,
-        seen_elsewhere=(),
         desks=tuple(desk for desk in state.desks if desk.stage in state.passed),
     )
 

@@ -174,19 +174,11 @@ class NoteRefund(Command):
     refunded_at: datetime
 
 
-class TakeHead(Command):
-    """From now on this application counts; `value` is the ticket number or person, with the jurisdiction."""
+class ReviveApplication(Command):
+    """The window with whose end it lapsed or expired was extended."""
 
-    cycle: str
     application: str
-    value: str
-
-
-class ReleaseHead(Command):
-    """This application no longer stands in the way of another."""
-
-    cycle: str
-    application: str
+    purpose: str
 
 
 # --- hand-off
@@ -295,6 +287,14 @@ class SettleWindow(Command):
     due_at: datetime
 
 
+class SettleReopening(Command):
+    """Everything that the reopening of a window leads to has been done, says its timer."""
+
+    cycle: str
+    purpose: str
+    due_at: datetime
+
+
 # --- what identity says
 
 
@@ -375,12 +375,12 @@ ApplicationCommand = (
     | ExpireExemption
     | SettleFee
     | NoteRefund
+    | ReviveApplication
     | PrintRecordTable
     | HandOffRecord
     | AcknowledgeRecord
 )
-HeadCommand = TakeHead | ReleaseHead
-CycleCommand = OpenCycle | ExtendWindow | CloseCycle | EndWindow | SettleWindow
+CycleCommand = OpenCycle | ExtendWindow | CloseCycle | EndWindow | SettleWindow | SettleReopening
 AccountCommand = FollowAccount | FollowVerification | FollowEducation | ForgetPerson
 OrganisationCommand = FollowOrganisation | FollowRenaming | FollowClosing
 BatchCommand = RecordBatch | ExportBatch | AcknowledgeBatch

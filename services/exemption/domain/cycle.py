@@ -16,6 +16,7 @@ from services.exemption.domain.commands import (
     EndWindow,
     ExtendWindow,
     OpenCycle,
+    SettleReopening,
     SettleWindow,
     WindowAsked,
 )
@@ -27,7 +28,9 @@ from shared.events.exemption import (
     CycleOpened,
     CycleWindowEnded,
     DaysExcluded,
+    ReopeningSettled,
     WindowExtended,
+    WindowReopened,
     WindowSet,
     WindowSettled,
 )
@@ -92,7 +95,9 @@ def decide(command: CycleCommand, state: CycleState, context: CycleContext) -> S
         case EndWindow():
             return _end(command, state, context)
         case SettleWindow():
-            return _settle(command, state)
+            return _settle(command, state, context)
+        case SettleReopening():
+            return [ReopeningSettled(purpose=command.purpose, reopened_at=command.due_at)]
         case _:
             assert_never(command)
 
@@ -173,11 +178,13 @@ def _extend(command: ExtendWindow, state: CycleState, context: CycleContext) -> 
     lists = cycle.skips.get(command.purpose, ())
     off = days_off(window.to_day + timedelta(days=1), command.to_day, lists)
     rules.extension_must_open(command.purpose, window, command.to_day, off)
+    ended = command.purpose in cycle.ended and context.rules.book.ends_with(command.purpose)
+    reopened = [WindowReopened(purpose=command.purpose, reopened_at=context.now)] if ended else []
     if not lists:
-        return [longer]
+        return [longer, *reopened]
     said = context.rules.book.purpose(command.purpose)
     clause = context.rules.clause(f"windows[{command.purpose}]", source=said.source if said else "")
-    return [longer, DaysExcluded(purpose=command.purpose, lists=lists, days=off, clause=clause)]
+    return [longer, DaysExcluded(purpose=command.purpose, lists=lists, days=off, clause=clause), *reopened]
 
 
 def _close(command: CloseCycle, state: CycleState, context: CycleContext) -> Sequence[CycleEvent]:
@@ -206,10 +213,13 @@ def _ended(purpose: str, at: datetime, context: CycleContext) -> CycleWindowEnde
     return CycleWindowEnded(purpose=purpose, ended_at=at, settles=bool(context.rules.book.ends_with(purpose)))
 
 
-def _settle(command: SettleWindow, state: CycleState) -> Sequence[CycleEvent]:
-    """Once for each end; where the window was opened again meanwhile, its next end brings another."""
-    if isinstance(state, NotOpened) or command.purpose not in state.ended:
+def _settle(command: SettleWindow, state: CycleState, context: CycleContext) -> Sequence[CycleEvent]:
+    """Once for each end. Where the window was opened again meanwhile, its next end brings another; and since some may
+    have ended after the reopening looked at them, it looks again."""
+    if isinstance(state, NotOpened):
         return []
+    if command.purpose not in state.ended:
+        return [WindowReopened(purpose=command.purpose, reopened_at=context.now)]
     return [WindowSettled(purpose=command.purpose, ended_at=command.due_at)]
 
 
@@ -240,7 +250,7 @@ def evolve(state: CycleState, event: CycleEvent) -> CycleState:
             return replace(state, closed=True)
         case CycleWindowEnded():
             return replace(state, ended=state.ended | {event.purpose})
-        case WindowSettled():
+        case WindowSettled() | WindowReopened() | ReopeningSettled():
             return state
         case _:
             assert_never(event)

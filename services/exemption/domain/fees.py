@@ -8,11 +8,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
-from services.exemption.domain.access import Context
-from services.exemption.domain.case import Application, AwaitingPayment, Case, Due, InReview, Lapsed, NotStarted
+from services.exemption.domain.access import Context, another_counts
+from services.exemption.domain.case import (
+    Application,
+    AwaitingPayment,
+    Case,
+    Due,
+    InReview,
+    Lapsed,
+    NotStarted,
+    stage_of,
+)
 from services.exemption.domain.commands import NoteRefund, SettleFee
 from services.exemption.domain.terms import Payment
-from services.exemption.domain.uniqueness import replaced_by
 from shared.events.exemption import (
     ApplicationEvent,
     ApplicationLapsed,
@@ -26,7 +34,7 @@ from shared.events.exemption import (
 from shared.kernel.errors import Refused
 from shared.schemes.procedure import LAPSED, UNPAID
 
-Misplaced = Literal["wrong_amount", "paid_already", "too_late", "nothing_due", "another_counts", "erased"]
+Misplaced = Literal["wrong_amount", "paid_already", "too_late", "nothing_due", "another_counts", "erased", "lapsed"]
 Ended = Literal["refused", "superseded", "lapsed"]
 REASONS = {
     "wrong_amount": "金额不符",
@@ -136,15 +144,10 @@ def _due_or_why_not(command: SettleFee, state: Case, context: Context) -> Due | 
         return "too_late"
     if command.fen != due.fen:
         return "wrong_amount"
-    return "another_counts" if isinstance(state, Lapsed) and _another_counts(state, context) else due
-
-
-def _another_counts(state: Lapsed, context: Context) -> bool:
-    """While it was lapsed, another application of theirs may have come into its place."""
-    book = context.rules.book
-    same_paper = book.certificates_are_used_once and context.own_other is not None
-    same_course = book.course_once is not None and not context.own_courses.keys().isdisjoint(state.course_codes)
-    return same_paper or same_course or replaced_by(context.heads, context.cycle_id, context.application) is not None
+    if isinstance(state, Lapsed) and another_counts(state, context):
+        return "another_counts"  # while it was lapsed
+    rest = context.rules.book.owed_before(due.stage, len(state.course_codes), state.paid + command.fen)
+    return "lapsed" if rest else due  # what had been paid before may have gone back when it lapsed
 
 
 def note_refund(command: NoteRefund, state: Application, context: Context) -> Sequence[ApplicationEvent]:
@@ -160,16 +163,9 @@ def note_refund(command: NoteRefund, state: Application, context: Context) -> Se
     refunded = FeeRefunded(order=command.order, fen=fen, refunded_at=command.refunded_at, clause=_clause(context))
     if not order.counts or not state.form or not isinstance(state, InReview | AwaitingPayment):
         return [refunded]
-    stage, courses = _stage_of(state), len(state.course_codes)
+    stage, courses = stage_of(state), len(state.course_codes)
     owed = context.rules.book.owed_before(stage, courses, state.paid - fen)
     return [refunded, *_asked(stage, owed, state, courses, context)] if owed else [refunded]
-
-
-def _stage_of(state: InReview | AwaitingPayment) -> str:
-    if isinstance(state, InReview):
-        return state.desk.stage
-    assert state.due is not None  # it waits for it
-    return state.due.stage
 
 
 def _said(context: Context) -> Payment:

@@ -19,6 +19,7 @@ from services.exemption.domain.limits import Candidate, judge_limits
 from services.exemption.domain.scheme import Rules
 from services.exemption.domain.verdict import Finding, Findings
 from shared.kernel.errors import Refused
+from shared.schemes.forms import PhotoSlot
 
 
 @dataclass(frozen=True)
@@ -198,19 +199,36 @@ def _judge_twice(findings: Findings, evidence: Sequence[Evidence]) -> None:
 
 def _judge_photographs_twice(findings: Findings, claims: Sequence[Claim], context: Context) -> None:
     """Materials may serve several claims; the picture of a certificate is that certificate's own."""
-    before: set[str] = set()
+    before: dict[str, str] = {}  # upload -> digest of its file
     for place, claim in enumerate(claims):
         basis = context.rules.book.basis(claim.basis)
         for slot in basis.asked_photos() if basis else ():
             if upload := claim.photos.get(slot.slot):
-                _of(findings, context, f"bases[{claim.basis}]", source=slot.source).ask(
-                    lambda upload=upload: laws.photograph_must_stand_once(upload, before),  # type: ignore[misc]
-                    rule="photograph_must_stand_once",
-                    about=f"claims[{place}].{slot.slot}",
-                    label=slot.label,
-                    in_form=True,
-                )
-                before.add(upload)
+                mine = _of(findings, context, f"bases[{claim.basis}]", source=slot.source)
+                known = context.photographs.get(upload)
+                _judge_photograph(mine, upload, known.digest if known else "", before, f"claims[{place}]", slot)
+
+
+def _judge_photograph(
+    findings: Findings, upload: str, digest: str, before: dict[str, str], claim: str, slot: PhotoSlot
+) -> None:
+    about = f"{claim}.{slot.slot}"
+    findings.ask(
+        lambda: laws.photograph_must_stand_once(upload, before),
+        rule="photograph_must_stand_once",
+        about=about,
+        label=slot.label,
+        in_form=True,
+    )
+    if upload not in before:
+        findings.ask(
+            lambda: laws.photographs_should_differ(digest, before.values()),
+            rule="photographs_should_differ",
+            about=about,
+            label=slot.label,
+            warns=True,
+        )
+    before[upload] = digest
 
 
 def _judge_courses_elsewhere(findings: Findings, claims: Sequence[Claim], context: Context) -> None:

@@ -117,6 +117,11 @@ REFUSALS: dict[str, Refusal] = {
         "每个证书须上传各自的照片，该照片已用于另一证书。",
         "Each certificate needs a photograph of its own; this one is another's.",
     ),
+    "exemption.photographs_are_equal": Refusal(
+        422,
+        "该照片与另一证书的照片是同一文件，请核对。",
+        "This photograph and that of another certificate are one file; check it.",
+    ),
     "exemption.module_is_there_already": Refusal(
         422, "所选模块须与“{module}”不同。", "Choose another module: {module} has to be there in any case."
     ),
@@ -143,6 +148,11 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "exemption.already_submitted_in_this_cycle": Refusal(
         409, "本批次已有申请：{text}。", "There is an application in this cycle already: {text}."
+    ),
+    "exemption.too_many_drafts": Refusal(
+        409,
+        "您在本批次填写中的申请已有 {most} 份，请先提交或放弃其中一份。",
+        "You are filling in {most} applications of this cycle already: hand in or give up one of them.",
     ),
     "exemption.must_stay_as_it_was": Refusal(
         422, "重新提交时不能更改“{what}”。", "It cannot be changed when handing in again: {what}."

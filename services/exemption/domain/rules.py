@@ -141,6 +141,12 @@ def applicant_must_be_the_account_holder(field: FormField, value: str, account: 
         raise Refused("exemption.not_the_account_holder", field=field.name)
 
 
+def drafts_must_be_few(drafts: int, most: int) -> None:
+    """Whoever begins applications without end fills our tables: one of those that are there goes on, or is given up."""
+    if drafts >= most:
+        raise Refused("exemption.too_many_drafts", most=most)
+
+
 def photographs_must_be_few(slot: str, received_today: int, most: int, now: datetime) -> None:
     """Whoever sends files without end fills our disks: after so many in a day the next one waits for tomorrow."""
     if received_today >= most:
@@ -199,6 +205,12 @@ def certificate_must_stand_once(key: str, before: Collection[str]) -> None:
     """SX-E-24, SX-E-26, SX-E-40: two claims, or the two of a pair, are two certificates."""
     if key in before:
         raise Refused("exemption.certificate_claimed_twice")
+
+
+def photographs_should_differ(digest: str, before: Collection[str]) -> None:
+    """SX-E-46: one file that was uploaded twice shows one certificate; both are told, and the reviewer looks."""
+    if digest and digest in before:
+        raise Refused("exemption.photographs_are_equal")
 
 
 def photograph_must_stand_once(upload: str, before: Collection[str]) -> None:

@@ -15,6 +15,7 @@ from services.exemption.domain import book_laws
 from services.exemption.domain.bases import MODULES, Basis
 from services.exemption.domain.terms import (
     Cap,
+    CertificateOnce,
     Conditions,
     CourseNames,
     FormDocument,
@@ -90,6 +91,9 @@ class Material(PhotoSlot):
     bases: tuple[Id, ...] = Field((), description="The bases whose claims need it; none: every claim.")
 
 
+_MOST_DRAFTS = 20
+"""Of one candidate in one cycle at the same time, where the book says nothing: rows without end cost space."""
+
 PagePart = Literal["fields", "majors", "claims", "claim", "photos", "materials", "receipt"]
 """What a page holds: the fields of the form, the majors, the table of claims, one claim in hand, and so on."""
 
@@ -147,7 +151,7 @@ class ExemptionScheme(Clause):
     levels: tuple[Entry, ...] = Field((), description="Levels of `certificates`, the lowest first.")
     certificates: tuple[Certificate, ...] = Field((), description="For a form that asks for one certificate itself.")
     certificate_valid: Sentence | None = Field(None, description="The certificate must be in its validity period.")
-    certificate_once: Sentence | None = Field(
+    certificate_once: CertificateOnce | None = Field(
         None,
         description="No certificate in two applications of one person that count; so in any case for `certificates`.",
     )
@@ -166,6 +170,7 @@ class ExemptionScheme(Clause):
     photos: tuple[PhotoSlot, ...] = ()
     materials: tuple[Material, ...] = ()
     photos_a_day: Quota = Field(description="Of one candidate for one photograph, accepted or not.")
+    drafts: Quota | None = Field(None, description="Of one candidate in one cycle, at the same time; none: 20.")
     number: Numbering | None = None
     receipt: Receipt | None = None
     form_document: FormDocument | None = None
@@ -253,6 +258,15 @@ class ExemptionScheme(Clause):
     @property
     def certificates_are_used_once(self) -> bool:
         return bool(self.certificates) or self.certificate_once is not None
+
+    def cycle_of_certificates(self, cycle: str) -> str | None:
+        """The one cycle in which a certificate is used once; None: in all of them together."""
+        once = self.certificate_once
+        return cycle if once and once.within == "cycle" else None
+
+    @property
+    def most_drafts(self) -> int:
+        return self.drafts.most if self.drafts else _MOST_DRAFTS
 
     def purpose(self, purpose: str) -> Purpose | None:
         return next((each for each in self.windows if each.id == purpose), None)

@@ -212,7 +212,9 @@ class Numbering(Sourced):
     """编号: given when an application is handed in for the first time."""
 
     pattern: str = Field(
-        min_length=1, max_length=60, description="Text with {year}, {month}, {day} and {serial}, counted in the cycle."
+        min_length=1,
+        max_length=60,
+        description="Text with {year}, {month}, {day} and {serial}, counted in the jurisdiction.",
     )
     digits: int = Field(5, ge=1, le=9, description="Of the serial number, filled up with zeros.")
 
@@ -255,6 +257,14 @@ class FormDocument(Sourced):
     code: Text = Field(description="Heading of the column of course codes.")
     basis: Text = Field(description="Heading of the column of bases.")
     note: Sentence = Field(description="Stands below it: what has to be done for the application to count.")
+
+
+class CertificateOnce(Sentence):
+    """一证一用: no certificate in two applications of one person that count, in this jurisdiction."""
+
+    within: Literal["cycle", "ever"] = Field(
+        "ever", description="cycle: in another cycle it may be used again. ever: in none."
+    )
 
 
 class Results(Sourced):

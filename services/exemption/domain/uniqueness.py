@@ -10,13 +10,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from services.exemption.domain.commands import HeadCommand, ReleaseHead, TakeHead
 from services.exemption.domain.scheme import Rules
 from services.exemption.domain.terms import Uniqueness
 from shared.events.exemption import HeadEvent, HeadReleased, HeadTaken
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refused
+from shared.kernel.messages import Command
 from shared.schemes.reading import certificate_number
+
+
+class TakeHead(Command):
+    """From now on this application counts; `value` is the ticket number or person, with the jurisdiction."""
+
+    cycle: str
+    application: str
+    value: str
+
+
+class ReleaseHead(Command):
+    """This application no longer stands in the way of another."""
+
+    cycle: str
+    application: str
+
+
+HeadCommand = TakeHead | ReleaseHead
 
 
 @dataclass(frozen=True)

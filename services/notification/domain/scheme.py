@@ -31,6 +31,7 @@ MOMENTS: Mapping[str, frozenset[str]] = {
     "exemption.superseded": frozenset(),
     "exemption.lapsed": frozenset(),
     "exemption.expired": frozenset(),
+    "exemption.revived": frozenset(),
     "exemption.revoked": frozenset({"reason", "note"}),
     "prior_education.effective": frozenset(),
     "prior_education.not_effective": frozenset({"reason"}),

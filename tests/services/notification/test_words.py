@@ -19,6 +19,7 @@ from shared.events.exemption import (
     ApplicationLapsed,
     ApplicationRefused,
     ApplicationReturned,
+    ApplicationRevived,
     ApplicationSubmitted,
     ApplicationSuperseded,
     ExemptionExpired,
@@ -296,7 +297,8 @@ DUE = FeeDue(
     clause="",
 )
 BACK = RefundAsked(order="order-1", fen=5005, reason="too_late", clause="")
-OUTCOMES = [REFUSED, UNLOCKED, REVOKED, SUPERSEDED, LAPSED, EXPIRED, DUE, BACK]
+REVIVED = ApplicationRevived(purpose="apply", becomes="returned", title="被退回", clause="")
+OUTCOMES = [REFUSED, UNLOCKED, REVOKED, SUPERSEDED, LAPSED, EXPIRED, REVIVED, DUE, BACK]
 
 
 def reacted(event: Event, since: tuple[str, ...] = ("beginning", "deployment")) -> list[Command]:
