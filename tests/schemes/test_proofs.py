@@ -14,7 +14,7 @@ from services.exemption.domain.scheme import Rules
 from shared.documents.photo_rules import PhotoRules
 from shared.schemes.catalog import BOOKS, Catalog
 from shared.schemes.forms import Photo
-from tests.schemes.test_vocabulary import FERRY
+from tests.schemes.test_vocabulary import FERRY, REEF
 from tests.schemes.test_vocabulary import rules as rules_of
 from tests.services.exemption.story import GUILD, SWUST, TEST_BOOKS
 
@@ -79,6 +79,14 @@ def test_the_walk_tries_what_payment_may_tell() -> None:
         ("逾期未缴费", "已初核"),
         ("逾期未缴费", "逾期未缴费"),
     }
+
+
+def test_the_walk_tries_what_an_extension_gives_back() -> None:
+    moves = walked(rules_of(FERRY)).moves
+    assert ("timer", "ReviveApplication", "待缴费") in moves["逾期未缴费"]
+    reef = walked(rules_of(REEF)).moves
+    given_back = {to for each in reef.values() for _, by, to in each if by == "ReviveApplication"}
+    assert len(given_back) > 1
 
 
 def test_a_book_that_refuses_a_perfect_application_is_found() -> None:

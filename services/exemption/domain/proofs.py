@@ -38,6 +38,7 @@ from services.exemption.domain.commands import (
     PassStage,
     RefuseApplication,
     ReturnApplication,
+    ReviveApplication,
     RevokeExemption,
     SettleFee,
     StartApplication,
@@ -141,7 +142,9 @@ def _ends(walk: Walk, rules: Rules) -> Iterator[Fault]:
 
 
 def _is_end(state: Application, onward: set[Situation]) -> bool:
-    return not onward and isinstance(state, Granted | HandedOff | Discarded | TurnedDown | Expired | Revoked)
+    """What expired is an end, though an extension would give it back."""
+    over = isinstance(state, Discarded | TurnedDown | Expired | Revoked)
+    return over or (not onward and isinstance(state, Granted | HandedOff))
 
 
 _NO_WAY_OUT = (Superseded, Lapsed)
@@ -203,6 +206,8 @@ def _situation(state: Application) -> Situation:
     stage = state.desk.stage if isinstance(state, InReview) else state.resume_at if isinstance(state, Returned) else ""
     if isinstance(state, AwaitingPayment | Lapsed) and state.due:
         stage = state.due.stage
+    if isinstance(state, Lapsed):
+        stage = f"{type(state.before).__name__} {stage}"  # what an extension makes of it
     known = (isinstance(state, HandedOff) and state.reference is not None) or bool(state.form)
     return (type(state).__name__, state.title, stage, tuple(sorted(state.passed)), known, bool(state.paid))
 
@@ -252,7 +257,7 @@ def _money(state: Application) -> Iterator[tuple[ApplicationCommand, str]]:
 
 
 def _tries_besides(state: Application, book: ExemptionScheme) -> Iterator[tuple[ApplicationCommand, str]]:
-    """What the book's terms lead to: unlocked, superseded, lapsed, expired, revoked."""
+    """What the book's terms lead to: unlocked, superseded, lapsed, expired, revived, revoked."""
     unique, revocation = book.uniqueness, book.revocation
     unlocking = unique.unlocking if unique else None
     if unique and unlocking and isinstance(state, AwaitingPayment | InReview) and state.unlocked < (unique.times or 0):
@@ -267,6 +272,8 @@ def _tries_besides(state: Application, book: ExemptionScheme) -> Iterator[tuple[
             yield LapseApplication(application=APPLICATION_ID, purpose=window.id, due_at=NOON), "timer"
         if isinstance(state, Granted):
             yield ExpireExemption(application=APPLICATION_ID, purpose=window.id, due_at=NOON), "timer"
+    if isinstance(state, Lapsed | Expired):
+        yield ReviveApplication(application=APPLICATION_ID, purpose=state.purpose), "timer"
     if revocation and isinstance(state, Granted | HandedOff):
         reason = revocation.reasons[0]
         yield RevokeExemption(application=APPLICATION_ID, reason_code=reason.code, note="x"), REVOKER
