@@ -17,7 +17,7 @@ from ops.schemes.stories import GIVEN, STEPS, THEN, WHEN, Step, Story, Then, Whe
 from services.exemption.domain import access
 from services.exemption.domain.access import Context
 from services.exemption.domain.application import APPLICATION
-from services.exemption.domain.case import Application, Case, Granted, HandedOff, InReview, TurnedDown
+from services.exemption.domain.case import Application, Case, Granted, HandedOff, InReview
 from services.exemption.domain.commands import (
     ApplicationCommand,
     CycleCommand,
@@ -38,9 +38,9 @@ from services.exemption.domain.hand_in import judged, verdict
 from services.exemption.domain.refusals import said
 from services.exemption.domain.rules import EVERYWHERE
 from services.exemption.domain.scheme import Rules
-from services.exemption.domain.uniqueness import HEAD, HeadContext, Heads, replaced_by
+from services.exemption.domain.uniqueness import HEAD, Heads, replaced_by, settled_by
 from services.exemption.domain.verdict import Finding
-from services.exemption.submitting import head_value
+from services.exemption.submitting import head_value, told_of
 from shared.events.exemption import CertificateSeenElsewhere, CycleWindowEnded
 from shared.kernel.errors import Refused
 from shared.kernel.messages import Event
@@ -156,7 +156,7 @@ class Play:
             raise
 
     def _decide(self, command: ApplicationCommand, key: str, who: str) -> list[Event]:
-        state = self.cases.get(key, APPLICATION.initial)
+        before = state = self.cases.get(key, APPLICATION.initial)
         context = self._context(key, who, state)
         if isinstance(command, SubmitApplication) and isinstance(state, Case):
             found = judged(state, context).findings.found
@@ -166,24 +166,27 @@ class Play:
             state = APPLICATION.evolve(state, event)
         self.cases[key] = state
         if isinstance(command, SubmitApplication):
-            self._takes_its_place(key, who, context)
-        if isinstance(state, TurnedDown) and state.may_submit_again and state.head:
-            self._decide_head(state.head, ReleaseHead(cycle=CYCLE_ID, application=key), who)
+            self._takes_its_place(key, who, before, context)
+        if (settled := settled_by(state, key)) and isinstance(state, Case) and state.head:
+            self._decide_head(state.head, settled, state, context)
         return list(events)
 
-    def _takes_its_place(self, key: str, who: str, context: Context) -> None:
+    def _takes_its_place(self, key: str, who: str, before: Application, context: Context) -> None:
         """Of one ticket number or person only one application counts; what counted before is superseded."""
-        case = self.cases[key]
+        case, unique = self.cases[key], self.rules.book.uniqueness
         value = head_value(case, self.rules) if isinstance(case, Case) else None
-        if value is None:
+        if value is None or not isinstance(case, Case) or unique is None:
             return
-        self._decide_head(value, TakeHead(cycle=CYCLE_ID, application=key, value=value), who)
-        if other := replaced_by(context.heads, CYCLE_ID, key):
+        self._decide_head(value, TakeHead(cycle=CYCLE_ID, application=key, value=value), case, context)
+        if isinstance(before, Case) and before.head not in ("", value):
+            self._decide_head(before.head, ReleaseHead(cycle=CYCLE_ID, application=key), case, context)
+        other = replaced_by(context.heads, CYCLE_ID, key)
+        if other and unique.rule == "last_submission_wins":
             self._decide(SupersedeApplication(by=key), other, who)
 
-    def _decide_head(self, value: str, command: HeadCommand, who: str) -> None:
+    def _decide_head(self, value: str, command: HeadCommand, case: Case, context: Context) -> None:
         heads = self.heads.get(value, HEAD.initial)
-        for event in HEAD.decide(command, heads, HeadContext(who, self.rules)):
+        for event in HEAD.decide(command, heads, told_of(case, context)):
             heads = HEAD.evolve(heads, event)
         self.heads[value] = heads
 

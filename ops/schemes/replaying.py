@@ -21,6 +21,7 @@ from services.exemption.domain.commands import (
     ApplicationCommand,
     PassStage,
     RefuseApplication,
+    ReleaseTicket,
     ReturnApplication,
     RevokeExemption,
     SubmitApplication,
@@ -43,6 +44,7 @@ from shared.events.exemption import (
     ExemptionRevoked,
     ReapplicationUnlocked,
     StagePassed,
+    TicketReleased,
 )
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refused
@@ -262,6 +264,9 @@ def command_of(event: Event) -> ApplicationCommand | None:
         case ReapplicationUnlocked():
             seen = dict.fromkeys(event.seen, True)
             return UnlockReapplication(application="", seen=seen, reason_code=event.reason_code, note="x")
+        case TicketReleased():
+            seen = dict.fromkeys(event.seen, True)
+            return ReleaseTicket(application="", seen=seen, reason_code=event.reason_code, note="x")
         case ExemptionRevoked():
             return RevokeExemption(application="", reason_code=event.reason_code, note="x")
         case _:
@@ -275,6 +280,7 @@ def step_of(event: Event) -> str:
         ApplicationReturned: f"{stage}：退回",
         ApplicationRefused: f"{stage}：不通过",
         ReapplicationUnlocked: "解锁",
+        TicketReleased: "释放准考证号",
         ExemptionRevoked: "撤销",
     }
     return names.get(type(event), f"提交（第{submission}次）")

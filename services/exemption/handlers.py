@@ -6,13 +6,13 @@ Called by `Service.handle` for requests and for what identity says; every handle
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 from services.exemption.domain import access, export
 from services.exemption.domain.access import Context
 from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.batch import BATCH, BatchContext, must_concern
-from services.exemption.domain.case import Case, TurnedDown
+from services.exemption.domain.case import Case
 from services.exemption.domain.commands import (
     AcknowledgeBatch,
     AcknowledgeRecord,
@@ -39,6 +39,7 @@ from services.exemption.domain.commands import (
     ReceivePhotograph,
     RecordBatch,
     RefuseApplication,
+    ReleaseTicket,
     ReturnApplication,
     RevokeExemption,
     SaveDraft,
@@ -54,7 +55,7 @@ from services.exemption.domain.form import value_of
 from services.exemption.domain.scheme import ExemptionScheme, Known, Rules
 from services.exemption.domain.upload import UPLOAD, UploadContext
 from services.exemption.domain.viewing import VIEWING, ViewingContext
-from services.exemption.submitting import known_photographs, one_at_a_time, release, submit, uploads_of
+from services.exemption.submitting import known_photographs, one_at_a_time, settle_head, submit, uploads_of
 from services.exemption.views.applications import find_in_state, find_ready
 from services.exemption.views.cycles import WINDOW_ENDED, WINDOW_OVER, find_cycles
 from services.exemption.views.organisations import find_named, find_upwards
@@ -68,7 +69,7 @@ from shared.runtime.service import Service, Timer, TimerHandler
 from shared.schemes.book import Head
 from shared.schemes.catalog import Catalog
 
-Review = PassStage | ReturnApplication | RefuseApplication | UnlockReapplication | RevokeExemption
+Review = PassStage | ReturnApplication | RefuseApplication | UnlockReapplication | ReleaseTicket | RevokeExemption
 _PAGE = 200
 
 
@@ -125,11 +126,7 @@ class Handlers:
             DiscardDraft: self.edit,
             SubmitApplication: self.submit,
             ReceivePhotograph: self.receive,
-            PassStage: self.review,
-            ReturnApplication: self.review,
-            RefuseApplication: self.review,
-            UnlockReapplication: self.review,
-            RevokeExemption: self.review,
+            **dict.fromkeys(get_args(Review), self.review),
             LapseApplication: self.follow_up,
             ExpireExemption: self.follow_up,
             PrintRecordTable: self.follow_up,
@@ -187,14 +184,14 @@ class Handlers:
             account, _ = await work.load(ACCOUNT_FOLLOWED, state.candidate)
             context = replace(context, account=account)
         receipt = await self._execute(work, command.application, command, state, context, command.expected)
-        after, _ = await work.load(APPLICATION, command.application)
-        if isinstance(after, TurnedDown) and after.may_submit_again and after.head:
-            await release(work, command.application, after, context)
+        await settle_head(work, command.application, context)
         return receipt
 
     async def follow_up(self, work: Work, command: LapseApplication | ExpireExemption | PrintRecordTable) -> Receipt:
         state, context = await self._case(work, command.application)
-        return await self._execute(work, command.application, command, state, context)
+        receipt = await self._execute(work, command.application, command, state, context)
+        await settle_head(work, command.application, context)
+        return receipt
 
     async def view(self, work: Work, command: ViewDocuments) -> Receipt:
         state, _ = await work.load(APPLICATION, command.application)

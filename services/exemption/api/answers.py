@@ -60,6 +60,7 @@ from shared.events.exemption import (
     RecordTablePrinted,
     StageOpened,
     StagePassed,
+    TicketReleased,
 )
 from shared.kernel.messages import Fact
 from shared.schemes.catalog import Book
@@ -296,6 +297,7 @@ _DEEDS: Mapping[type[Any], str] = {
     ApplicationReturned: "returned",
     ApplicationRefused: "refused",
     ReapplicationUnlocked: "unlocked",
+    TicketReleased: "ticket_released",
     ApplicationSuperseded: "superseded",
     ApplicationLapsed: "lapsed",
     ExemptionGranted: "granted",

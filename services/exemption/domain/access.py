@@ -29,7 +29,7 @@ from services.exemption.domain.cycle import Cycle
 from services.exemption.domain.followed import Account, Organisations
 from services.exemption.domain.form import Photograph
 from services.exemption.domain.scheme import Deadline, HandOff, RecordTable, Rules
-from services.exemption.domain.terms import Revocation, Unlocking
+from services.exemption.domain.terms import Revocation, TicketRelease, Unlocking
 from services.exemption.domain.uniqueness import Heads
 from shared.kernel.errors import Refused
 from shared.schemes.procedure import SUBMITTED, Outcome, Stage
@@ -150,8 +150,10 @@ def may_review(state: Application, context: Context) -> tuple[InReview, Stage]:
 
 def _may_review_to(outcome: Outcome) -> Callable[[Application, Context], object]:
     def guard(state: Application, context: Context) -> None:
-        _, stage = may_review(state, context)
+        case, stage = may_review(state, context)
         rules.outcome_must_be_of_the_stage(stage, outcome)
+        if outcome == "pass":
+            rules.ticket_must_be_the_candidates(released=case.ticket_released)
 
     return guard
 
@@ -168,6 +170,17 @@ def may_unlock(state: Application, context: Context) -> tuple[InReview, Unlockin
         raise Refused("exemption.unlocked_often_enough", times=unique.times)
     must_be_in_time(unique.unlocking.window, context)
     return case, unique.unlocking, organisation
+
+
+def may_release_ticket(state: Application, context: Context) -> tuple[Case, TicketRelease, str]:
+    """SD-46: taken from the account that handed in with it, for as long as that counts."""
+    unique = context.rules.book.uniqueness
+    if unique is None or unique.release is None:
+        raise Refused("exemption.no_ticket_release")
+    case, organisation = _must_be_held(state, unique.release.role, unique.release.scope, context)
+    if case.ticket_released or not isinstance(case, InReview | Returned | Granted | HandedOff):
+        raise Refused("exemption.holds_no_ticket")
+    return case, unique.release, organisation
 
 
 def may_revoke(state: Application, context: Context) -> tuple[Granted | HandedOff, Revocation, str]:
@@ -240,6 +253,7 @@ def available_actions(state: Application, context: Context) -> list[str]:
         "return": _may_review_to("return"),
         "refuse": _may_review_to("refuse"),
         "unlock": may_unlock,
+        "release_ticket": may_release_ticket,
         "revoke": may_revoke,
         "print": may_print,
         "hand_off": may_hand_off,

@@ -29,6 +29,7 @@ from shared.events.exemption import (
     RecordTablePrinted,
     StageOpened,
     StagePassed,
+    TicketReleased,
 )
 
 
@@ -79,6 +80,7 @@ class Case:
     offices: tuple[tuple[str, str], ...] = ()  # (role, organisation) that may read it besides its desks
     head: str = ""  # the stream that says which application counts
     unlocked: int = 0  # how often a clerk let the candidate hand in again
+    ticket_released: bool = False  # a clerk saw that the ticket number it was handed in with is somebody else's
     warnings: tuple[str, ...] = ()
     course_codes: tuple[str, ...] = ()
     organisations: Mapping[str, str] = field(default_factory=dict)  # scope -> organisation
@@ -208,6 +210,8 @@ def evolve(state: Application, event: ApplicationEvent) -> Application:  # noqa:
         case ReapplicationUnlocked():
             resume_at, unlocked = event.reopens[0], state.unlocked + 1
             return _become(Returned, state, title=event.title, passed={}, resume_at=resume_at, unlocked=unlocked)
+        case TicketReleased():
+            return replace(state, ticket_released=True)
         case ApplicationSuperseded():
             return _become(Superseded, state, title=event.title, by=event.by)
         case ApplicationLapsed():
@@ -246,6 +250,7 @@ def _submitted(state: Case, event: ApplicationSubmitted) -> Submitted:
         bases=event.bases,
         offices=event.offices,
         head=event.head,
+        ticket_released=False,
         warnings=event.warnings,
         course_codes=event.course_codes,
         organisations=event.organisations,

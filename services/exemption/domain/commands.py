@@ -108,6 +108,16 @@ class UnlockReapplication(Command):
     expected: int | None = None
 
 
+class ReleaseTicket(Command):
+    """释放准考证号: a clerk saw whose ticket number it is, and it is not of the account that handed in with it."""
+
+    application: str
+    seen: dict[str, bool]
+    reason_code: str
+    note: str
+    expected: int | None = None
+
+
 class RevokeExemption(Command):
     """撤销: an approved exemption is taken back."""
 
@@ -166,6 +176,20 @@ class TakeHead(Command):
 
 class ReleaseHead(Command):
     """This application no longer stands in the way of another."""
+
+    cycle: str
+    application: str
+
+
+class EndHead(Command):
+    """This application came to its end: it holds no ticket number, and still is the one of its candidate."""
+
+    cycle: str
+    application: str
+
+
+class WithdrawHead(Command):
+    """An office took the ticket number from whoever handed in with it."""
 
     cycle: str
     application: str
@@ -351,6 +375,7 @@ ApplicationCommand = (
     | ReturnApplication
     | RefuseApplication
     | UnlockReapplication
+    | ReleaseTicket
     | RevokeExemption
     | SupersedeApplication
     | LapseApplication
@@ -359,7 +384,7 @@ ApplicationCommand = (
     | HandOffRecord
     | AcknowledgeRecord
 )
-HeadCommand = TakeHead | ReleaseHead
+HeadCommand = TakeHead | ReleaseHead | EndHead | WithdrawHead
 CycleCommand = OpenCycle | ExtendWindow | CloseCycle | EndWindow | SettleWindow
 AccountCommand = FollowAccount | FollowVerification | FollowEducation | ForgetPerson
 OrganisationCommand = FollowOrganisation | FollowRenaming | FollowClosing

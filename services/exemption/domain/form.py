@@ -14,7 +14,7 @@ from services.exemption.domain.followed import Account, Organisations
 from services.exemption.domain.scheme import ExemptionScheme, Rules
 from services.exemption.domain.verdict import Findings
 from shared.kernel.errors import Refused
-from shared.kernel.values import parse_text
+from shared.kernel.values import kept_text
 from shared.schemes.forms import FormField, Kind, PhotoSlot
 from shared.schemes.reading import read_value
 
@@ -51,7 +51,7 @@ def kept_form(fields: Collection[FormField], form: Mapping[str, Any]) -> dict[st
     for name, typed in form.items():
         if not isinstance(typed, str):
             raise Refused("exemption.not_text", field=name)
-        kept[name] = parse_text(typed, name, _LONGEST_DRAFT)
+        kept[name] = kept_text(typed, name, _LONGEST_DRAFT)
     return kept
 
 

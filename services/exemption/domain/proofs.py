@@ -35,6 +35,7 @@ from services.exemption.domain.commands import (
     LapseApplication,
     PassStage,
     RefuseApplication,
+    ReleaseTicket,
     ReturnApplication,
     RevokeExemption,
     StartApplication,
@@ -52,8 +53,8 @@ from shared.kernel.errors import Refused
 from shared.schemes.procedure import Window
 from shared.schemes.reference import Fault
 
-UNLOCKER, REVOKER = "unlocker", "revoker"
-Situation = tuple[str, str, str, tuple[str, ...], bool]
+UNLOCKER, RELEASER, REVOKER = "unlocker", "releaser", "revoker"
+Situation = tuple[str, str, str, tuple[str, ...], bool, bool]
 
 
 @dataclass
@@ -185,7 +186,8 @@ def _situation(state: Application) -> Situation:
     assert isinstance(state, Case)
     stage = state.desk.stage if isinstance(state, InReview) else state.resume_at if isinstance(state, Returned) else ""
     known = isinstance(state, HandedOff) and state.reference is not None
-    return (type(state).__name__, state.title, stage, tuple(sorted(state.passed)), known or bool(state.form))
+    passed = tuple(sorted(state.passed))
+    return (type(state).__name__, state.title, stage, passed, known or bool(state.form), state.ticket_released)
 
 
 def _tries(state: Application, trial: Trial) -> Iterator[tuple[ApplicationCommand, str]]:
@@ -200,7 +202,8 @@ def _tries(state: Application, trial: Trial) -> Iterator[tuple[ApplicationComman
     if isinstance(state, InReview):
         stage = book.stage(state.desk.stage)
         yes = {item.id: True for item in stage.checklist}
-        yield PassStage(application=APPLICATION_ID, stage=stage.name, checklist=yes), f"by-{stage.name}"
+        if not state.ticket_released:
+            yield PassStage(application=APPLICATION_ID, stage=stage.name, checklist=yes), f"by-{stage.name}"
         for reason in stage.reasons:
             back = ReturnApplication(
                 application=APPLICATION_ID, stage=stage.name, reason_code=reason.code, note=reason.text
@@ -219,13 +222,18 @@ def _tries(state: Application, trial: Trial) -> Iterator[tuple[ApplicationComman
 
 
 def _tries_besides(state: Application, book: ExemptionScheme) -> Iterator[tuple[ApplicationCommand, str]]:
-    """What the book's terms lead to: unlocked, superseded, lapsed, expired, revoked."""
+    """What the book's terms lead to: unlocked, its ticket released, superseded, lapsed, expired, revoked."""
     unique, revocation = book.uniqueness, book.revocation
     unlocking = unique.unlocking if unique else None
     if unique and unlocking and isinstance(state, InReview) and state.unlocked < (unique.times or 0):
         seen = {item.id: True for item in unlocking.seen}
         reason = unlocking.reasons[0]
         yield UnlockReapplication(application=APPLICATION_ID, seen=seen, reason_code=reason.code, note="x"), UNLOCKER
+    release = unique.release if unique else None
+    if release and isinstance(state, InReview | Returned | Granted | HandedOff) and not state.ticket_released:
+        seen = {item.id: True for item in release.seen}
+        reason = release.reasons[0]
+        yield ReleaseTicket(application=APPLICATION_ID, seen=seen, reason_code=reason.code, note="x"), RELEASER
     if unique and unique.rule == "last_submission_wins" and isinstance(state, InReview | Returned | Granted):
         yield SupersedeApplication(by="another"), CANDIDATE
     for window in book.windows:
@@ -260,8 +268,8 @@ def _closed_for(command: ApplicationCommand, book: ExemptionScheme) -> frozenset
 
 def _held(book: ExemptionScheme, actor: str) -> set[tuple[str, str]]:
     """Everybody here has the one role that they act in."""
-    unlocking = book.uniqueness.unlocking if book.uniqueness else None
-    offices = {UNLOCKER: unlocking, REVOKER: book.revocation, "sender": book.hand_off}
+    unlocking, release = (unique.unlocking, unique.release) if (unique := book.uniqueness) else (None, None)
+    offices = {UNLOCKER: unlocking, RELEASER: release, REVOKER: book.revocation, "sender": book.hand_off}
     if (office := offices.get(actor)) is not None:
         return {(office.role, office.scope)}
     if book.hand_off and actor == "receiver":

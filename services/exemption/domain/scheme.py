@@ -255,8 +255,8 @@ class ExemptionScheme(Clause):
 
     def scopes(self) -> tuple[Id, ...]:
         """The levels of organisations that have to do with every case, the stages' first."""
-        unlocking = self.uniqueness.unlocking if self.uniqueness else None
-        after = (unlocking, self.revocation, self.record_table, self.hand_off)
+        seen_by = self.uniqueness.offices() if self.uniqueness else ()
+        after = (*seen_by, self.revocation, self.record_table, self.hand_off)
         return tuple(dict.fromkeys([*(stage.scope for stage in self.stages), *(each.scope for each in after if each)]))
 
     def ends_with(self, purpose: str) -> tuple[str, ...]:
@@ -270,8 +270,8 @@ class ExemptionScheme(Clause):
 
     def deciding(self) -> set[tuple[Id, Id]]:
         """The roles that somebody must hold for a case to go on, each with the level of organisation."""
-        unlocking = self.uniqueness.unlocking if self.uniqueness else None
-        offices = (*self.stages, self.record_table, self.revocation, unlocking)
+        seen_by = self.uniqueness.offices() if self.uniqueness else ()
+        offices = (*self.stages, self.record_table, self.revocation, *seen_by)
         held = {(each.role, each.scope) for each in offices if each}
         if handing := self.hand_off:
             held |= {(handing.role, handing.scope), (handing.receiver_role, handing.receiver_scope)}

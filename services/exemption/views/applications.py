@@ -31,6 +31,7 @@ from shared.events.exemption import (
     RecordTablePrinted,
     StageOpened,
     StagePassed,
+    TicketReleased,
 )
 from shared.kernel.messages import Fact
 from shared.runtime.event_store import View
@@ -75,6 +76,7 @@ async def _submitted(tx: Tx, fact: Fact[ApplicationSubmitted]) -> None:
         title=event.title,
         submissions=event.submission,
         number=event.number,
+        head=event.head,
         bases=list(event.bases),
         course_codes=list(event.course_codes),
         form_version=fact.version,
@@ -198,6 +200,7 @@ APPLICATIONS = View(
         ApplicationReturned: _returned,
         ApplicationRefused: _refused,
         ReapplicationUnlocked: _unlocked,
+        TicketReleased: _noted,
         ApplicationSuperseded: _superseded,
         ApplicationLapsed: _lapsed,
         ExemptionExpired: _expired,
