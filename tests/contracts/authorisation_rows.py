@@ -130,6 +130,11 @@ def identity_rows(  # noqa: C901 - a list
         settlement = {"request": request, "seen": 2, "counts": 2, "note": "样本：以第二次反馈为准"}
         return Asking({"record": record}, {"json": settlement})
 
+    async def shared() -> Asking:
+        number, holders = schooling.number(), [await somebody_new() for _ in range(2)]
+        first, _ = [await schooling.in_effect(office.service, each, number) for each in holders]
+        return Asking({"record": first})
+
     async def looked_at() -> Asking:
         return replace(await contradicted(), sent={})
 
@@ -148,6 +153,8 @@ def identity_rows(  # noqa: C901 - a list
         "GET /v1/contradicted-educations": Row(ANY_STAFF),
         "GET /v1/contradicted-educations/{record}": Row(at("authority_clerk", "*"), looked_at),
         "POST /v1/contradicted-educations/{record}/settlement": Row(at("authority_clerk", "*"), contradicted),
+        "GET /v1/shared-diplomas": Row(ANY_STAFF),
+        "GET /v1/shared-diplomas/{record}": Row(at("authority_clerk", "*"), shared),
         "POST /v1/me/password": Row(frozenset({"owner", "candidate"}), own_password),
         "POST /v1/me/mobile-codes": Row(CANDIDATES, new_mobile),
         "POST /v1/me/mobile": Row(frozenset({"owner"}), mobile_code, kept_out="identity.sms_code_expired"),
@@ -222,6 +229,10 @@ def exemption_rows(  # noqa: C901 - a list
         body = {"seen": {"id_card": True}, "reason_code": "wrong_material", "note": "本人到场"}
         return replace(await submitted(), sent={"json": body})
 
+    async def releasing() -> Asking:
+        body = {"seen": {"ticket": True}, "reason_code": "not_theirs", "note": "见准考证原件"}
+        return replace(await submitted(), sent={"json": body})
+
     async def revoking() -> Asking:
         return replace(await granted(), sent={"json": {"reason_code": "not_in_plan", "note": "见文件"}})
 
@@ -287,6 +298,9 @@ def exemption_rows(  # noqa: C901 - a list
         "POST /v1/applications/{application}/refuse": Row(FIRST, refusing, told="exemption.no_such_outcome"),
         "POST /v1/applications/{application}/unlock": Row(
             FIRST, unlocking, told="exemption.no_unlocking", kept_out="exemption.no_unlocking"
+        ),
+        "POST /v1/applications/{application}/release-ticket": Row(
+            FIRST, releasing, told="exemption.no_ticket_release", kept_out="exemption.no_ticket_release"
         ),
         "POST /v1/applications/{application}/revoke": Row(
             FINAL, revoking, told="exemption.no_revocation", kept_out="exemption.no_revocation"
