@@ -188,7 +188,7 @@ def test_a_draft_keeps_only_known_fields_and_plain_text(form: dict[str, Any], co
 
 @pytest.mark.parametrize("typed", ["\ufeff样本", "样\u200b本", "样\u202e本"])
 def test_what_was_pasted_with_invisible_characters_is_kept_and_refused_by_its_field(typed: str) -> None:
-    """SW-14: nothing else that was typed is lost with it."""
+    """SW-34: nothing else that was typed is lost with it."""
     (saved,) = draft().when(save(remark=typed), me()).happened()
     assert isinstance(saved, DraftSaved)
     assert saved.form["remark"] == typed

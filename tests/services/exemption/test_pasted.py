@@ -1,4 +1,4 @@
-"""What is pasted into an application: kept in the draft, refused by its place when it is handed in. Nothing is guessed."""
+"""What is pasted into an application is kept in the draft, and refused by its place when it is handed in."""
 
 import pytest
 
