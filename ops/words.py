@@ -86,7 +86,7 @@ _CODES: Mapping[str, Mapping[str, str]] = {
 _ACTORS = {"timer": "系统（定时）", "anonymous": "未登录者"}
 OPERATOR = "ops:"
 """Before the name of who acted from the command line."""
-_ACTED = ("reviewer", "viewer", "printed_by")
+_ACTED = ("reviewer", "viewer", "printed_by", "released_by")
 
 
 class Words:

@@ -34,7 +34,7 @@ from services.exemption.domain.form import Photograph
 from services.exemption.domain.hand_in import verdict
 from services.exemption.domain.refusals import said as said_in_words
 from services.exemption.domain.scheme import Rules
-from services.exemption.domain.uniqueness import Heads, replaced_by
+from services.exemption.domain.uniqueness import HEAD, HeadContext, Heads, replaced_by, settled_by
 from services.exemption.domain.upload import UPLOAD, Accepted
 from services.exemption.submitting import head_value
 from shared.events.exemption import (
@@ -42,6 +42,7 @@ from shared.events.exemption import (
     ApplicationReturned,
     ApplicationSubmitted,
     ExemptionRevoked,
+    HeadTaken,
     ReapplicationUnlocked,
     StagePassed,
     TicketReleased,
@@ -183,7 +184,7 @@ class Replay:
     def _context(self, side: Side, application: str, case: Case, fact: Fact[Any]) -> Context:
         account = self.states.get("person", {}).get(case.candidate)
         value = head_value(case, side.rules) or ""
-        heads = side.heads.get(value, Heads())
+        heads = side.heads[value] = self._heads(side, value)
         keys = papers_of(side.rules, case, account)
         others = [other for other, theirs in side.papers.items() if other != application and theirs & keys]
         own = [other for other in others if self._case(other).candidate == case.candidate]
@@ -209,6 +210,15 @@ class Replay:
             own_other=min((other for other in counting if other != replaced), default=None),
             own_courses=courses_of(self._own_counting(side, case, {application, replaced or ""})),
         )
+
+    def _heads(self, side: Side, value: str) -> Heads:
+        """What still counts of a ticket number or person, after what has become of it by now."""
+        heads = side.heads.get(value, Heads())
+        for application in tuple(heads.by_cycle.values()):
+            if settled := settled_by(self._case(application), application):
+                for event in HEAD.decide(settled, heads, HeadContext("", side.rules)):
+                    heads = HEAD.evolve(heads, event)
+        return heads
 
     def _own_counting(self, side: Side, case: Case, but: set[str]) -> dict[str, Case]:
         """The person's other applications in this jurisdiction that count, those of other cycles and books too."""
@@ -246,8 +256,10 @@ class Replay:
         account = self.states.get("person", {}).get(case.candidate)
         side.papers[application] = papers_of(side.rules, case, account)
         if value := head_value(case, side.rules):
-            heads = side.heads.get(value, Heads())
-            side.heads[value] = Heads(case.candidate, {**heads.by_cycle, case.cycle: application})
+            taken = HeadTaken(
+                cycle=case.cycle, application=application, candidate=case.candidate, replaced=None, value="", clause=""
+            )
+            side.heads[value] = HEAD.evolve(side.heads.get(value, Heads()), taken)
 
 
 def command_of(event: Event) -> ApplicationCommand | None:
