@@ -16,6 +16,8 @@ from typer.testing import CliRunner, Result
 from ops.schemes import app
 from ops.schemes.replaying import Change, Replay
 from ops.schemes.whatif import NOT_ASKED, told
+from services.exemption.domain.application import APPLICATION
+from services.exemption.domain.commands import ReleaseTicket, SaveDraft, SubmitApplication
 from services.exemption.domain.scheme import Rules
 from shared.events.exemption import (
     AccountFollowed,
@@ -29,11 +31,13 @@ from shared.events.exemption import (
 from shared.kernel.messages import Event, Fact, Meta
 from shared.runtime.database import AUDITOR, as_role
 from shared.schemes.catalog import BOOKS
+from shared.testing.given import given
 from shared.testing.stores import PASSWORD, prepared
 from tests.conftest import Databases
 from tests.schemes.test_vocabulary import CLAIMS
 from tests.services.exemption import claims_story as story
 from tests.services.exemption.office import CLERK, open_office
+from tests.services.exemption.story import Past
 
 KEY = {"ZIKAO_KEK": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}  # shared.testing.stores.KEK
 ACCOUNT, RECORD = story.ACCOUNT, story.DIPLOMA
@@ -133,6 +137,38 @@ def test_another_stage_is_another_outcome_and_not_a_refusal() -> None:
     (change,), _ = changes(changed(stages=(stage, second)), *granted())
     assert change.was == "审核：通过（由 harbour_master）；准予免考（课程 90001、90002、90003、90004）"
     assert change.would_be == "审核：通过（由 harbour_master）；等待复审（由 harbour_master）"
+
+
+NO_PHOTOGRAPHS = replace(story.REEF, book=story.REEF.book.model_copy(update={"photos": (), "materials": ()}))
+NO_TICKET = replace(ACCOUNT, ticket_number="")
+
+
+def typed_in_by(who: str, case: str) -> Past:
+    """Two people with one ticket number, which identity knows of neither."""
+    context = story.at(who, by=story.REEF, rules=NO_PHOTOGRAPHS, application=case, account=NO_TICKET)
+    claims = tuple({**each, "photos": {}} for each in story.REEF_GOOD)
+    draft = SaveDraft(application=case, form=story.REEF_FORM, photos={}, claims=claims, majors=("本科 990101",))
+    past = given(APPLICATION).and_then(story.START, context).and_then(draft, context)
+    return past.and_then(SubmitApplication(application=case), context)
+
+
+def test_a_ticket_number_that_was_given_back_is_its_owners_in_the_replay_too() -> None:
+    taken, owners = typed_in_by(story.CANDIDATE, "taken"), typed_in_by("candidate-owner", "owners")
+    release = ReleaseTicket(application="taken", seen={"ticket": True}, reason_code="not_theirs", note="x")
+    master = story.at("master", by=story.REEF, rules=NO_PHOTOGRAPHS, application="taken")
+    replay = Replay.of(NO_PHOTOGRAPHS, NO_PHOTOGRAPHS)
+    for each in around(story.REEF):
+        replay.take(each)
+    known = {name: getattr(NO_TICKET, name) for name in ("holder", "id_number", "mobile", "ticket_number")}
+    for who, version in ((story.CANDIDATE, 4), ("candidate-owner", 1)):
+        replay.take(fact(f"person-{who}", version, AccountFollowed(**known)))
+    for version, event in enumerate(taken.past, 1):
+        replay.take(fact("application-taken", version, event))
+    (released,) = taken.when(release, master).happened()
+    replay.take(fact("application-taken", len(taken.past) + 1, released, actor="master"))
+    for version, event in enumerate(owners.past, 1):
+        replay.take(fact("application-owners", version, event, actor="candidate-owner"))
+    assert (replay.changes, replay.not_reproduced, replay.decisions) == ({}, set(), 3)
 
 
 def test_nothing_that_a_candidate_typed_is_printed() -> None:
