@@ -99,7 +99,7 @@ def test_only_an_effective_ordinary_diploma_opens_the_second_stage() -> None:
 
 def test_whoever_mistyped_the_number_is_told_until_when_it_can_be_put_right() -> None:
     """HB-38: what is told to be looked at again can be corrected, or says that it cannot."""
-    prior = SHELF.get("hb").part("identity", JurisdictionIdentity).prior_education
+    prior = SHELF.get(REF).part("identity", JurisdictionIdentity).prior_education
     assert prior
     assert "certificate_number" in prior.repair_after_deadline.keeps
     told = prior.reason("not_found").title
