@@ -244,7 +244,7 @@ async def find_shared(connection: Connection, most: int, record: str | None = No
         most,
     )
     by_diploma = groupby(rows, lambda row: row["hash"])
-    return [[EducationRow(**_without_hash(row)) for row in several] for _, several in by_diploma]
+    return [[EducationRow(**_without_hash(dict(row))) for row in several] for _, several in by_diploma]
 
 
 def _without_hash(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ FILLERS = ("\u3164\u3164", "\u115f", "\uffa0\uffa0", "\u2800\u2800", "\u00ad\u00
 
 
 def read(kind: str, typed: str, **said: Any) -> str:
-    field = FormField.model_validate({"name": "it", "label": "项目", "kind": kind, "source": "TT-1", **said})
+    field = FormField.model_validate({"name": "it", "label": "项目", "kind": kind, "source": "TT-11", **said})
     return read_value(field, typed, TODAY, {})
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from services.exemption.domain.case import Application, Case, Expired, Lapsed, Revoked, TurnedDown
+from services.exemption.domain.case import Case, Expired, Lapsed, NotStarted, Revoked, TurnedDown
 from services.exemption.domain.commands import EndHead, HeadCommand, ReleaseHead, TakeHead, WithdrawHead
 from services.exemption.domain.scheme import Rules
 from services.exemption.domain.terms import Uniqueness
@@ -84,7 +84,7 @@ def must_count(unique: Uniqueness, heads: Heads, cycle: str, application: str, a
         raise Refused("exemption.already_submitted_in_this_cycle", text=unique.text)
 
 
-def settled_by(state: Application, application: str) -> HeadCommand | None:
+def settled_by(state: Case | NotStarted, application: str) -> HeadCommand | None:
     """What became of an application, as far as it matters to others of its ticket number or person."""
     match state:
         case TurnedDown(cycle=cycle, may_submit_again=True):
