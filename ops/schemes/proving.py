@@ -14,7 +14,6 @@ from services.exemption.domain.proofs import faults_of
 from services.exemption.domain.scheme import ExemptionScheme, Rules
 from services.exemption.domain.strangers import strangers
 from services.exemption.handlers import known_of
-from services.identity.domain.education_rules import PriorEducation
 from services.identity.domain.scheme import IdentityScheme, JurisdictionIdentity
 from services.notification.domain.scheme import NotificationScheme, PlatformNotification
 from shared.schemes.book import Head
@@ -69,15 +68,42 @@ def _reference_data_that_is_not_there(catalog: Catalog, book: Book, rules: Exemp
 
 
 def _notices_too_many_or_too_few(catalog: Catalog, book: Book, rules: ExemptionScheme) -> Iterator[str]:
-    return faults_of_notices(book, rules, _prior_education(catalog, book))
+    identity = _identity(catalog, book)
+    return faults_of_notices(book, rules, identity.prior_education if identity else None)
 
 
-def _prior_education(catalog: Catalog, book: Book) -> PriorEducation | None:
+def _identity(catalog: Catalog, book: Book) -> JurisdictionIdentity | None:
     """What identity asks under this book: what the book says, else what its jurisdiction says for all of its books."""
     for each in (book, catalog.books.get(book.ref.split("/")[0])):
         if each is not None and "identity" in each.parts():
-            return each.part("identity", JurisdictionIdentity).prior_education
+            return each.part("identity", JurisdictionIdentity)
     return None
+
+
+def _asked_of_identity(catalog: Catalog, book: Book, rules: ExemptionScheme) -> Iterator[str]:
+    """What candidates must have from identity, and identity's rules never give: nobody could ever apply."""
+    asked, identity = rules.conditions, _identity(catalog, book)
+    if asked.person_verified and not (identity and identity.verification):
+        yield book.fault("exemption", ("conditions", "person_verified"), "identity.yaml verifies nobody")
+    diplomas: list[tuple[str | int, ...]] = [("bases", place) for place, each in enumerate(rules.bases) if each.diploma]
+    for path in [*([("conditions", "prior_education")] if asked.prior_education else []), *diplomas]:
+        if not (identity and identity.prior_education):
+            yield book.fault("exemption", path, "identity.yaml takes no prior education")
+
+
+def _offices_out_of_the_way(_: Catalog, book: Book, rules: ExemptionScheme) -> Iterator[str]:
+    """Offices are looked for from the candidate's organisation upwards: a level of no organisation is never found."""
+    assert book.head is not None
+    levels = {each.level for each in book.head.levels}
+    unlocking = rules.uniqueness.unlocking if rules.uniqueness else None
+    offices: list[tuple[tuple[str | int, ...], str]] = [
+        (("stages", place, "scope"), each.scope) for place, each in enumerate(rules.stages)
+    ]
+    offices += [(("uniqueness", "unlocking", "scope"), unlocking.scope)] if unlocking else []
+    offices += [(("revocation", "scope"), rules.revocation.scope)] if rules.revocation else []
+    for path, level in offices:
+        if level not in levels:
+            yield book.fault("exemption", path, f"{level} is none of the levels of {book.files[HEAD]}")
 
 
 def faults_of_parts(catalog: Catalog) -> list[str]:
@@ -104,8 +130,12 @@ def _roles_nobody_holds(catalog: Catalog, book: Book, rules: ExemptionScheme) ->
         if role not in levels or levels[role] not in (None, level):
             law = f"{role} decides at a {level}, but {book.files[HEAD]} has no such role"
             yield book.fault("exemption", _where(book, role), law)
-    if PLATFORM in catalog.books:
-        given = catalog.get(PLATFORM).part("identity", IdentityScheme).roles
+    given = catalog.get(PLATFORM).part("identity", IdentityScheme).roles if PLATFORM in catalog.books else {}
+    for role in rules.open_by:
+        if role not in levels and role not in given:
+            law = f"neither {book.files[HEAD]} nor identity's book has a role {role}"
+            yield book.fault("exemption", ("open_by",), law)
+    if given:
         for index, each in enumerate(book.head.roles):
             if each.id not in given or (each.level and each.level not in given[each.id].levels):
                 law = f"{each.id} is a role that identity's book does not give at a {each.level}"
@@ -142,6 +172,8 @@ Proof = Callable[[Catalog, Book, ExemptionScheme], Iterator[str]]
 PROOFS: tuple[Proof, ...] = (
     _roles_nobody_holds,
     _tiles_nothing_opens,
+    _asked_of_identity,
+    _offices_out_of_the_way,
     _what_an_invented_case_shows,
     _reference_data_that_is_not_there,
     _courses_nobody_knows,

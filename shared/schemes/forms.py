@@ -177,6 +177,14 @@ class Photo(Clause):
     crop_to_document: bool | None = Field(None, description="Find the document in the picture and cut to it.")
     min_document_share: Share | None = Field(None, description="Below this the picture is mostly background.")
 
+    @model_validator(mode="after")
+    def _can_be_taken(self) -> "Photo":
+        for least, most in (("min_bytes", "max_bytes"), ("min_width", "max_width"), ("min_height", "max_height")):
+            low, high = getattr(self, least), getattr(self, most)
+            if low is not None and high is not None and low > high:
+                raise ValueError(f"{least} is above {most}: there is no such photograph")
+        return self
+
     def asked(self) -> dict[str, Any]:
         """Only what the book says, as keyword arguments of `PhotoRules`."""
         return self.model_dump(exclude_none=True)
