@@ -63,7 +63,7 @@ def test_the_technical_support_answers_on_working_days_and_after_holidays() -> N
 def test_organisations_have_one_id_in_the_whole_platform() -> None:
     ids = Counter(each.id for listed in REAL.organisations.values() for each in listed.organisations)
     assert {each for each, times in ids.items() if times > 1} == set()
-    assert set(REAL.organisations) == {"sd", "sx", "hb"}
+    assert set(REAL.organisations) == {"sd", "sx", "hb", "swust"}
     county = REAL.organisations["sx"].get("sx-xiaodian")
     assert county is not None
     assert (county.name, county.parent) == ("太原市小店区招办", "sx-prov")
