@@ -1,13 +1,17 @@
 """What must hold of every book before a service starts with it. Called by `commands.py`, and by tests of books.
 
 What one service can say of its own part, its model says (`domain/scheme.py`); what an invented case shows is in
-`services/exemption/domain/proofs.py`; here is what holds between the parts of a book, and between books.
+`services/exemption/domain/proofs.py`; here is what holds between the parts of a book, and between books. What an
+application needs of identity is compared in `identifying.py`, where offices stand in `placing.py`, what people are told
+in `telling.py`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 
 from pydantic import BaseModel
 
+from ops.schemes.identifying import education_of, faults_of_diplomas, faults_of_persons
+from ops.schemes.placing import faults_of_identitys_offices, faults_of_offices, given_by_identity
 from ops.schemes.sealing import broken_seals
 from ops.schemes.telling import faults_of_notices
 from services.exemption.domain.proofs import faults_of
@@ -46,7 +50,7 @@ def faults(catalog: Catalog) -> list[str]:
         for book in catalog.with_part("exemption"):
             found += faults_of_exemption(catalog, book)
         found += _organisations_out_of_place(catalog)
-    return found
+    return list(dict.fromkeys(found))  # what two books share is wrong once
 
 
 def faults_of_exemption(catalog: Catalog, book: Book) -> list[str]:
@@ -68,42 +72,8 @@ def _reference_data_that_is_not_there(catalog: Catalog, book: Book, rules: Exemp
 
 
 def _notices_too_many_or_too_few(catalog: Catalog, book: Book, rules: ExemptionScheme) -> Iterator[str]:
-    identity = _identity(catalog, book)
-    return faults_of_notices(book, rules, identity.prior_education if identity else None)
-
-
-def _identity(catalog: Catalog, book: Book) -> JurisdictionIdentity | None:
-    """What identity asks under this book: what the book says, else what its jurisdiction says for all of its books."""
-    for each in (book, catalog.books.get(book.ref.split("/")[0])):
-        if each is not None and "identity" in each.parts():
-            return each.part("identity", JurisdictionIdentity)
-    return None
-
-
-def _asked_of_identity(catalog: Catalog, book: Book, rules: ExemptionScheme) -> Iterator[str]:
-    """What candidates must have from identity, and identity's rules never give: nobody could ever apply."""
-    asked, identity = rules.conditions, _identity(catalog, book)
-    if asked.person_verified and not (identity and identity.verification):
-        yield book.fault("exemption", ("conditions", "person_verified"), "identity.yaml verifies nobody")
-    diplomas: list[tuple[str | int, ...]] = [("bases", place) for place, each in enumerate(rules.bases) if each.diploma]
-    for path in [*([("conditions", "prior_education")] if asked.prior_education else []), *diplomas]:
-        if not (identity and identity.prior_education):
-            yield book.fault("exemption", path, "identity.yaml takes no prior education")
-
-
-def _offices_out_of_the_way(_: Catalog, book: Book, rules: ExemptionScheme) -> Iterator[str]:
-    """Offices are looked for from the candidate's organisation upwards: a level of no organisation is never found."""
-    assert book.head is not None
-    levels = {each.level for each in book.head.levels}
-    unlocking = rules.uniqueness.unlocking if rules.uniqueness else None
-    offices: list[tuple[tuple[str | int, ...], str]] = [
-        (("stages", place, "scope"), each.scope) for place, each in enumerate(rules.stages)
-    ]
-    offices += [(("uniqueness", "unlocking", "scope"), unlocking.scope)] if unlocking else []
-    offices += [(("revocation", "scope"), rules.revocation.scope)] if rules.revocation else []
-    for path, level in offices:
-        if level not in levels:
-            yield book.fault("exemption", path, f"{level} is none of the levels of {book.files[HEAD]}")
+    prior = education_of(catalog, book)
+    return faults_of_notices(book, rules, prior[1] if prior else None)
 
 
 def faults_of_parts(catalog: Catalog) -> list[str]:
@@ -130,7 +100,8 @@ def _roles_nobody_holds(catalog: Catalog, book: Book, rules: ExemptionScheme) ->
         if role not in levels or levels[role] not in (None, level):
             law = f"{role} decides at a {level}, but {book.files[HEAD]} has no such role"
             yield book.fault("exemption", _where(book, role), law)
-    given = catalog.get(PLATFORM).part("identity", IdentityScheme).roles if PLATFORM in catalog.books else {}
+    identity = given_by_identity(catalog)
+    given = identity.roles if identity else {}
     for role in rules.open_by:
         if role not in levels and role not in given:
             law = f"neither {book.files[HEAD]} nor identity's book has a role {role}"
@@ -172,8 +143,10 @@ Proof = Callable[[Catalog, Book, ExemptionScheme], Iterator[str]]
 PROOFS: tuple[Proof, ...] = (
     _roles_nobody_holds,
     _tiles_nothing_opens,
-    _asked_of_identity,
-    _offices_out_of_the_way,
+    faults_of_persons,
+    faults_of_diplomas,
+    faults_of_offices,
+    faults_of_identitys_offices,
     _what_an_invented_case_shows,
     _reference_data_that_is_not_there,
     _courses_nobody_knows,
@@ -184,12 +157,12 @@ PROOFS: tuple[Proof, ...] = (
 
 def _organisations_out_of_place(catalog: Catalog) -> Iterator[str]:
     """Whether identity would take the organisations as they are listed, each below its parent."""
-    if PLATFORM not in catalog.books:
+    given = given_by_identity(catalog)
+    if given is None:
         return
-    levels = catalog.get(PLATFORM).part("identity", IdentityScheme).levels
     for place, listed in sorted(catalog.reference.organisations.items()):
         for each in listed.organisations:
-            parent = listed.get(each.parent)
-            if each.level not in levels or (parent.level if parent else None) not in levels[each.level].under:
+            parent, level = listed.get(each.parent), given.levels.get(each.level)
+            if level is None or (parent.level if parent else None) not in level.under:
                 below = f"below a {parent.level}" if parent else "below nobody"
                 yield f"{place}/organisations.yaml: {each.id}: identity's book knows no {each.level} {below}"

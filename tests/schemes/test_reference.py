@@ -296,6 +296,16 @@ def test_identity_would_take_every_organisation_where_it_stands(shelf: Path) -> 
     ]
 
 
+def test_offices_are_looked_for_where_identity_can_place_them(shelf: Path) -> None:
+    """The head may call it the way up: no county ever stands below a university, so nobody could hand in."""
+    above, asked = "  - {level: province, title: 省招", "    scope: county\n    window: apply"
+    spoil(shelf, "sx/scheme.yaml", above, "  - {level: university, title: 主考学校, source: SX-E-16}\n" + above)
+    spoil(shelf, "sx/exemption.yaml", asked, asked.replace("county", "university"))
+    (fault,) = faults(Catalog.load(shelf))
+    assert fault.startswith("sx/exemption.yaml:")
+    assert "uniqueness.unlocking.scope: identity's book lets no county stand below a university" in fault
+
+
 def test_the_list_of_books_counts_the_assumptions_of_reference_data_too(shelf: Path) -> None:
     answer = CliRunner().invoke(app, ["list", "--shelf", str(shelf)])
     assert answer.exit_code == 0
