@@ -201,9 +201,14 @@ def _tries(state: Application, trial: Trial) -> Iterator[tuple[ApplicationComman
         stage = book.stage(state.desk.stage)
         yes = {item.id: True for item in stage.checklist}
         yield PassStage(application=APPLICATION_ID, stage=stage.name, checklist=yes), f"by-{stage.name}"
+        about = book.documents(state.bases)
         for reason in stage.reasons:
             back = ReturnApplication(
-                application=APPLICATION_ID, stage=stage.name, reason_code=reason.code, note=reason.text
+                application=APPLICATION_ID,
+                stage=stage.name,
+                reason_code=reason.code,
+                note=reason.text,
+                document=reason.document if reason.document in about else min(about),
             )
             yield back, f"by-{stage.name}"
         for refusing in stage.refuse_reasons:
