@@ -244,7 +244,8 @@ def _tries_besides(state: Application, book: ExemptionScheme) -> Iterator[tuple[
 
 
 def _after(state: Application, command: ApplicationCommand, trial: Trial, actor: str) -> Application:
-    for event in APPLICATION.decide(command, state, _context(trial, actor, _closed_for(command, trial.rules.book))):
+    context = circumstances(trial, actor, _closed_for(command, trial.rules.book))
+    for event in APPLICATION.decide(command, state, context):
         state = APPLICATION.evolve(state, event)
     return state
 
@@ -274,7 +275,8 @@ def _held(book: ExemptionScheme, actor: str) -> set[tuple[str, str]]:
     return {(stage.role, stage.scope) for stage in book.stages if actor == f"by-{stage.name}"}
 
 
-def _context(trial: Trial, actor: str, closed: frozenset[str]) -> Context:
+def circumstances(trial: Trial, actor: str, closed: frozenset[str] = frozenset()) -> Context:
+    """All that is around a case when somebody decides: every window but the closed ones is open."""
     rules, book, sample = trial.rules, trial.rules.book, trial.sample
     levels = _levels(book)
     parents = [*levels[1:], None]
