@@ -1,4 +1,4 @@
-"""Cycles are opened by the office whose book it is, and by no lower and no foreign one (SX-E-14, SD-03, HB-03, SW-01)."""
+"""Cycles are opened by the office whose book it is, by no lower and no foreign one (SX-E-14, SD-03, HB-03, SW-01)."""
 
 from datetime import timedelta
 
