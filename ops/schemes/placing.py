@@ -29,6 +29,9 @@ def faults_of_offices(catalog: Catalog, book: Book, rules: ExemptionScheme) -> I
             yield book.fault("exemption", path, f"{level} is none of the levels of {book.files[HEAD]}")
         elif start and start in levels and (law := _out_of_the_way(catalog, book, levels, start, level)):
             yield book.fault("exemption", path, law)
+    opening = rules.open_at
+    if opening and all(_nobody(catalog, book, role, opening) for role in rules.open_by):
+        yield book.fault("exemption", ("open_at",), f"nobody can be {' or '.join(rules.open_by)} at a {opening}")
 
 
 def _levels_of(rules: ExemptionScheme) -> Iterator[tuple[Path, str]]:
