@@ -174,7 +174,7 @@ def test_what_a_book_says_of_reference_data_is_there() -> None:
 @pytest.mark.parametrize(
     ("ref", "old", "new", "fault"),
     [
-        (ISLE, 'courses: ["90004"], source', 'courses: ["11111"], source', "no such course: 11111"),
+        (ISLE, '["90003", "90005"]', '["90003", "90005", "11111"]', "no such course: 11111"),
         (ISLE, "major: 本科 990101, courses", "major: 专科 990102, courses", "no such major: 专科 990102"),
         (ISLE, 'lowest: "2"', 'lowest: "9"', "tide has no level 9"),
         (ISLE, "type: tide", "type: storm", "no such certificate: storm"),

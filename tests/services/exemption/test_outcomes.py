@@ -120,7 +120,8 @@ def test_what_is_sent_back_is_about_something_of_the_application() -> None:
         back = ReturnApplication(application=CASE, stage="审核", reason_code="unclear", note="不清", document=own)
         past.when(back, at("mate", by=REEF)).then_kinds(ApplicationReturned)
     both = submitted(by=REEF).and_then(passing("现场确认", REEF), at("master", by=REEF))
-    both.when(replace(back, document=None), at("mate", by=REEF)).then_kinds(ApplicationReturned)
+    about_both = ReturnApplication(application=CASE, stage="审核", reason_code="unclear", note="不清")
+    both.when(about_both, at("mate", by=REEF)).then_kinds(ApplicationReturned)
 
 
 def test_what_may_become_effective_later_must_be_so_at_the_decision() -> None:
