@@ -19,10 +19,10 @@ from tests.services.exemption import office as exemptions
 from tests.services.identity import people, schooling
 
 FEED = {route: Row(SERVICES | {"auditor@*"}) for route in ("GET /v1/events", "GET /v1/events/head")}
-ADMINISTRATORS_OF_A_POINT = at("administrator", "point-a", "uni", "authority", "*")
-ADMINISTRATORS_OF_UNI = at("administrator", "uni", "authority", "*")
+ADMINISTRATORS_OF_A_POINT = at("administrator", "point-a", "swust", "authority", "*")
+ADMINISTRATORS_OF_UNI = at("administrator", "swust", "authority", "*")
 CLERKS = frozenset(caller for caller in STAFF if caller.split("@")[0] in SCHEME.clerks)
-FIRST, FINAL = at("teaching_point_admin", "point-a", "*"), at("university_admin", "uni", "*")
+FIRST, FINAL = at("teaching_point_admin", "point-a", "*"), at("university_admin", "swust", "*")
 RECEIVERS = at("authority_clerk", "authority", "*")
 ANY_STAFF = STAFF | {"staff without a role"}
 
@@ -50,7 +50,7 @@ def identity_rows(  # noqa: C901 - a list
         return await office.registered(people.Person())
 
     async def point() -> str:
-        body = {"organisation": new("p"), "title": "样本助学点", "level": "teaching_point", "parent": "uni"}
+        body = {"organisation": new("p"), "title": "样本助学点", "level": "teaching_point", "parent": "swust"}
         await done("/v1/organisations", body)
         return body["organisation"]
 
@@ -93,7 +93,7 @@ def identity_rows(  # noqa: C901 - a list
         return asking
 
     async def founding() -> Asking:
-        body = {"organisation": new("p"), "title": "样本助学点", "level": "teaching_point", "parent": "uni"}
+        body = {"organisation": new("p"), "title": "样本助学点", "level": "teaching_point", "parent": "swust"}
         return Asking(sent={"json": body})
 
     async def renaming() -> Asking:
@@ -246,7 +246,7 @@ def exemption_rows(  # noqa: C901 - a list
 
     async def opening() -> Asking:
         window = {"from_day": "2026-03-01", "to_day": "2026-06-30"}
-        body = {"scheme": exemptions.SCHEME, "organisation": "uni", "title": "测试批次", "windows": {"apply": window}}
+        body = {"scheme": exemptions.SCHEME, "organisation": "swust", "title": "测试批次", "windows": {"apply": window}}
         return Asking(sent={"json": body})
 
     async def extending() -> Asking:
@@ -271,7 +271,7 @@ def exemption_rows(  # noqa: C901 - a list
     async def exported() -> Asking:
         return Asking((await handed_off()).path)
 
-    openers = at("university_admin", "uni", "authority", "*") | ADMINISTRATORS_OF_UNI
+    openers = at("university_admin", "swust", "authority", "*") | ADMINISTRATORS_OF_UNI
     own = frozenset({"owner"})
     return {
         "POST /v1/applications": Row(CANDIDATES, opening_of(cycle)),
@@ -337,14 +337,14 @@ def notification_rows(desk: Desk) -> Mapping[str, Row]:
             origin="application",
             case=case,
             scheme=exemptions.SCHEME,
-            organisations=("point-a", "uni"),
+            organisations=("point-a", "swust"),
         )
         for command in (learning, RequestMessage(moment="exemption.granted", facts={})):
             receipt = await _handled(desk, command, case)
         return Asking({"message": receipt.split("-", 1)[1], "case": case})
 
     own = frozenset({"owner"})
-    reviewing = frozenset(caller for caller in STAFF if caller.split("@")[1] in ("point-a", "uni", "*"))
+    reviewing = frozenset(caller for caller in STAFF if caller.split("@")[1] in ("point-a", "swust", "*"))
     return {
         "GET /v1/inbox": Row(CANDIDATES),
         "POST /v1/inbox/{message}/read": Row(own, told),

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from ops.schemes import app
 from ops.schemes.explained import page_of
 from services.exemption.domain.scheme import ExemptionScheme
+from services.identity.domain.scheme import JurisdictionIdentity
 from shared.schemes import pages
 from shared.schemes.catalog import BOOKS, Book, Catalog
 from shared.schemes.explaining import Explainer, Page, Row, Section
@@ -151,6 +152,14 @@ def test_every_word_of_the_vocabulary_has_a_chinese_name_and_every_clause_a_name
     assert explainer.unnamed == {}, "add them to shared/schemes/words.yaml"
     assert explainer.clauses == len(list(sources(book.sheets["exemption"].data)))
     assert all(each.name for each in rows(chapter))
+
+
+def test_every_word_about_persons_has_a_chinese_name() -> None:
+    explainer = Explainer({}, lambda code: "")
+    explainer.chapter(
+        "身份核验", "identity", Catalog.load(CLAIMS).get("lagoon/isle@1").part("identity", JurisdictionIdentity)
+    )
+    assert explainer.unnamed == {}, "add them to shared/schemes/words.yaml"
 
 
 def test_the_dictionary_says_of_each_word_only_what_it_can_use() -> None:

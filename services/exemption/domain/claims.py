@@ -101,13 +101,14 @@ class Judge:
 
     def _claim(self, place: int, claim: Claim) -> Claim:
         basis, where = self.rules.book.basis(claim.basis), f"claims[{place}]."
+        mine = self.findings.under(self.rules.clause("bases", source=self.rules.book.bases[0].source))
         if claim.basis == UNCHOSEN:
-            self.findings.ask(
+            mine.ask(
                 basis_must_be_chosen, rule="basis_must_be_chosen", about=where + "basis", label=_BASIS, in_form=True
             )
             return claim
         if basis is None:
-            self.findings.refuse(
+            mine.refuse(
                 "exemption.unknown_basis", rule="basis_must_be_known", about=where + "basis", basis=claim.basis[:40]
             )
             return claim

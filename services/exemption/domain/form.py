@@ -87,7 +87,7 @@ def judged_form(
     checked = judged_fields(findings, rules, book.fields, form, around, lists)
     judged_photos(findings, rules, book.photos, photos)
     if book.photos and not any(each.in_form for each in findings.refusing()):
-        findings.under(rules.clause("photos", source="")).ask(
+        findings.under(rules.clause("photos", source=book.photos[0].source)).ask(
             lambda: photographs_must_be_own(photos, around), rule="photographs_must_be_own", about="photos"
         )
     return checked

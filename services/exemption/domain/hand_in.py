@@ -144,13 +144,15 @@ def _judge_evidence(findings: Findings, evidence: Sequence[Evidence], context: C
                 valid_until=each.valid_until,
             )
     if book.certificates_are_used_once and evidence:
-        source = book.certificate_once.source if book.certificate_once else book.certificate_seen_elsewhere.source
-        _of(findings, context, "certificate_once", source=source).ask(
+        word = "certificate_once" if book.certificate_once else "certificate_seen_elsewhere"
+        said = book.certificate_once or book.certificate_seen_elsewhere
+        mine = _of(findings, context, word, source=said.source)
+        mine.ask(
             lambda: laws.certificate_must_be_used_once(context.own_other),
             rule="certificate_must_be_used_once",
             about="evidence",
         )
-        _judge_twice(_of(findings, context, "certificate_once", source=source), evidence)
+        _judge_twice(mine, evidence)
 
 
 def _judge_twice(findings: Findings, evidence: Sequence[Evidence]) -> None:

@@ -202,11 +202,16 @@ def _tries(state: Application, trial: Trial) -> Iterator[tuple[ApplicationComman
     if isinstance(state, InReview):
         stage = book.stage(state.desk.stage)
         yes = {item.id: True for item in stage.checklist}
+        about = book.documents(state.bases)
         if not state.ticket_released:
             yield PassStage(application=APPLICATION_ID, stage=stage.name, checklist=yes), f"by-{stage.name}"
         for reason in stage.reasons:
             back = ReturnApplication(
-                application=APPLICATION_ID, stage=stage.name, reason_code=reason.code, note=reason.text
+                application=APPLICATION_ID,
+                stage=stage.name,
+                reason_code=reason.code,
+                note=reason.text,
+                document=reason.document if reason.document in about else min(about),
             )
             yield back, f"by-{stage.name}"
         for refusing in stage.refuse_reasons:
@@ -247,7 +252,8 @@ def _tries_besides(state: Application, book: ExemptionScheme) -> Iterator[tuple[
 
 
 def _after(state: Application, command: ApplicationCommand, trial: Trial, actor: str) -> Application:
-    for event in APPLICATION.decide(command, state, _context(trial, actor, _closed_for(command, trial.rules.book))):
+    context = circumstances(trial, actor, _closed_for(command, trial.rules.book))
+    for event in APPLICATION.decide(command, state, context):
         state = APPLICATION.evolve(state, event)
     return state
 
@@ -277,7 +283,8 @@ def _held(book: ExemptionScheme, actor: str) -> set[tuple[str, str]]:
     return {(stage.role, stage.scope) for stage in book.stages if actor == f"by-{stage.name}"}
 
 
-def _context(trial: Trial, actor: str, closed: frozenset[str]) -> Context:
+def circumstances(trial: Trial, actor: str, closed: frozenset[str] = frozenset()) -> Context:
+    """All that is around a case when somebody decides: every window but the closed ones is open."""
     rules, book, sample = trial.rules, trial.rules.book, trial.sample
     levels = _levels(book)
     parents = [*levels[1:], None]

@@ -94,7 +94,7 @@ def send_back(command: ReturnApplication, state: Application, context: Context) 
     book = context.rules.book
     reason = rules.reason_must_be_given(stage, command.reason_code)
     document = command.document or reason.document
-    if document not in book.documents():
+    if document not in book.documents(case.bases):
         raise Refused("exemption.no_such_document", document=document[:80])
     return [
         ApplicationReturned(

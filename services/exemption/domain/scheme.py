@@ -5,7 +5,7 @@ refused here, by the laws of `book_laws.py`, so a decider never meets a book tha
 stand in `bases.py`, those for limits, uniqueness and validity in `terms.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -232,9 +232,13 @@ class ExemptionScheme(Clause):
             return (f"bases[{basis}]", "modules", "photo")
         return (f"bases[{basis}]", f"photos[{own}]")
 
-    def documents(self) -> frozenset[str]:
-        """What a reason for sending back can point at: fields, photographs, bases, the courses, the majors."""
-        parts = {*(each.name for each in self.fields), *self.slots(), *(each.id for each in self.bases)}
+    def documents(self, claimed: Collection[Id] | None = None) -> frozenset[str]:
+        """What a reason for sending back can point at: fields, photographs, bases, the courses, the majors; of an
+        application, nothing of the bases that it claims nothing on."""
+        bases = [each for each in self.bases if claimed is None or each.id in claimed]
+        slots = {each.slot for each in self.photos}
+        slots |= {f"{basis.id}.{each.slot}" for basis in bases for each in self.claim_photos(basis)}
+        parts = {*(each.name for each in self.fields), *slots, *(each.id for each in bases)}
         return frozenset(parts | ({"courses"} if self.bases else set()) | ({"majors"} if self.majors else set()))
 
     @property
