@@ -40,6 +40,8 @@ def _levels_of(rules: ExemptionScheme) -> Iterator[tuple[Path, str]]:
     yield from ((("stages", place, "scope"), each.scope) for place, each in enumerate(rules.stages))
     if rules.uniqueness and rules.uniqueness.unlocking:
         yield ("uniqueness", "unlocking", "scope"), rules.uniqueness.unlocking.scope
+    if rules.uniqueness and rules.uniqueness.release:
+        yield ("uniqueness", "release", "scope"), rules.uniqueness.release.scope
     offices = {"revocation": rules.revocation, "record_table": rules.record_table, "hand_off": rules.hand_off}
     yield from (((name, "scope"), each.scope) for name, each in offices.items() if each)
     if rules.hand_off:
