@@ -32,6 +32,7 @@ RECORDS = {
     ("identity", "organisation"): "机构",
     ("identity", "verification"): "身份认证",
     ("identity", "education"): "前置学历",
+    ("identity", "diploma"): "毕业证书核对",
     ("identity", "profile"): "个人信息",
     ("identity", "cycle"): "批次",
     ("identity", "parking"): "滞留处理",
@@ -88,7 +89,7 @@ _CODES: Mapping[str, Mapping[str, str]] = {
 _ACTORS = {"timer": "系统（定时）", "anonymous": "未登录者"}
 OPERATOR = "ops:"
 """Before the name of who acted from the command line."""
-_ACTED = ("reviewer", "viewer", "printed_by")
+_ACTED = ("reviewer", "viewer", "printed_by", "released_by")
 
 
 class Words:
@@ -200,13 +201,13 @@ def _words_of(ref: str) -> Mapping[str, Mapping[str, str]]:
     fields = {each.name: each.label for each in rules.fields}
     slots = {slot: each.label for slot, each in rules.slots().items()}
     bases = {each.id: each.title for each in rules.bases}
-    unlocking = rules.uniqueness.unlocking if rules.uniqueness else None
+    seen_by = rules.uniqueness.offices() if rules.uniqueness else ()
     return {
         "role": roles,
         "slot": slots,
         "document": {**fields, **slots, **bases, "courses": "课程", "majors": "专业"},
         "bases": {**{each.id: each.name for each in rules.certificates}, **bases},
-        "seen": {item.id: item.text for item in unlocking.seen} if unlocking else {},
+        "seen": {item.id: item.text for office in seen_by for item in office.seen},
         "documents": ChainMap(slots, dict(_CODES["documents"])),
         "field": fields,
         "certificate": {each.id: each.name for each in rules.certificates},

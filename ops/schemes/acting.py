@@ -20,6 +20,7 @@ from services.exemption.domain.commands import (
     NoteRefund,
     PassStage,
     RefuseApplication,
+    ReleaseTicket,
     ReturnApplication,
     RevokeExemption,
     SettleFee,
@@ -29,6 +30,7 @@ from services.exemption.domain.commands import (
 )
 from services.exemption.domain.followed import Account
 from services.exemption.domain.scheme import ExemptionScheme
+from services.exemption.domain.terms import FaceToFace
 from shared.schemes.procedure import Reason, Refusing, Stage
 
 CYCLE_ID = "cycle"
@@ -115,14 +117,23 @@ def turn_down(turn: Turn) -> Iterator[ApplicationCommand]:
 
 
 def unlock(turn: Turn) -> Iterator[ApplicationCommand]:
-    unlocking = turn.book.uniqueness.unlocking if turn.book.uniqueness else None
-    texts = {item.text: item.id for item in unlocking.seen} if unlocking else {}
+    seen, code, note = _seen(turn, "解锁", turn.book.uniqueness.unlocking if turn.book.uniqueness else None)
+    yield UnlockReapplication(application=turn.key, seen=seen, reason_code=code, note=note)
+
+
+def release_ticket(turn: Turn) -> Iterator[ApplicationCommand]:
+    seen, code, note = _seen(turn, "释放准考证号", turn.book.uniqueness.release if turn.book.uniqueness else None)
+    yield ReleaseTicket(application=turn.key, seen=seen, reason_code=code, note=note)
+
+
+def _seen(turn: Turn, of: str, said: FaceToFace | None) -> tuple[dict[str, bool], str, str]:
+    """What the clerk has seen, the reason's code and a note."""
+    texts = {item.text: item.id for item in said.seen} if said else {}
     for place, each in enumerate(turn.step.unseen):
         if each not in texts:
             raise Wrong((*turn.where, "未查验", place), f"nobody is asked to see this; but {'、'.join(texts)}")
-    code, note = _reason(turn, "解锁", unlocking.reasons) if unlocking else ("", turn.step.note)
-    seen = {item: text not in turn.step.unseen for text, item in texts.items()}
-    yield UnlockReapplication(application=turn.key, seen=seen, reason_code=code, note=note)
+    code, note = _reason(turn, of, said.reasons) if said else ("", turn.step.note)
+    return {item: text not in turn.step.unseen for text, item in texts.items()}, code, note
 
 
 def revoke(turn: Turn) -> Iterator[ApplicationCommand]:
@@ -196,6 +207,7 @@ ACTS: Mapping[str, Callable[[Turn], Iterator[ApplicationCommand | CycleCommand]]
     "退回": send_back,
     "不通过": turn_down,
     "解锁": unlock,
+    "释放准考证号": release_ticket,
     "撤销": revoke,
     "缴费": pay,
     "退费": give_back,

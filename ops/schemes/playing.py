@@ -21,10 +21,11 @@ from services.exemption.domain.case import (
     Application,
     AwaitingPayment,
     Case,
+    Expired,
     Granted,
     HandedOff,
     InReview,
-    TurnedDown,
+    Lapsed,
 )
 from services.exemption.domain.commands import (
     ApplicationCommand,
@@ -48,14 +49,14 @@ from services.exemption.domain.scheme import Rules
 from services.exemption.domain.uniqueness import (
     HEAD,
     HeadCommand,
-    HeadContext,
     Heads,
     ReleaseHead,
     TakeHead,
     replaced_by,
+    settled_by,
 )
 from services.exemption.domain.verdict import Finding
-from services.exemption.submitting import head_value
+from services.exemption.submitting import head_value, told_of
 from shared.events.exemption import CertificateSeenElsewhere, CycleWindowEnded, RefundAsked, WindowReopened
 from shared.kernel.errors import Refused
 from shared.kernel.messages import Event
@@ -172,7 +173,7 @@ class Play:
             raise
 
     def _decide(self, command: ApplicationCommand, key: str, who: str) -> list[Event]:
-        state = self.cases.get(key, APPLICATION.initial)
+        before = state = self.cases.get(key, APPLICATION.initial)
         context = self._context(key, who, state)
         if isinstance(command, SubmitApplication) and isinstance(state, Case):
             found = judged(state, context).findings.found
@@ -183,10 +184,12 @@ class Play:
         events: list[Event] = list(decided)
         self.cases[key] = state
         if isinstance(command, SubmitApplication):
-            self._takes_its_place(key, who, context)
             events += self._flags(context)
-        if isinstance(state, TurnedDown) and state.may_submit_again and state.head:
-            self._decide_head(state.head, ReleaseHead(cycle=CYCLE_ID, application=key), who)
+        came_back = isinstance(before, Lapsed | Expired) and not isinstance(state, Lapsed | Expired)
+        if isinstance(command, SubmitApplication) or came_back:
+            self._takes_its_place(key, who, before, context)
+        if (settled := settled_by(state, key)) and isinstance(state, Case) and state.head:
+            self._decide_head(state.head, settled, state, context)
         return events
 
     def _flags(self, context: Context) -> Sequence[Event]:
@@ -194,19 +197,22 @@ class Play:
             return []
         return FLAGS.decide(FlagCertificates(applications=context.seen_elsewhere), FLAGS.initial, self.rules)
 
-    def _takes_its_place(self, key: str, who: str, context: Context) -> None:
+    def _takes_its_place(self, key: str, who: str, before: Application, context: Context) -> None:
         """Of one ticket number or person only one application counts; what counted before is superseded."""
-        case = self.cases[key]
+        case, unique = self.cases[key], self.rules.book.uniqueness
         value = head_value(case, self.rules) if isinstance(case, Case) else None
-        if value is None:
+        if value is None or not isinstance(case, Case) or unique is None:
             return
-        self._decide_head(value, TakeHead(cycle=CYCLE_ID, application=key, value=value), who)
-        if other := replaced_by(context.heads, CYCLE_ID, key):
+        self._decide_head(value, TakeHead(cycle=CYCLE_ID, application=key, value=value), case, context)
+        if isinstance(before, Case) and before.head not in ("", value):
+            self._decide_head(before.head, ReleaseHead(cycle=CYCLE_ID, application=key), case, context)
+        other = replaced_by(context.heads, CYCLE_ID, key)
+        if other and unique.rule == "last_submission_wins":
             self._decide(SupersedeApplication(by=key), other, who)
 
-    def _decide_head(self, value: str, command: HeadCommand, who: str) -> None:
+    def _decide_head(self, value: str, command: HeadCommand, case: Case, context: Context) -> None:
         heads = self.heads.get(value, HEAD.initial)
-        for event in HEAD.decide(command, heads, HeadContext(who, self.rules)):
+        for event in HEAD.decide(command, heads, told_of(case, context)):
             heads = HEAD.evolve(heads, event)
         self.heads[value] = heads
 

@@ -21,6 +21,7 @@ from services.exemption.domain.commands import (
     ApplicationCommand,
     PassStage,
     RefuseApplication,
+    ReleaseTicket,
     ReturnApplication,
     RevokeExemption,
     SubmitApplication,
@@ -33,7 +34,7 @@ from services.exemption.domain.form import Photograph
 from services.exemption.domain.hand_in import verdict
 from services.exemption.domain.refusals import said as said_in_words
 from services.exemption.domain.scheme import Rules
-from services.exemption.domain.uniqueness import Heads, replaced_by
+from services.exemption.domain.uniqueness import HEAD, HeadContext, Heads, replaced_by, settled_by
 from services.exemption.domain.upload import UPLOAD, Accepted
 from services.exemption.submitting import counted_ticket, head_value
 from shared.events.exemption import (
@@ -41,8 +42,10 @@ from shared.events.exemption import (
     ApplicationReturned,
     ApplicationSubmitted,
     ExemptionRevoked,
+    HeadTaken,
     ReapplicationUnlocked,
     StagePassed,
+    TicketReleased,
 )
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refused
@@ -200,7 +203,7 @@ class Replay:
     def _context(self, side: Side, application: str, case: Case, fact: Fact[Any]) -> Context:
         account = self.states.get("person", {}).get(case.candidate)
         value = head_value(case, side.rules) or ""
-        heads = side.heads.get(value, Heads())
+        heads = side.heads[value] = self._heads(side, value)
         keys = papers_of(side.rules, case, account)
         others = [other for other, theirs in side.papers.items() if other != application and theirs & keys]
         own = [other for other in others if self._case(other).candidate == case.candidate]
@@ -236,6 +239,15 @@ class Replay:
     def _keeps_its_certificates(side: Side, case: Case, other: Case) -> bool:
         """Whether another of the same person counts, in the cycle or for ever as the book says."""
         return isinstance(other, _COUNTING) and side.rules.book.cycle_of_certificates(case.cycle) in {None, other.cycle}
+
+    def _heads(self, side: Side, value: str) -> Heads:
+        """What still counts of a ticket number or person, after what has become of it by now."""
+        heads = side.heads.get(value, Heads())
+        for application in tuple(heads.by_cycle.values()):
+            if settled := settled_by(self._case(application), application):
+                for event in HEAD.decide(settled, heads, HeadContext("", side.rules)):
+                    heads = HEAD.evolve(heads, event)
+        return heads
 
     def _own_counting(self, side: Side, case: Case, but: set[str]) -> dict[str, Case]:
         """The person's other applications in this jurisdiction that count, those of other cycles and books too."""
@@ -273,8 +285,10 @@ class Replay:
         account = self.states.get("person", {}).get(case.candidate)
         side.papers[application] = papers_of(side.rules, case, account)
         if value := head_value(case, side.rules):
-            heads = side.heads.get(value, Heads())
-            side.heads[value] = Heads(case.candidate, {**heads.by_cycle, case.cycle: application})
+            taken = HeadTaken(
+                cycle=case.cycle, application=application, candidate=case.candidate, replaced=None, value="", clause=""
+            )
+            side.heads[value] = HEAD.evolve(side.heads.get(value, Heads()), taken)
 
 
 def command_of(event: Event) -> ApplicationCommand | None:
@@ -291,6 +305,9 @@ def command_of(event: Event) -> ApplicationCommand | None:
         case ReapplicationUnlocked():
             seen = dict.fromkeys(event.seen, True)
             return UnlockReapplication(application="", seen=seen, reason_code=event.reason_code, note="x")
+        case TicketReleased():
+            seen = dict.fromkeys(event.seen, True)
+            return ReleaseTicket(application="", seen=seen, reason_code=event.reason_code, note="x")
         case ExemptionRevoked():
             return RevokeExemption(application="", reason_code=event.reason_code, note="x")
         case _:
@@ -304,6 +321,7 @@ def step_of(event: Event) -> str:
         ApplicationReturned: f"{stage}：退回",
         ApplicationRefused: f"{stage}：不通过",
         ReapplicationUnlocked: "解锁",
+        TicketReleased: "释放准考证号",
         ExemptionRevoked: "撤销",
     }
     return names.get(type(event), f"提交（第{submission}次）")

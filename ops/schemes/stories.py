@@ -173,7 +173,7 @@ class Step(Told):
     claims: tuple[ClaimTold, ...] | None = Field(None, alias="免考", description="All claims, else as they were.")
     majors: tuple[str, ...] | None = Field(None, alias="专业", description="Those chosen, else as they were.")
     account: AccountTold | None = Field(None, alias="账号", description="For 核验: what identity knows from now on.")
-    unseen: tuple[Text, ...] = Field((), alias="未查验", description="For 解锁: what the clerk has not seen.")
+    unseen: tuple[Text, ...] = Field((), alias="未查验", description="For 解锁, 释放准考证号: what was not seen.")
     reason: Text | None = Field(None, alias="原因", description="Text or code of a reason of the book.")
     note: str = Field("", alias="意见")
     failed: tuple[Text, ...] = Field((), alias="不符合", description="Items of the checklist answered with no.")

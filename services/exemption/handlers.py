@@ -5,13 +5,13 @@ Called by `Service.handle` for requests and for what identity says; every handle
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 from services.exemption.domain import access, export
 from services.exemption.domain.access import Context
 from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.batch import BATCH, BatchContext, must_concern
-from services.exemption.domain.case import Case, Expired, Lapsed, TurnedDown
+from services.exemption.domain.case import Case, Expired, Lapsed
 from services.exemption.domain.commands import (
     AcknowledgeBatch,
     AcknowledgeRecord,
@@ -39,6 +39,7 @@ from services.exemption.domain.commands import (
     ReceivePhotograph,
     RecordBatch,
     RefuseApplication,
+    ReleaseTicket,
     ReturnApplication,
     ReviveApplication,
     RevokeExemption,
@@ -60,7 +61,7 @@ from services.exemption.domain.viewing import VIEWING, ViewingContext
 from services.exemption.submitting import (
     known_photographs,
     one_at_a_time,
-    release,
+    settle_head,
     submit,
     take_place,
     uploads_of,
@@ -76,7 +77,7 @@ from shared.runtime.rows import Connection
 from shared.schemes.book import Head
 from shared.schemes.catalog import Catalog
 
-Review = PassStage | ReturnApplication | RefuseApplication | UnlockReapplication | RevokeExemption
+Review = PassStage | ReturnApplication | RefuseApplication | UnlockReapplication | ReleaseTicket | RevokeExemption
 
 
 class Books:
@@ -132,11 +133,7 @@ class Handlers:
             DiscardDraft: self.edit,
             SubmitApplication: self.submit,
             ReceivePhotograph: self.receive,
-            PassStage: self.review,
-            ReturnApplication: self.review,
-            RefuseApplication: self.review,
-            UnlockReapplication: self.review,
-            RevokeExemption: self.review,
+            **dict.fromkeys(get_args(Review), self.review),
             LapseApplication: self.follow_up,
             ExpireExemption: self.follow_up,
             ReviveApplication: self.revive,
@@ -200,14 +197,14 @@ class Handlers:
             account, _ = await work.load(ACCOUNT_FOLLOWED, state.candidate)
             context = replace(context, account=account)
         receipt = await self._execute(work, command.application, command, state, context, command.expected)
-        after, _ = await work.load(APPLICATION, command.application)
-        if isinstance(after, TurnedDown) and after.may_submit_again and after.head:
-            await release(work, command.application, after, context)
+        await settle_head(work, command.application, context)
         return receipt
 
     async def follow_up(self, work: Work, command: LapseApplication | ExpireExemption | PrintRecordTable) -> Receipt:
         state, context = await self._case(work, command.application)
-        return await self._execute(work, command.application, command, state, context)
+        receipt = await self._execute(work, command.application, command, state, context)
+        await settle_head(work, command.application, context)
+        return receipt
 
     async def pay(self, work: Work, command: SettleFee | NoteRefund) -> Receipt:
         """Of an erased person too: there is nothing personal in it, and money must find its way back."""
@@ -215,9 +212,11 @@ class Handlers:
         if isinstance(state, Lapsed) and state.form:
             return await self._come_back(work, command, state, context)
         person = state.candidate if state.form else None
-        return await work.execute(
+        receipt = await work.execute(
             APPLICATION, command.application, command, context, case=command.application, person=person
         )
+        await settle_head(work, command.application, context)
+        return receipt
 
     async def revive(self, work: Work, command: ReviveApplication) -> Receipt:
         state, context = await self._case(work, command.application)

@@ -10,6 +10,7 @@ create table applications (
     title         text        not null, -- the official name of the state, in the book's words
     submissions   int         not null default 0,
     number        text        not null default '',
+    head          text        not null default '', -- the stream that says which application counts
     bases         text[]      not null default '{}',
     course_codes  text[]      not null default '{}',
     form_version  int,                  -- version of the event that holds the form as it now stands
@@ -22,6 +23,7 @@ create table applications (
 create index applications_of_person on applications (person, started_at desc, id);
 create index applications_of_cycle on applications (cycle, state);
 create index applications_by_number on applications (number) where number <> '';
+create index applications_by_head on applications (head) where head <> '';
 
 -- 待办: every desk an application has lain on.
 create table desks (

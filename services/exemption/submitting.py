@@ -24,7 +24,18 @@ from services.exemption.domain.form import Photograph, value_of
 from services.exemption.domain.rules import today
 from services.exemption.domain.scheme import Rules
 from services.exemption.domain.terms import Numbering
-from services.exemption.domain.uniqueness import HEAD, HeadContext, Heads, ReleaseHead, TakeHead, replaced_by
+from services.exemption.domain.uniqueness import (
+    HEAD,
+    HeadCommand,
+    HeadContext,
+    Heads,
+    ReleaseHead,
+    TakeHead,
+    counted_by_ticket,
+    is_the_accounts,
+    replaced_by,
+    settled_by,
+)
 from services.exemption.domain.upload import UPLOAD, Accepted
 from services.exemption.views.applications import count_numbers, find_head
 from services.exemption.views.elsewhere import find_others_with_number, find_own_courses, find_own_other
@@ -100,8 +111,10 @@ def head_value(case: Case, rules: Rules) -> str | None:
     unique = rules.book.uniqueness
     if unique is None:
         return None
-    by = counted_ticket(case, rules) if unique.by == "ticket_number" else case.candidate
-    return f"{rules.jurisdiction}/{unique.by}/{by}" if by else None
+    if unique.by == "person":
+        return f"{rules.jurisdiction}/person/{case.candidate}"
+    ticket = counted_ticket(case, rules)
+    return counted_by_ticket(rules.jurisdiction, ticket) if ticket else None
 
 
 async def _heads(work: Work, case: Case, rules: Rules) -> tuple[str, Heads]:
@@ -135,7 +148,8 @@ async def submit(work: Work, command: SubmitApplication, case: Case, context: Co
         subject = command.application
         await work.execute(FLAGS, subject, flag, context.rules, case=subject, person=case.candidate)
     await take_place(work, command.application, case, known)
-    if other := replaced_by(known.heads, case.cycle, command.application):
+    unique, other = context.rules.book.uniqueness, replaced_by(known.heads, case.cycle, command.application)
+    if other and unique and unique.rule == "last_submission_wins":
         await _supersede(work, other, command.application, case_of)
     return receipt
 
@@ -143,10 +157,19 @@ async def submit(work: Work, command: SubmitApplication, case: Case, context: Co
 async def take_place(work: Work, application: str, case: Case, known: Context) -> None:
     """From now on it counts for its ticket number or person, if it did not."""
     value = head_value(case, known.rules)
-    if value is not None:
-        take = TakeHead(cycle=case.cycle, application=application, value=value)
-        told = HeadContext(case.candidate, known.rules)
-        await work.execute(HEAD, known.head, take, told, case=application, person=case.candidate)
+    if value is None:
+        return
+    take = TakeHead(cycle=case.cycle, application=application, value=value)
+    await work.execute(HEAD, known.head, take, told_of(case, known), case=application, person=case.candidate)
+    if case.head and case.head != known.head:  # it was sent back, and the ticket number put right
+        before = ReleaseHead(cycle=case.cycle, application=application)
+        await _of_head(work, case.head, before, application, known)
+
+
+def told_of(case: Case, context: Context) -> HeadContext:
+    ticket, account = counted_ticket(case, context.rules), context.account
+    known = is_the_accounts(ticket, account.ticket_number if account else "")
+    return HeadContext(case.candidate, context.rules, known_of_actor=known)
 
 
 async def _supersede(work: Work, other: str, by: str, case_of: CaseOf) -> None:
@@ -155,10 +178,16 @@ async def _supersede(work: Work, other: str, by: str, case_of: CaseOf) -> None:
     await work.execute(APPLICATION, other, command, context, case=other, person=state.candidate)
 
 
-async def release(work: Work, application: str, case: Case, context: Context) -> None:
-    """A refused application no longer stands in the way, where the book lets candidates hand in another."""
-    command = ReleaseHead(cycle=case.cycle, application=application)
-    await work.execute(HEAD, case.head, command, HeadContext(work.meta.actor, context.rules), case=application)
+async def settle_head(work: Work, application: str, context: Context) -> None:
+    """What came to its end, or was handed in with another one's ticket number, holds none any more."""
+    case, _ = await work.load(APPLICATION, application)
+    command = settled_by(case, application)
+    if command is not None and isinstance(case, Case) and case.head:
+        await _of_head(work, case.head, command, application, context)
+
+
+async def _of_head(work: Work, head: str, command: HeadCommand, application: str, context: Context) -> None:
+    await work.execute(HEAD, head, command, HeadContext(work.meta.actor, context.rules), case=application)
 
 
 async def _next_number(work: Work, numbering: Numbering, jurisdiction: str) -> str:

@@ -154,6 +154,20 @@ class ReapplicationUnlocked(Event):
     clause: str
 
 
+class TicketReleased(Event):
+    """释放准考证号: a clerk saw whose it is: not of the account that handed in with it, which can no longer pass."""
+
+    name: ClassVar[str] = "exemption.ticket_released.v1"
+    released_by: str
+    role: str
+    organisation: str
+    seen: tuple[str, ...]  # ids of the book
+    reason_code: str
+    reason: str
+    note: Personal[str]
+    clause: str
+
+
 class ApplicationSuperseded(Event):
     """被后一次提交取代: of several applications only the last one counts, which is now `by`."""
 
@@ -193,6 +207,20 @@ class ApplicationRevived(Event):
     purpose: str
     becomes: Literal["returned", "unpaid", "in_review", "granted"]
     title: str
+    clause: str
+
+
+class RevivalRefused(Event):
+    """未予恢复（{reason}）: its window was extended, but another application has come to count or has its ticket.
+
+    `code` is that of the refusal that handing in would meet. Told once for each reason.
+    """
+
+    name: ClassVar[str] = "exemption.revival_refused.v1"
+    purpose: str
+    becomes: Literal["returned", "unpaid", "in_review", "granted"]
+    code: str
+    reason: str
     clause: str
 
 
@@ -331,11 +359,13 @@ ApplicationEvent = (
     | ApplicationReturned
     | ApplicationRefused
     | ReapplicationUnlocked
+    | TicketReleased
     | ApplicationSuperseded
     | ApplicationLapsed
     | ExemptionGranted
     | ExemptionExpired
     | ApplicationRevived
+    | RevivalRefused
     | ExemptionRevoked
     | RecordTablePrinted
     | ApplicationHandedOff
@@ -374,7 +404,23 @@ class HeadReleased(Event):
     application: str
 
 
-HeadEvent = HeadTaken | HeadReleased
+class HeadEnded(Event):
+    """有效申请终止: it came to its end, so it holds no ticket number; it still is the one of its candidate there."""
+
+    name: ClassVar[str] = "exemption.head_ended.v1"
+    cycle: str
+    application: str
+
+
+class HeadWithdrawn(Event):
+    """收回准考证号: an office took it from the account of `application`, which may not hand in with it again."""
+
+    name: ClassVar[str] = "exemption.head_withdrawn.v1"
+    cycle: str
+    application: str
+
+
+HeadEvent = HeadTaken | HeadReleased | HeadEnded | HeadWithdrawn
 
 # --- viewing-<application>: who looked at somebody else's papers ---------------------------------------------------
 

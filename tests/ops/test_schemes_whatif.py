@@ -17,7 +17,7 @@ from ops.schemes import app
 from ops.schemes.replaying import Change, Replay
 from ops.schemes.whatif import NOT_ASKED, told
 from services.exemption.domain.application import APPLICATION
-from services.exemption.domain.commands import SaveDraft
+from services.exemption.domain.commands import ReleaseTicket, SaveDraft, SubmitApplication
 from services.exemption.domain.scheme import Rules
 from services.exemption.domain.terms import Uniqueness
 from shared.events.exemption import (
@@ -38,6 +38,7 @@ from tests.conftest import Databases
 from tests.schemes.test_vocabulary import CLAIMS
 from tests.services.exemption import claims_story as story
 from tests.services.exemption.office import CLERK, open_office
+from tests.services.exemption.story import Past
 
 KEY = {"ZIKAO_KEK": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}  # shared.testing.stores.KEK
 ACCOUNT, RECORD = story.ACCOUNT, story.DIPLOMA
@@ -156,6 +157,38 @@ def test_a_fee_that_becomes_another_is_another_outcome_of_handing_in() -> None:
     assert change.was.endswith("等待缴纳免考课程审核费（金额 50.00）")
     assert change.would_be.endswith("等待缴纳免考课程审核费（金额 61.00）")
     assert change.why[0].clause == "lagoon/ferry@1 exemption.payment TT-74"
+
+
+NO_PHOTOGRAPHS = replace(story.REEF, book=story.REEF.book.model_copy(update={"photos": (), "materials": ()}))
+NO_TICKET = replace(ACCOUNT, ticket_number="")
+
+
+def typed_in_by(who: str, case: str) -> Past:
+    """Two people with one ticket number, which identity knows of neither."""
+    context = story.at(who, by=story.REEF, rules=NO_PHOTOGRAPHS, application=case, account=NO_TICKET)
+    claims = tuple({**each, "photos": {}} for each in story.REEF_GOOD)
+    draft = SaveDraft(application=case, form=story.REEF_FORM, photos={}, claims=claims, majors=("本科 990101",))
+    past = given(APPLICATION).and_then(story.START, context).and_then(draft, context)
+    return past.and_then(SubmitApplication(application=case), context)
+
+
+def test_a_ticket_number_that_was_given_back_is_its_owners_in_the_replay_too() -> None:
+    taken, owners = typed_in_by(story.CANDIDATE, "taken"), typed_in_by("candidate-owner", "owners")
+    release = ReleaseTicket(application="taken", seen={"ticket": True}, reason_code="not_theirs", note="x")
+    master = story.at("master", by=story.REEF, rules=NO_PHOTOGRAPHS, application="taken")
+    replay = Replay.of(NO_PHOTOGRAPHS, NO_PHOTOGRAPHS)
+    for each in around(story.REEF):
+        replay.take(each)
+    known = {name: getattr(NO_TICKET, name) for name in ("holder", "id_number", "mobile", "ticket_number")}
+    for who, version in ((story.CANDIDATE, 4), ("candidate-owner", 1)):
+        replay.take(fact(f"person-{who}", version, AccountFollowed(**known)))
+    for version, event in enumerate(taken.past, 1):
+        replay.take(fact("application-taken", version, event))
+    (released,) = taken.when(release, master).happened()
+    replay.take(fact("application-taken", len(taken.past) + 1, released, actor="master"))
+    for version, event in enumerate(owners.past, 1):
+        replay.take(fact("application-owners", version, event, actor="candidate-owner"))
+    assert (replay.changes, replay.not_reproduced, replay.decisions) == ({}, set(), 3)
 
 
 def test_nothing_that_a_candidate_typed_is_printed() -> None:

@@ -12,6 +12,7 @@ from services.exemption.domain import strangers
 from services.exemption.domain.proofs import faults_of, walked
 from services.exemption.domain.scheme import ExemptionScheme, Rules
 from services.exemption.handlers import known_of
+from services.identity.domain.scheme import JurisdictionIdentity
 from shared.schemes.catalog import BadBook, Catalog
 from shared.schemes.forms import Kind, Photo
 from shared.schemes.procedure import ENGINE_STATES, Outcome
@@ -79,6 +80,13 @@ def test_the_made_up_books_use_every_word() -> None:
         if model is not Photo
     }
     assert there_are - used == OF_THE_1X_BOOK
+
+
+def test_the_made_up_jurisdiction_uses_every_word_about_its_persons() -> None:
+    identity = Catalog.load(CLAIMS).get(ISLE).part("identity", JurisdictionIdentity)
+    used = {word for word, _ in said(identity)}
+    own = {model for model in models(JurisdictionIdentity, set()) if model.__module__.startswith("services.identity")}
+    assert {(model.__name__, name) for model in own for name in model.model_fields} - used == set()
 
 
 @pytest.mark.parametrize(
@@ -197,7 +205,7 @@ def test_what_a_book_says_of_reference_data_is_there() -> None:
 @pytest.mark.parametrize(
     ("ref", "old", "new", "fault"),
     [
-        (ISLE, 'courses: ["90004"], source', 'courses: ["11111"], source', "no such course: 11111"),
+        (ISLE, '["90003", "90005"]', '["90003", "90005", "11111"]', "no such course: 11111"),
         (ISLE, "major: 本科 990101, courses", "major: 专科 990102, courses", "no such major: 专科 990102"),
         (ISLE, 'lowest: "2"', 'lowest: "9"', "tide has no level 9"),
         (ISLE, "type: tide", "type: storm", "no such certificate: storm"),

@@ -66,8 +66,10 @@ from shared.events.exemption import (
     ReapplicationUnlocked,
     RecordTablePrinted,
     RefundAsked,
+    RevivalRefused,
     StageOpened,
     StagePassed,
+    TicketReleased,
 )
 from shared.kernel.messages import Fact
 from shared.schemes.catalog import Book
@@ -307,9 +309,11 @@ _DEEDS: Mapping[type[Any], str] = {
     ApplicationReturned: "returned",
     ApplicationRefused: "refused",
     ReapplicationUnlocked: "unlocked",
+    TicketReleased: "ticket_released",
     ApplicationSuperseded: "superseded",
     ApplicationLapsed: "lapsed",
     ApplicationRevived: "revived",
+    RevivalRefused: "revival_refused",
     ExemptionGranted: "granted",
     ExemptionExpired: "expired",
     ExemptionRevoked: "revoked",
@@ -335,7 +339,8 @@ def _with(told: Iterable[Fact[Any]], flags: Iterable[Fact[Any]]) -> Iterator[Fac
 
 
 def _is_result(event: Any) -> bool:
-    return isinstance(event, _RESULTS) or (isinstance(event, ApplicationRevived) and event.becomes == "granted")
+    approved = isinstance(event, ApplicationRevived | RevivalRefused) and event.becomes == "granted"
+    return approved or isinstance(event, _RESULTS)
 
 
 def _is_told(fact: Fact[Any], *, reviewing: bool) -> bool:

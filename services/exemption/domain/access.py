@@ -30,8 +30,8 @@ from services.exemption.domain.cycle import Cycle
 from services.exemption.domain.followed import Account, Organisations
 from services.exemption.domain.form import Photograph
 from services.exemption.domain.scheme import Deadline, HandOff, RecordTable, Rules
-from services.exemption.domain.terms import Revocation, Unlocking
-from services.exemption.domain.uniqueness import Heads, replaced_by
+from services.exemption.domain.terms import Revocation, TicketRelease, Unlocking
+from services.exemption.domain.uniqueness import Heads, must_be_the_holder, replaced_by
 from shared.kernel.errors import Refused
 from shared.schemes.procedure import SUBMITTED, Outcome, Stage
 
@@ -60,20 +60,30 @@ class Context:
     own_courses: Mapping[str, str] = field(default_factory=dict)  # course -> such an application that has it
 
 
-def another_has_its_place(case: Case, context: Context) -> bool:
-    """Whether, while this one had ended, another one has come to count for its ticket number or person."""
-    heads = context.heads
-    of_another = heads.candidate not in {"", case.candidate}
-    return of_another or replaced_by(heads, case.cycle, context.application) is not None
+def place_must_be_free(case: Case, context: Context) -> None:
+    """Of what had ended and comes back: nobody came to count meanwhile for its ticket number or person.
+
+    SD-46: what comes back by itself takes a ticket number from nobody, also not for the account that identity knows it
+    of. Whoever hands in does.
+    """
+    unique, heads = context.rules.book.uniqueness, context.heads
+    if unique is None:
+        return
+    must_be_the_holder(heads, case.candidate, known_of_another=context.ticket_elsewhere)
+    whose, ended = heads.ended.get(case.cycle, ("", ""))
+    later = whose == case.candidate and ended != context.application
+    if later or replaced_by(heads, case.cycle, context.application):
+        raise Refused("exemption.already_submitted_in_this_cycle", text=unique.text)
 
 
-def another_counts(case: Case, context: Context) -> bool:
-    """Whether it has its place, its certificate or one of its courses."""
+def nothing_must_have_taken_its_place(case: Case, context: Context) -> None:
+    """Nor with its certificate or with one of its courses."""
     book = context.rules.book
-    if another_has_its_place(case, context):
-        return True
-    same_paper = book.certificates_are_used_once and context.own_other is not None
-    return same_paper or bool(book.course_once and not context.own_courses.keys().isdisjoint(case.course_codes))
+    place_must_be_free(case, context)
+    if book.certificates_are_used_once:
+        rules.certificate_must_be_used_once(context.own_other)
+    if book.course_once:
+        rules.course_must_be_granted_once(case.course_codes, context.own_courses, book.course_once.text)
 
 
 def reading_desk(state: Case, roles: frozenset[tuple[str, str]]) -> Desk | None:
@@ -184,8 +194,10 @@ def must_be_payable(context: Context) -> None:
 
 def _may_review_to(outcome: Outcome) -> Callable[[Application, Context], object]:
     def guard(state: Application, context: Context) -> None:
-        _, stage = (may_pass if outcome == "pass" else may_review)(state, context)
+        case, stage = (may_pass if outcome == "pass" else may_review)(state, context)
         rules.outcome_must_be_of_the_stage(stage, outcome)
+        if outcome == "pass":
+            rules.ticket_must_be_the_candidates(released=case.ticket_released)
 
     return guard
 
@@ -202,6 +214,17 @@ def may_unlock(state: Application, context: Context) -> tuple[InReview | Awaitin
         raise Refused("exemption.unlocked_often_enough", times=unique.times)
     must_be_in_time(unique.unlocking.window, context)
     return case, unique.unlocking, organisation
+
+
+def may_release_ticket(state: Application, context: Context) -> tuple[Case, TicketRelease, str]:
+    """SD-46: taken from the account that handed in with it, for as long as that counts."""
+    unique = context.rules.book.uniqueness
+    if unique is None or unique.release is None:
+        raise Refused("exemption.no_ticket_release")
+    case, organisation = _must_be_held(state, unique.release.role, unique.release.scope, context)
+    if case.ticket_released or not isinstance(case, AwaitingPayment | InReview | Returned | Granted | HandedOff):
+        raise Refused("exemption.holds_no_ticket")
+    return case, unique.release, organisation
 
 
 def may_revoke(state: Application, context: Context) -> tuple[Granted | HandedOff, Revocation, str]:
@@ -274,6 +297,7 @@ def available_actions(state: Application, context: Context) -> list[str]:
         "return": _may_review_to("return"),
         "refuse": _may_review_to("refuse"),
         "unlock": may_unlock,
+        "release_ticket": may_release_ticket,
         "revoke": may_revoke,
         "print": may_print,
         "hand_off": may_hand_off,

@@ -23,6 +23,7 @@ from services.exemption.domain.commands import (
     PassStage,
     PrintRecordTable,
     RefuseApplication,
+    ReleaseTicket,
     ReturnApplication,
     ReviveApplication,
     RevokeExemption,
@@ -44,9 +45,10 @@ from shared.events.exemption import (
 )
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refused
+from shared.kernel.values import parse_text
 from shared.schemes.procedure import DISCARDED, DRAFT, SUBMITTED
 
-_MOST_MAJORS_IN_A_DRAFT = 20
+_MOST_MAJORS_IN_A_DRAFT, _LONGEST_MAJOR = 20, 40
 
 
 def decide(command: ApplicationCommand, state: Application, context: Context) -> Sequence[ApplicationEvent]:  # noqa: C901 - one case for each command
@@ -67,6 +69,8 @@ def decide(command: ApplicationCommand, state: Application, context: Context) ->
             return reviewing.refuse(command, state, context)
         case UnlockReapplication():
             return reviewing.unlock(command, state, context)
+        case ReleaseTicket():
+            return reviewing.release_ticket(command, state, context)
         case RevokeExemption():
             return afterwards.revoke(command, state, context)
         case SupersedeApplication():
@@ -119,8 +123,9 @@ def _save(command: SaveDraft, state: Application, context: Context) -> Sequence[
         photographs_must_be_own(claim.photos, around, f"{claim.basis}.")
     if len(command.majors) > (_MOST_MAJORS_IN_A_DRAFT if book.majors else 0):
         raise Refused("exemption.no_such_major", majors=list(command.majors[:10]))
+    majors = tuple(parse_text(each, "majors", _LONGEST_MAJOR) for each in command.majors)  # chosen, and not sealed
     kept = tuple(claim.as_said() for claim in claims)
-    return [DraftSaved(form=form, photos=command.photos, claims=kept, majors=command.majors)]
+    return [DraftSaved(form=form, photos=command.photos, claims=kept, majors=majors)]
 
 
 def _discard(state: Application, context: Context) -> Sequence[ApplicationEvent]:
@@ -159,9 +164,9 @@ def _submit(state: Application, context: Context) -> Sequence[ApplicationEvent]:
 
 
 def _offices(organisations: Mapping[str, str], context: Context) -> tuple[tuple[str, str], ...]:
-    """Who may unlock or revoke, and so must be able to read it."""
-    unique, revocation = context.rules.book.uniqueness, context.rules.book.revocation
-    offices = (unique.unlocking if unique else None, revocation)
+    """Who may unlock, release the ticket number or revoke, and so must be able to read it."""
+    book = context.rules.book
+    offices = (*(book.uniqueness.offices() if book.uniqueness else ()), book.revocation)
     return tuple(dict.fromkeys((each.role, organisations[each.scope]) for each in offices if each))
 
 

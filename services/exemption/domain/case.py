@@ -33,8 +33,10 @@ from shared.events.exemption import (
     ReapplicationUnlocked,
     RecordTablePrinted,
     RefundAsked,
+    RevivalRefused,
     StageOpened,
     StagePassed,
+    TicketReleased,
 )
 
 
@@ -100,6 +102,7 @@ class Case:
     offices: tuple[tuple[str, str], ...] = ()  # (role, organisation) that may read it besides its desks
     head: str = ""  # the stream that says which application counts
     unlocked: int = 0  # how often a clerk let the candidate hand in again
+    ticket_released: bool = False  # a clerk saw that the ticket number it was handed in with is somebody else's
     warnings: tuple[str, ...] = ()
     course_codes: tuple[str, ...] = ()
     organisations: Mapping[str, str] = field(default_factory=dict)  # scope -> organisation
@@ -189,6 +192,7 @@ class Lapsed(Case):
 
     purpose: str = ""
     before: Returned | AwaitingPayment | InReview | None = None
+    withheld: str = ""  # by which law an extension did not give it back
 
     @property
     def due(self) -> Due | None:
@@ -202,6 +206,7 @@ class Expired(Case):
 
     purpose: str = ""
     before: Granted | None = None
+    withheld: str = ""
 
 
 @dataclass(frozen=True)
@@ -261,6 +266,8 @@ def evolve(state: Application, event: ApplicationEvent) -> Application:  # noqa:
         case ReapplicationUnlocked():
             resume_at, unlocked = event.reopens[0], state.unlocked + 1
             return _become(Returned, state, title=event.title, passed={}, resume_at=resume_at, unlocked=unlocked)
+        case TicketReleased():
+            return replace(state, ticket_released=True)
         case ApplicationSuperseded():
             return _become(Superseded, state, title=event.title, by=event.by)
         case ApplicationLapsed():
@@ -271,6 +278,9 @@ def evolve(state: Application, event: ApplicationEvent) -> Application:  # noqa:
             assert isinstance(state, Lapsed | Expired)
             assert state.before is not None
             return replace(state.before, orders=state.orders)  # money may have come or gone meanwhile
+        case RevivalRefused():
+            assert isinstance(state, Lapsed | Expired)
+            return replace(state, withheld=event.code)
         case ExemptionRevoked():
             return _become(Revoked, state, title=event.title)
         case ExemptionGranted():
@@ -327,6 +337,7 @@ def _submitted(state: Case, event: ApplicationSubmitted) -> Submitted:
         bases=event.bases,
         offices=event.offices,
         head=event.head,
+        ticket_released=False,
         warnings=event.warnings,
         course_codes=event.course_codes,
         organisations=event.organisations,

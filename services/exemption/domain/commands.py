@@ -108,6 +108,16 @@ class UnlockReapplication(Command):
     expected: int | None = None
 
 
+class ReleaseTicket(Command):
+    """释放准考证号: a clerk saw whose ticket number it is, and it is not of the account that handed in with it."""
+
+    application: str
+    seen: dict[str, bool]
+    reason_code: str
+    note: str
+    expected: int | None = None
+
+
 class RevokeExemption(Command):
     """撤销: an approved exemption is taken back."""
 
@@ -369,6 +379,7 @@ ApplicationCommand = (
     | ReturnApplication
     | RefuseApplication
     | UnlockReapplication
+    | ReleaseTicket
     | RevokeExemption
     | SupersedeApplication
     | LapseApplication

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
-from services.exemption.domain.access import Context, another_counts
+from services.exemption.domain.access import Context, nothing_must_have_taken_its_place
 from services.exemption.domain.case import (
     Application,
     AwaitingPayment,
@@ -144,10 +144,19 @@ def _due_or_why_not(command: SettleFee, state: Case, context: Context) -> Due | 
         return "too_late"
     if command.fen != due.fen:
         return "wrong_amount"
-    if isinstance(state, Lapsed) and another_counts(state, context):
-        return "another_counts"  # while it was lapsed
+    if isinstance(state, Lapsed) and _another_counts(state, context):
+        return "another_counts"
     rest = context.rules.book.owed_before(due.stage, len(state.course_codes), state.paid + command.fen)
     return "lapsed" if rest else due  # what had been paid before may have gone back when it lapsed
+
+
+def _another_counts(state: Lapsed, context: Context) -> bool:
+    """While it was lapsed, another application may have come into its place."""
+    try:
+        nothing_must_have_taken_its_place(state, context)
+    except Refused:
+        return True
+    return False
 
 
 def note_refund(command: NoteRefund, state: Application, context: Context) -> Sequence[ApplicationEvent]:

@@ -172,13 +172,15 @@ def _judge_evidence(findings: Findings, evidence: Sequence[Evidence], context: C
                 valid_until=each.valid_until,
             )
     if book.certificates_are_used_once and evidence:
-        source = book.certificate_once.source if book.certificate_once else book.certificate_seen_elsewhere.source
-        _of(findings, context, "certificate_once", source=source).ask(
+        word = "certificate_once" if book.certificate_once else "certificate_seen_elsewhere"
+        said = book.certificate_once or book.certificate_seen_elsewhere
+        mine = _of(findings, context, word, source=said.source)
+        mine.ask(
             lambda: laws.certificate_must_be_used_once(context.own_other),
             rule="certificate_must_be_used_once",
             about="evidence",
         )
-        _judge_twice(_of(findings, context, "certificate_once", source=source), evidence)
+        _judge_twice(mine, evidence)
 
 
 def _judge_twice(findings: Findings, evidence: Sequence[Evidence]) -> None:
@@ -253,14 +255,20 @@ def _judge_uniqueness(findings: Findings, case: Case, context: Context) -> None:
     if unique is None:
         return
     mine = _of(findings, context, "uniqueness", source=unique.source)
+    asked = context.rules.book.field_of("ticket_number") if unique.by == "ticket_number" else None
+    typed = str(case.form.get(asked.name, "")) if asked else ""
+    known = context.account.ticket_number if context.account else ""
     mine.ask(
-        lambda: uniqueness.must_be_the_holder(context.heads, context.actor, known_of_another=context.ticket_elsewhere),
+        lambda: uniqueness.must_be_the_holder(
+            context.heads,
+            context.actor,
+            known_of_actor=uniqueness.is_the_accounts(typed, known),
+            known_of_another=context.ticket_elsewhere,
+        ),
         rule="ticket_must_be_of_the_candidate",
         about="candidate",
     )
-    asked = context.rules.book.field_of("ticket_number")
-    if unique.by == "ticket_number" and asked and context.account and not asked.same_as_account:
-        typed, known = str(case.form.get(asked.name, "")), context.account.ticket_number
+    if asked and context.account and not asked.same_as_account:
         mine.ask(
             lambda: uniqueness.ticket_must_be_of_the_account(typed, known, asked.name) if typed.strip() else None,
             rule="ticket_must_be_of_the_account",
@@ -269,7 +277,7 @@ def _judge_uniqueness(findings: Findings, case: Case, context: Context) -> None:
             in_form=True,
         )
     mine.ask(
-        lambda: uniqueness.must_count(unique, context.heads, case.cycle, context.application),
+        lambda: uniqueness.must_count(unique, context.heads, case.cycle, context.application, context.actor),
         rule="application_must_count",
         about="candidate",
         uniqueness=unique.rule,

@@ -37,6 +37,7 @@ from services.exemption.domain.commands import (
     NoteRefund,
     PassStage,
     RefuseApplication,
+    ReleaseTicket,
     ReturnApplication,
     ReviveApplication,
     RevokeExemption,
@@ -56,8 +57,8 @@ from shared.kernel.errors import Refused
 from shared.schemes.procedure import Window
 from shared.schemes.reference import Fault
 
-UNLOCKER, REVOKER, PAYMENT = "unlocker", "revoker", "payment"
-Situation = tuple[str, str, str, tuple[str, ...], bool, bool]
+UNLOCKER, RELEASER, REVOKER, PAYMENT = "unlocker", "releaser", "revoker", "payment"
+Situation = tuple[str, str, str, tuple[str, ...], bool, bool, bool]
 
 
 @dataclass
@@ -209,7 +210,8 @@ def _situation(state: Application) -> Situation:
     if isinstance(state, Lapsed):
         stage = f"{type(state.before).__name__} {stage}"  # what an extension makes of it
     known = (isinstance(state, HandedOff) and state.reference is not None) or bool(state.form)
-    return (type(state).__name__, state.title, stage, tuple(sorted(state.passed)), known, bool(state.paid))
+    passed = tuple(sorted(state.passed))
+    return (type(state).__name__, state.title, stage, passed, known, bool(state.paid), state.ticket_released)
 
 
 def _tries(state: Application, trial: Trial) -> Iterator[tuple[ApplicationCommand, str]]:
@@ -224,10 +226,16 @@ def _tries(state: Application, trial: Trial) -> Iterator[tuple[ApplicationComman
     if isinstance(state, InReview):
         stage = book.stage(state.desk.stage)
         yes = {item.id: True for item in stage.checklist}
-        yield PassStage(application=APPLICATION_ID, stage=stage.name, checklist=yes), f"by-{stage.name}"
+        about = book.documents(state.bases)
+        if not state.ticket_released:
+            yield PassStage(application=APPLICATION_ID, stage=stage.name, checklist=yes), f"by-{stage.name}"
         for reason in stage.reasons:
             back = ReturnApplication(
-                application=APPLICATION_ID, stage=stage.name, reason_code=reason.code, note=reason.text
+                application=APPLICATION_ID,
+                stage=stage.name,
+                reason_code=reason.code,
+                note=reason.text,
+                document=reason.document if reason.document in about else min(about),
             )
             yield back, f"by-{stage.name}"
         for refusing in stage.refuse_reasons:
@@ -257,14 +265,18 @@ def _money(state: Application) -> Iterator[tuple[ApplicationCommand, str]]:
 
 
 def _tries_besides(state: Application, book: ExemptionScheme) -> Iterator[tuple[ApplicationCommand, str]]:
-    """What the book's terms lead to: unlocked, superseded, lapsed, expired, revived, revoked."""
+    """What the book's terms lead to: unlocked, its ticket released, superseded, lapsed, expired, revived, revoked."""
     unique, revocation = book.uniqueness, book.revocation
     unlocking = unique.unlocking if unique else None
     if unique and unlocking and isinstance(state, AwaitingPayment | InReview) and state.unlocked < (unique.times or 0):
         seen = {item.id: True for item in unlocking.seen}
         reason = unlocking.reasons[0]
         yield UnlockReapplication(application=APPLICATION_ID, seen=seen, reason_code=reason.code, note="x"), UNLOCKER
-    counting = AwaitingPayment | InReview | Returned | Granted
+    counting, release = AwaitingPayment | InReview | Returned | Granted, unique.release if unique else None
+    if release and isinstance(state, counting | HandedOff) and not state.ticket_released:
+        seen = {item.id: True for item in release.seen}
+        reason = release.reasons[0]
+        yield ReleaseTicket(application=APPLICATION_ID, seen=seen, reason_code=reason.code, note="x"), RELEASER
     if unique and unique.rule == "last_submission_wins" and isinstance(state, counting):
         yield SupersedeApplication(by="another"), CANDIDATE
     for window in book.windows:
@@ -280,7 +292,8 @@ def _tries_besides(state: Application, book: ExemptionScheme) -> Iterator[tuple[
 
 
 def _after(state: Application, command: ApplicationCommand, trial: Trial, actor: str) -> Application:
-    for event in APPLICATION.decide(command, state, _context(trial, actor, _closed_for(command, trial.rules.book))):
+    context = circumstances(trial, actor, _closed_for(command, trial.rules.book))
+    for event in APPLICATION.decide(command, state, context):
         state = APPLICATION.evolve(state, event)
     return state
 
@@ -301,8 +314,8 @@ def _closed_for(command: ApplicationCommand, book: ExemptionScheme) -> frozenset
 
 def _held(book: ExemptionScheme, actor: str) -> set[tuple[str, str]]:
     """Everybody here has the one role that they act in."""
-    unlocking = book.uniqueness.unlocking if book.uniqueness else None
-    offices = {UNLOCKER: unlocking, REVOKER: book.revocation, "sender": book.hand_off}
+    unlocking, release = (unique.unlocking, unique.release) if (unique := book.uniqueness) else (None, None)
+    offices = {UNLOCKER: unlocking, RELEASER: release, REVOKER: book.revocation, "sender": book.hand_off}
     if (office := offices.get(actor)) is not None:
         return {(office.role, office.scope)}
     if book.hand_off and actor == "receiver":
@@ -310,7 +323,8 @@ def _held(book: ExemptionScheme, actor: str) -> set[tuple[str, str]]:
     return {(stage.role, stage.scope) for stage in book.stages if actor == f"by-{stage.name}"}
 
 
-def _context(trial: Trial, actor: str, closed: frozenset[str]) -> Context:
+def circumstances(trial: Trial, actor: str, closed: frozenset[str] = frozenset()) -> Context:
+    """All that is around a case when somebody decides: every window but the closed ones is open."""
     rules, book, sample = trial.rules, trial.rules.book, trial.sample
     levels = _levels(book)
     parents = [*levels[1:], None]

@@ -146,6 +146,15 @@ REFUSALS: dict[str, Refusal] = {
         "该准考证号已由其他账号使用，请核对；如有疑问请联系考试机构。",
         "Another account uses this admission ticket number; ask the examinations office.",
     ),
+    "exemption.no_ticket_release": Refusal(409, "本事项不释放准考证号。", "No ticket number is released here."),
+    "exemption.holds_no_ticket": Refusal(
+        409, "该申请没有占用准考证号。", "This application keeps no ticket number from anybody."
+    ),
+    "exemption.ticket_released": Refusal(
+        409,
+        "该申请所用的准考证号已由工作人员释放，不能通过。",
+        "The ticket number it was handed in with was released by a clerk, so it cannot pass.",
+    ),
     "exemption.already_submitted_in_this_cycle": Refusal(
         409, "本批次已有申请：{text}。", "There is an application in this cycle already: {text}."
     ),

@@ -6,7 +6,13 @@ from services.exemption.domain import access, afterwards, fees, rules
 from services.exemption.domain.access import Context
 from services.exemption.domain.case import Application, InReview
 from services.exemption.domain.claims import records_for
-from services.exemption.domain.commands import PassStage, RefuseApplication, ReturnApplication, UnlockReapplication
+from services.exemption.domain.commands import (
+    PassStage,
+    RefuseApplication,
+    ReleaseTicket,
+    ReturnApplication,
+    UnlockReapplication,
+)
 from services.exemption.domain.form import value_in, value_of
 from services.exemption.domain.scheme import Rules
 from shared.events.exemption import (
@@ -16,6 +22,7 @@ from shared.events.exemption import (
     ExemptionGranted,
     ReapplicationUnlocked,
     StagePassed,
+    TicketReleased,
 )
 from shared.kernel.errors import Refused
 from shared.kernel.values import parse_text
@@ -28,6 +35,7 @@ def pass_stage(command: PassStage, state: Application, context: Context) -> Sequ
     rules.person_must_not_be_erased(case.form)
     book = context.rules.book
     rules.checklist_must_be_complete(stage, command.checklist)
+    rules.ticket_must_be_the_candidates(released=case.ticket_released)
     _must_still_hold(stage, case, context)
     clause = context.rules.clause(f"stages[{stage.name}]", source=stage.source)
     title = book.state(stage.state).title
@@ -85,7 +93,7 @@ def send_back(command: ReturnApplication, state: Application, context: Context) 
     book = context.rules.book
     reason = rules.reason_must_be_given(stage, command.reason_code)
     document = command.document or reason.document
-    if document not in book.documents():
+    if document not in book.documents(case.bases):
         raise Refused("exemption.no_such_document", document=document[:80])
     return [
         ApplicationReturned(
@@ -146,6 +154,25 @@ def unlock(command: UnlockReapplication, state: Application, context: Context) -
             clause=context.rules.clause("uniqueness", "unlocking", source=unlocking.source),
         ),
         *fees.withdrawn("unlocked", case, context),
+    ]
+
+
+def release_ticket(command: ReleaseTicket, state: Application, context: Context) -> Sequence[ApplicationEvent]:
+    case, release, organisation = access.may_release_ticket(state, context)
+    rules.person_must_not_be_erased(case.form)
+    rules.everything_must_be_seen(release.seen, command.seen)
+    reason = rules.refusing_reason_must_be_given(release.reasons, command.reason_code)
+    return [
+        TicketReleased(
+            released_by=context.actor,
+            role=release.role,
+            organisation=organisation,
+            seen=tuple(item.id for item in release.seen),
+            reason_code=reason.code,
+            reason=reason.text,
+            note=parse_text(command.note, "note", most=500, least=1),
+            clause=context.rules.clause("uniqueness", "release", source=release.source),
+        )
     ]
 
 

@@ -1,6 +1,7 @@
 """恢复 what lapsed or expired with a window that was then extended: as it was before. Pure; part of APPLICATION.
 
-No decision of anybody: where it does not fit the state, or another application has come to count, nothing happens.
+No decision of anybody: where it does not fit the state, nothing happens. Where another application has come to count,
+that is written down with the code by which handing in would be refused.
 """
 
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from dataclasses import replace
 from typing import Literal
 
 from services.exemption.domain import fees
-from services.exemption.domain.access import Context, another_counts, another_has_its_place
+from services.exemption.domain.access import Context, nothing_must_have_taken_its_place, place_must_be_free
 from services.exemption.domain.afterwards import is_over
 from services.exemption.domain.case import (
     Application,
@@ -21,7 +22,9 @@ from services.exemption.domain.case import (
     stage_of,
 )
 from services.exemption.domain.commands import ReviveApplication
-from shared.events.exemption import ApplicationEvent, ApplicationRevived
+from services.exemption.domain.refusals import said as said_in_words
+from shared.events.exemption import ApplicationEvent, ApplicationRevived, RevivalRefused
+from shared.kernel.errors import Refused
 
 Before = Returned | AwaitingPayment | InReview | Granted
 
@@ -32,10 +35,15 @@ def revive(command: ReviveApplication, state: Application, context: Context) -> 
         return []
     before = replace(state.before, orders=state.orders)
     needed = _windows_needed(state.purpose, before, context)
-    if command.purpose not in needed or any(is_over(each, context) for each in needed) or _is_taken(before, context):
+    if command.purpose not in needed or any(is_over(each, context) for each in needed):
         return []
     said = context.rules.book.purpose(command.purpose)
     clause = context.rules.clause(f"windows[{command.purpose}]", source=said.source if said else "")
+    if (refused := _why_not(before, context)) is not None:
+        if refused.code == state.withheld:
+            return []
+        why = {"code": refused.code, "reason": said_in_words(refused)[0]}
+        return [RevivalRefused(purpose=command.purpose, becomes=_called(before), clause=clause, **why)]
     revived = ApplicationRevived(purpose=command.purpose, becomes=_called(before), title=before.title, clause=clause)
     if not isinstance(before, AwaitingPayment | InReview):
         return [revived]
@@ -64,7 +72,11 @@ def _called(before: Before) -> Literal["returned", "unpaid", "in_review", "grant
             return "granted"
 
 
-def _is_taken(before: Before, context: Context) -> bool:
+def _why_not(before: Before, context: Context) -> Refused | None:
     """What was sent back is only asked for its place: handed in again, it is judged as a whole."""
-    taken = another_has_its_place if isinstance(before, Returned) else another_counts
-    return taken(before, context)
+    law = place_must_be_free if isinstance(before, Returned) else nothing_must_have_taken_its_place
+    try:
+        law(before, context)
+    except Refused as refused:
+        return refused
+    return None

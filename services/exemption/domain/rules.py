@@ -267,6 +267,12 @@ def person_must_not_be_erased(form: Mapping[str, object]) -> None:
         raise Refused("exemption.person_erased")
 
 
+def ticket_must_be_the_candidates(*, released: bool) -> None:
+    """SD-46: under a ticket number that a clerk saw to be another one's nothing is approved."""
+    if released:
+        raise Refused("exemption.ticket_released")
+
+
 def outcome_must_be_of_the_stage(stage: Stage, outcome: Outcome) -> None:
     """A stage ends only as the book says."""
     if outcome not in stage.outcomes:

@@ -5,7 +5,7 @@ refused here, by the laws of `book_laws.py`, so a decider never meets a book tha
 stand in `bases.py`, those for limits, uniqueness and validity in `terms.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -246,9 +246,13 @@ class ExemptionScheme(Clause):
             return (f"bases[{basis}]", "modules", "photo")
         return (f"bases[{basis}]", f"photos[{own}]")
 
-    def documents(self) -> frozenset[str]:
-        """What a reason for sending back can point at: fields, photographs, bases, the courses, the majors."""
-        parts = {*(each.name for each in self.fields), *self.slots(), *(each.id for each in self.bases)}
+    def documents(self, claimed: Collection[Id] | None = None) -> frozenset[str]:
+        """What a reason for sending back can point at: fields, photographs, bases, the courses, the majors; of an
+        application, nothing of the bases that it claims nothing on."""
+        bases = [each for each in self.bases if claimed is None or each.id in claimed]
+        slots = {each.slot for each in self.photos}
+        slots |= {f"{basis.id}.{each.slot}" for basis in bases for each in self.claim_photos(basis)}
+        parts = {*(each.name for each in self.fields), *slots, *(each.id for each in bases)}
         return frozenset(parts | ({"courses"} if self.bases else set()) | ({"majors"} if self.majors else set()))
 
     @property
@@ -279,8 +283,8 @@ class ExemptionScheme(Clause):
 
     def scopes(self) -> tuple[Id, ...]:
         """The levels of organisations that have to do with every case, the stages' first."""
-        unlocking = self.uniqueness.unlocking if self.uniqueness else None
-        after = (unlocking, self.revocation, self.record_table, self.hand_off)
+        seen_by = self.uniqueness.offices() if self.uniqueness else ()
+        after = (*seen_by, self.revocation, self.record_table, self.hand_off)
         return tuple(dict.fromkeys([*(stage.scope for stage in self.stages), *(each.scope for each in after if each)]))
 
     def ends_with(self, purpose: str) -> tuple[str, ...]:
@@ -295,8 +299,8 @@ class ExemptionScheme(Clause):
 
     def deciding(self) -> set[tuple[Id, Id]]:
         """The roles that somebody must hold for a case to go on, each with the level of organisation."""
-        unlocking = self.uniqueness.unlocking if self.uniqueness else None
-        offices = (*self.stages, self.record_table, self.revocation, unlocking)
+        seen_by = self.uniqueness.offices() if self.uniqueness else ()
+        offices = (*self.stages, self.record_table, self.revocation, *seen_by)
         held = {(each.role, each.scope) for each in offices if each}
         if handing := self.hand_off:
             held |= {(handing.role, handing.scope), (handing.receiver_role, handing.receiver_scope)}

@@ -128,15 +128,24 @@ class Conditions(Clause):
     prior_education: PriorEducationNeeded | None = None
 
 
-class Unlocking(Sourced):
-    """A clerk lets a candidate hand in again, after seeing them."""
+class FaceToFace(Sourced):
+    """What a clerk may do for whoever stands before them."""
 
     role: Id
     scope: Id = Field(description="Level of the organisation, found as for a stage.")
-    window: Id = Field(description="Unlocked, and handed in again, only while it is open.")
     seen: tuple[Item, ...] = Field(min_length=1, description="What the clerk must have seen; each is recorded.")
-    reasons: tuple[Refusing, ...] = Field(min_length=1, description="Why it is unlocked.")
+    reasons: tuple[Refusing, ...] = Field(min_length=1, description="Why it is done.")
     action: Text = Field(description="Text of the button.")
+
+
+class Unlocking(FaceToFace):
+    """A clerk lets a candidate hand in again, after seeing them."""
+
+    window: Id = Field(description="Unlocked, and handed in again, only while it is open.")
+
+
+class TicketRelease(FaceToFace):
+    """A clerk takes a ticket number from the account that handed in with it, after seeing whose it is."""
 
 
 UniqueRule = Literal["last_submission_wins", "once", "once_and_again", "edit_after_return"]
@@ -154,6 +163,7 @@ class Uniqueness(Sourced):
     text: Text = Field(description="What candidates read about it.")
     times: int | None = Field(None, ge=1, le=9, description="For once_and_again.")
     unlocking: Unlocking | None = Field(None, description="For once_and_again.")
+    release: TicketRelease | None = Field(None, description="By ticket_number: who takes it from whom it is not of.")
     keeps: tuple[Literal["organisation", "majors", "claims"], ...] = Field(
         (), description="What must be as it was when it is handed in again."
     )
@@ -165,8 +175,13 @@ class Uniqueness(Sourced):
             raise ValueError("once_and_again, and nothing else, says how many times and who unlocks it")
         if self.keeps and self.rule not in {"once_and_again", "edit_after_return"}:
             raise ValueError(f"keeps: with {self.rule} nothing is handed in again")
+        if self.release and self.by != "ticket_number":
+            raise ValueError("release: only a ticket number can be another one's")
         no_twins(self.keeps, "keeps")
         return self
+
+    def offices(self) -> tuple[FaceToFace, ...]:
+        return tuple(each for each in (self.unlocking, self.release) if each)
 
 
 # --- what it costs -----------------------------------------------------------------------------------------------

@@ -35,8 +35,10 @@ from shared.events.exemption import (
     ReapplicationUnlocked,
     RecordTablePrinted,
     RefundAsked,
+    RevivalRefused,
     StageOpened,
     StagePassed,
+    TicketReleased,
 )
 from shared.kernel.messages import Fact
 from shared.runtime.event_store import View
@@ -81,6 +83,7 @@ async def _submitted(tx: Tx, fact: Fact[ApplicationSubmitted]) -> None:
         title=event.title,
         submissions=event.submission,
         number=event.number,
+        head=event.head,
         bases=list(event.bases),
         course_codes=list(event.course_codes),
         form_version=fact.version,
@@ -224,10 +227,12 @@ APPLICATIONS = View(
         ApplicationReturned: _returned,
         ApplicationRefused: _refused,
         ReapplicationUnlocked: _unlocked,
+        TicketReleased: _noted,
         ApplicationSuperseded: _superseded,
         ApplicationLapsed: _lapsed,
         ExemptionExpired: _expired,
         ApplicationRevived: _revived,
+        RevivalRefused: _noted,
         ExemptionRevoked: _revoked,
         HeadTaken: _head_taken,
         ExemptionGranted: _granted,

@@ -21,6 +21,7 @@ from shared.events.exemption import (
     FeeDue,
     FeePaid,
     FeeRefunded,
+    RevivalRefused,
     StageOpened,
 )
 from shared.schemes.procedure import AfterWindow
@@ -110,7 +111,7 @@ def test_what_is_not_paid_in_the_days_that_were_added_lapses_with_the_new_end() 
     ],
 )
 def test_neither_days_nor_money_bring_it_back_beside_what_has_come_to_count(known: dict[str, Any]) -> None:
-    assert lapsed().when(REVIVE, extended("pay", **known)).happened() == ()
+    lapsed().when(REVIVE, extended("pay", **known)).then_kinds(RevivalRefused)
     assert back(lapsed(), paid(at=BEFORE), told(AFTER, **known)) == [("one", 5000, "another_counts")]
 
 

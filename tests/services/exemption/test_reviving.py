@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from services.exemption.domain.access import Context
-from services.exemption.domain.case import Granted, InReview
+from services.exemption.domain.case import Expired, Granted, InReview
 from services.exemption.domain.commands import (
     ExpireExemption,
     ExtendWindow,
@@ -18,6 +18,7 @@ from services.exemption.domain.scheme import Rules
 from services.exemption.domain.uniqueness import Heads
 from shared.events.exemption import (
     ApplicationRevived,
+    RevivalRefused,
     StageOpened,
     WindowExtended,
     WindowReopened,
@@ -86,16 +87,35 @@ def test_what_lapsed_in_review_is_revived_with_its_stage_and_what_expired_is_app
     assert valid.state == granted().state
 
 
+def withheld(context: Context) -> str:
+    """The code by which it is not given back, which is told once."""
+    (event,) = expired().when(REVIVE, context).happened()
+    assert isinstance(event, RevivalRefused)
+    assert event.reason
+    after = expired().and_then(REVIVE, context)
+    assert isinstance(after.state, Expired)
+    after.when(REVIVE, context).then()
+    return event.code
+
+
 def test_what_another_application_has_taken_the_place_the_certificate_or_a_course_of_is_not_revived() -> None:
     known = extended("use", REEF, MUCH_LATER)
-    for heads in (Heads(CANDIDATE, {"cycle-1": "application-d"}), Heads("candidate-other", {"cycle-0": "theirs"})):
-        expired().when(REVIVE, replace(known, heads=heads)).then()
+    for heads, code in (
+        (Heads(CANDIDATE, {"cycle-1": "application-d"}), "already_submitted_in_this_cycle"),
+        (Heads(CANDIDATE, ended={"cycle-1": (CANDIDATE, "application-d")}), "already_submitted_in_this_cycle"),
+        (Heads("candidate-other", {"cycle-0": "theirs"}), "ticket_of_another_account"),
+        (Heads(not_of=CANDIDATE), "ticket_of_another_account"),  # an office took it from them
+    ):
+        assert withheld(replace(known, heads=heads)) == f"exemption.{code}"
+    assert withheld(replace(known, ticket_elsewhere=True)) == "exemption.ticket_of_another_account"
     own = Heads(CANDIDATE, {"cycle-1": CASE})
     expired().when(REVIVE, replace(known, heads=own)).then_kinds(ApplicationRevived)
     once = {name: getattr(ISLE.book, name) for name in ("certificate_once", "course_once")}
     strict = replace(known, rules=replace(REEF, book=REEF.book.model_copy(update=once)))
-    expired().when(REVIVE, replace(strict, own_other="application-d")).then()
-    expired().when(REVIVE, replace(strict, own_courses={"90003": "application-d"})).then()
+    another = replace(strict, own_other="application-d")
+    assert withheld(another) == "exemption.certificate_in_another_application"
+    course = replace(strict, own_courses={"90003": "application-d"})
+    assert withheld(course) == "exemption.course_in_another_application"
     expired().when(REVIVE, replace(strict, own_courses={"90007": "application-d"})).then_kinds(ApplicationRevived)
 
 
