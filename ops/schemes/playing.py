@@ -185,8 +185,7 @@ class Play:
         self.cases[key] = state
         if isinstance(command, SubmitApplication):
             events += self._flags(context)
-        came_back = isinstance(before, Lapsed | Expired) and not isinstance(state, Lapsed | Expired)
-        if isinstance(command, SubmitApplication) or came_back:
+        if isinstance(command, SubmitApplication) or _holds_again(before, state):
             self._takes_its_place(key, who, before, context)
         if (settled := settled_by(state, key)) and isinstance(state, Case) and state.head:
             self._decide_head(state.head, settled, state, context)
@@ -314,6 +313,12 @@ class Play:
             due=_due(state),
             back=tuple(event.fen for event in events if isinstance(event, RefundAsked)),
         )
+
+
+def _holds_again(before: Application, after: Application) -> bool:
+    """Whether it came back from its end, with the ticket number that it had."""
+    ended = Lapsed | Expired
+    return isinstance(before, ended) and not isinstance(after, ended) and not before.ticket_released
 
 
 def _due(state: Application | Case) -> int:

@@ -231,7 +231,7 @@ class Handlers:
         known = await with_what_is_known(work, handed_in, context)
         receipt = await self._execute(work, command.application, command, state, known)
         after, _ = await work.load(APPLICATION, command.application)
-        if receipt.events and not isinstance(after, Lapsed | Expired):
+        if receipt.events and not isinstance(after, Lapsed | Expired) and not state.ticket_released:
             await take_place(work, command.application, handed_in, known)
         return receipt
 

@@ -64,15 +64,17 @@ def place_must_be_free(case: Case, context: Context) -> None:
     """Of what had ended and comes back: nobody came to count meanwhile for its ticket number or person.
 
     SD-46: what comes back by itself takes a ticket number from nobody, also not for the account that identity knows it
-    of. Whoever hands in does.
+    of; whoever hands in does. What held none any more when it ended, since an office released it, asks for none. Of
+    several that ended, the last one may.
     """
     unique, heads = context.rules.book.uniqueness, context.heads
-    if unique is None:
+    if unique is None or case.ticket_released:
         return
     must_be_the_holder(heads, case.candidate, known_of_another=context.ticket_elsewhere)
-    whose, ended = heads.ended.get(case.cycle, ("", ""))
-    later = whose == case.candidate and ended != context.application
-    if later or replaced_by(heads, case.cycle, context.application):
+    whose, ended = heads.ended.get(case.cycle, (case.candidate, context.application))
+    if whose != case.candidate:
+        raise Refused("exemption.ticket_of_another_account")
+    if ended != context.application or replaced_by(heads, case.cycle, context.application):
         raise Refused("exemption.already_submitted_in_this_cycle", text=unique.text)
 
 

@@ -10,6 +10,7 @@ from services.exemption.domain.commands import (
     ExpireExemption,
     ExtendWindow,
     LapseApplication,
+    ReleaseTicket,
     ReviveApplication,
     SettleWindow,
 )
@@ -104,6 +105,7 @@ def test_what_another_application_has_taken_the_place_the_certificate_or_a_cours
         (Heads(CANDIDATE, {"cycle-1": "application-d"}), "already_submitted_in_this_cycle"),
         (Heads(CANDIDATE, ended={"cycle-1": (CANDIDATE, "application-d")}), "already_submitted_in_this_cycle"),
         (Heads("candidate-other", {"cycle-0": "theirs"}), "ticket_of_another_account"),
+        (Heads(ended={"cycle-1": ("candidate-other", "theirs")}), "ticket_of_another_account"),
         (Heads(not_of=CANDIDATE), "ticket_of_another_account"),  # an office took it from them
     ):
         assert withheld(replace(known, heads=heads)) == f"exemption.{code}"
@@ -117,6 +119,20 @@ def test_what_another_application_has_taken_the_place_the_certificate_or_a_cours
     course = replace(strict, own_courses={"90003": "application-d"})
     assert withheld(course) == "exemption.course_in_another_application"
     expired().when(REVIVE, replace(strict, own_courses={"90007": "application-d"})).then_kinds(ApplicationRevived)
+
+
+def test_what_held_no_ticket_number_any_more_comes_back_as_it_was_and_takes_none() -> None:
+    """SD-46: its candidate may put the number right in the days that were added."""
+    over = WINDOWS[REEF.ref]["confirm"].over_at()
+    assert over is not None
+    release = ReleaseTicket(application=CASE, seen={"ticket": True}, reason_code="not_theirs", note="x")
+    released = submitted(by=REEF).and_then(release, at("master", by=REEF))
+    lapsed = released.and_then(LapseApplication(application=CASE, purpose="confirm", due_at=over), at("t", LATER, REEF))
+    owners = extended("confirm", REEF, LATER, heads=Heads("candidate-other", {"cycle-1": "theirs"}, not_of=CANDIDATE))
+    again = lapsed.when(ReviveApplication(application=CASE, purpose="confirm"), owners)
+    again.then_kinds(ApplicationRevived, StageOpened)
+    assert isinstance(again.state, InReview)
+    assert again.state.ticket_released
 
 
 def test_an_extension_after_the_end_is_told_where_something_had_ended_with_the_window() -> None:
