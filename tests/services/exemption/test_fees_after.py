@@ -10,6 +10,7 @@ from services.exemption.domain.case import AwaitingPayment, Case, Due, Granted, 
 from services.exemption.domain.commands import (
     CloseCycle,
     OpenCycle,
+    ReleaseTicket,
     SupersedeApplication,
     UnlockReapplication,
     WindowAsked,
@@ -41,10 +42,14 @@ from tests.services.exemption.claims_story import (
     ISLE,
     NOON,
     ORGANISATIONS,
+    REEF,
     SUBMIT,
+    at,
+    me,
     passing,
     refusing,
 )
+from tests.services.exemption.claims_story import draft as reef_draft
 from tests.services.exemption.ferry import (
     END,
     NEVER_BACK,
@@ -96,6 +101,24 @@ def test_what_waits_for_a_fee_may_be_unlocked_before_anybody_pays() -> None:
     command = UnlockReapplication(application=CASE, seen=seen, reason_code="wrong_material", note="见过本人")
     outcome = due(rules).when(command, office(by=rules)).then_kinds(ReapplicationUnlocked, FeeWithdrawn)
     assert isinstance(outcome.state, Returned)
+
+
+def test_an_office_releases_the_ticket_number_of_what_waits_for_a_fee() -> None:
+    """SD-46: it counts, so it keeps the number from its owner; paid for, it passes nothing until it is put right."""
+    assert FERRY.book.payment is not None
+    asked = FERRY.book.payment.model_copy(update={"before": REEF.book.stages[0].name, "window": "use"})
+    states = (*REEF.book.states, FERRY.book.state("unpaid"))
+    rules = replace(REEF, book=REEF.book.model_copy(update={"payment": asked, "states": states}))
+    waiting = reef_draft(by=REEF).and_then(SUBMIT, me(by=REEF, rules=rules))
+    assert isinstance(waiting.state, AwaitingPayment)
+    master = at("master", by=REEF, rules=rules)
+    release = ReleaseTicket(application=CASE, seen={"ticket": True}, reason_code="not_theirs", note="x")
+    released = waiting.and_then(release, master)
+    assert isinstance(released.state, AwaitingPayment)
+    released.when(release, master).refused("exemption.holds_no_ticket")
+    fen = released.state.due.fen if released.state.due else 0
+    lies = released.and_then(paid(fen), at("payment", by=REEF, rules=rules))
+    lies.when(passing("现场确认", REEF), master).refused("exemption.ticket_released")
 
 
 # --- money goes back
