@@ -14,12 +14,14 @@ from functools import cache
 from string import Formatter
 from typing import Any
 
+from services.exemption.domain.fees import REASONS
 from services.exemption.domain.scheme import ExemptionScheme
 from services.identity.domain.scheme import IdentityScheme
 from shared import events
 from shared.events.identity import OrganisationAdded, OrganisationRenamed, RoleGranted, RoleRevoked
 from shared.kernel.messages import Event, Fact
 from shared.kernel.time import spoken
+from shared.kernel.values import yuan
 from shared.runtime.trail import Entry, Trail
 from shared.schemes.catalog import Catalog
 
@@ -30,11 +32,13 @@ RECORDS = {
     ("identity", "organisation"): "机构",
     ("identity", "verification"): "身份认证",
     ("identity", "education"): "前置学历",
+    ("identity", "diploma"): "毕业证书核对",
     ("identity", "profile"): "个人信息",
     ("identity", "cycle"): "批次",
     ("identity", "parking"): "滞留处理",
     ("exemption", "application"): "免考申请",
     ("exemption", "viewing"): "查阅记录",
+    ("exemption", "flags"): "审核提示",
     ("exemption", "upload"): "证件照片",
     ("exemption", "cycle"): "批次",
     ("exemption", "batch"): "上报批次",
@@ -71,11 +75,11 @@ _CODES: Mapping[str, Mapping[str, str]] = {
         "no_number": "没有号码",
         "attempts_used_up": "次数用尽",
         "expired": "已过期",
-        "erased": "个人信息已删除",
         "done_by_hand": "已另行办理",
         "no_longer_needed": "无需再办",
         "cannot_be_read": "记录无法读取",
         "recorded_by_mistake": "来源记录有误",
+        **REASONS,
     },
     "standing": {"decides": "据以认定", "late": "迟到", "contradicts": "前后矛盾"},
     "source": SERVICES,
@@ -85,7 +89,7 @@ _CODES: Mapping[str, Mapping[str, str]] = {
 _ACTORS = {"timer": "系统（定时）", "anonymous": "未登录者"}
 OPERATOR = "ops:"
 """Before the name of who acted from the command line."""
-_ACTED = ("reviewer", "viewer", "printed_by")
+_ACTED = ("reviewer", "viewer", "printed_by", "released_by")
 
 
 class Words:
@@ -101,6 +105,8 @@ class Words:
         match value:
             case datetime():
                 return spoken(value)
+            case int() if field == "fen":
+                return f"{yuan(value)} 元"
             case list() | tuple():
                 return "、".join(self.said(field, each) for each in value)
             case _:
@@ -195,13 +201,13 @@ def _words_of(ref: str) -> Mapping[str, Mapping[str, str]]:
     fields = {each.name: each.label for each in rules.fields}
     slots = {slot: each.label for slot, each in rules.slots().items()}
     bases = {each.id: each.title for each in rules.bases}
-    unlocking = rules.uniqueness.unlocking if rules.uniqueness else None
+    seen_by = rules.uniqueness.offices() if rules.uniqueness else ()
     return {
         "role": roles,
         "slot": slots,
         "document": {**fields, **slots, **bases, "courses": "课程", "majors": "专业"},
         "bases": {**{each.id: each.name for each in rules.certificates}, **bases},
-        "seen": {item.id: item.text for item in unlocking.seen} if unlocking else {},
+        "seen": {item.id: item.text for office in seen_by for item in office.seen},
         "documents": ChainMap(slots, dict(_CODES["documents"])),
         "field": fields,
         "certificate": {each.id: each.name for each in rules.certificates},

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from msgspec.structs import replace
 
 from ops.schemes.casting import Cast
 from ops.schemes.stories import Step, Where, Wrong
-from services.exemption.domain.case import Application, Case, Discarded, InReview, NotStarted
+from services.exemption.domain.case import Application, AwaitingPayment, Case, Discarded, InReview, Lapsed, NotStarted
 from services.exemption.domain.commands import (
     AcknowledgeRecord,
     ApplicationCommand,
@@ -16,16 +17,20 @@ from services.exemption.domain.commands import (
     DiscardDraft,
     ExtendWindow,
     HandOffRecord,
+    NoteRefund,
     PassStage,
     RefuseApplication,
+    ReleaseTicket,
     ReturnApplication,
     RevokeExemption,
+    SettleFee,
     StartApplication,
     SubmitApplication,
     UnlockReapplication,
 )
 from services.exemption.domain.followed import Account
 from services.exemption.domain.scheme import ExemptionScheme
+from services.exemption.domain.terms import FaceToFace
 from shared.schemes.procedure import Reason, Refusing, Stage
 
 CYCLE_ID = "cycle"
@@ -45,6 +50,7 @@ class Turn:
     state: Application
     account: Account  # of the candidate whose it is
     where: Where
+    now: datetime
 
     def changes_the_form(self) -> bool:
         step = self.step
@@ -111,14 +117,23 @@ def turn_down(turn: Turn) -> Iterator[ApplicationCommand]:
 
 
 def unlock(turn: Turn) -> Iterator[ApplicationCommand]:
-    unlocking = turn.book.uniqueness.unlocking if turn.book.uniqueness else None
-    texts = {item.text: item.id for item in unlocking.seen} if unlocking else {}
+    seen, code, note = _seen(turn, "解锁", turn.book.uniqueness.unlocking if turn.book.uniqueness else None)
+    yield UnlockReapplication(application=turn.key, seen=seen, reason_code=code, note=note)
+
+
+def release_ticket(turn: Turn) -> Iterator[ApplicationCommand]:
+    seen, code, note = _seen(turn, "释放准考证号", turn.book.uniqueness.release if turn.book.uniqueness else None)
+    yield ReleaseTicket(application=turn.key, seen=seen, reason_code=code, note=note)
+
+
+def _seen(turn: Turn, of: str, said: FaceToFace | None) -> tuple[dict[str, bool], str, str]:
+    """What the clerk has seen, the reason's code and a note."""
+    texts = {item.text: item.id for item in said.seen} if said else {}
     for place, each in enumerate(turn.step.unseen):
         if each not in texts:
             raise Wrong((*turn.where, "未查验", place), f"nobody is asked to see this; but {'、'.join(texts)}")
-    code, note = _reason(turn, "解锁", unlocking.reasons) if unlocking else ("", turn.step.note)
-    seen = {item: text not in turn.step.unseen for text, item in texts.items()}
-    yield UnlockReapplication(application=turn.key, seen=seen, reason_code=code, note=note)
+    code, note = _reason(turn, of, said.reasons) if said else ("", turn.step.note)
+    return {item: text not in turn.step.unseen for text, item in texts.items()}, code, note
 
 
 def revoke(turn: Turn) -> Iterator[ApplicationCommand]:
@@ -142,6 +157,23 @@ def _reason(turn: Turn, of: str, reasons: Iterable[Reason | Refusing]) -> tuple[
 def _stage(turn: Turn) -> Stage:
     """The open stage; where none is, the first one, so that the refusal is the decider's."""
     return turn.book.stage(turn.state.desk.stage) if isinstance(turn.state, InReview) else turn.book.stages[0]
+
+
+def pay(turn: Turn) -> Iterator[ApplicationCommand]:
+    """As payment would tell it: just what is due, unless the story says another amount."""
+    due = turn.state.due if isinstance(turn.state, AwaitingPayment | Lapsed) else None
+    fen = turn.step.fen if turn.step.fen is not None else due.fen if due else None
+    if fen is None:
+        raise Wrong((*turn.where, "金额"), "nothing is due, so say what was paid")
+    at = turn.step.paid_at or turn.now
+    yield SettleFee(application=turn.key, order=turn.step.order, fen=fen, paid_at=at)
+
+
+def give_back(turn: Turn) -> Iterator[ApplicationCommand]:
+    orders = turn.state.orders if isinstance(turn.state, Case) else {}
+    paid = orders.get(turn.step.order)
+    fen = turn.step.fen if turn.step.fen is not None else paid.fen if paid else 0
+    yield NoteRefund(application=turn.key, order=turn.step.order, fen=fen, refunded_at=turn.now)
 
 
 def hand_off(turn: Turn) -> Iterator[ApplicationCommand]:
@@ -175,7 +207,10 @@ ACTS: Mapping[str, Callable[[Turn], Iterator[ApplicationCommand | CycleCommand]]
     "退回": send_back,
     "不通过": turn_down,
     "解锁": unlock,
+    "释放准考证号": release_ticket,
     "撤销": revoke,
+    "缴费": pay,
+    "退费": give_back,
     "上报": hand_off,
     "确认收到": acknowledge,
     "延期": extend,

@@ -1,20 +1,23 @@
 """What must hold of every book before a service starts with it. Called by `commands.py`, and by tests of books.
 
 What one service can say of its own part, its model says (`domain/scheme.py`); what an invented case shows is in
-`services/exemption/domain/proofs.py`; here is what holds between the parts of a book, and between books.
+`services/exemption/domain/proofs.py`; here is what holds between the parts of a book, and between books. What an
+application needs of identity is compared in `identifying.py`, where offices stand in `placing.py`, what people are told
+in `telling.py`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 
 from pydantic import BaseModel
 
+from ops.schemes.identifying import education_of, faults_of_diplomas, faults_of_persons
+from ops.schemes.placing import faults_of_identitys_offices, faults_of_offices, given_by_identity
 from ops.schemes.sealing import broken_seals
 from ops.schemes.telling import faults_of_notices
 from services.exemption.domain.proofs import faults_of
 from services.exemption.domain.scheme import ExemptionScheme, Rules
 from services.exemption.domain.strangers import strangers
 from services.exemption.handlers import known_of
-from services.identity.domain.education_rules import PriorEducation
 from services.identity.domain.scheme import IdentityScheme, JurisdictionIdentity
 from services.notification.domain.scheme import NotificationScheme, PlatformNotification
 from shared.schemes.book import Head
@@ -47,7 +50,7 @@ def faults(catalog: Catalog) -> list[str]:
         for book in catalog.with_part("exemption"):
             found += faults_of_exemption(catalog, book)
         found += _organisations_out_of_place(catalog)
-    return found
+    return list(dict.fromkeys(found))  # what two books share is wrong once
 
 
 def faults_of_exemption(catalog: Catalog, book: Book) -> list[str]:
@@ -69,15 +72,8 @@ def _reference_data_that_is_not_there(catalog: Catalog, book: Book, rules: Exemp
 
 
 def _notices_too_many_or_too_few(catalog: Catalog, book: Book, rules: ExemptionScheme) -> Iterator[str]:
-    return faults_of_notices(book, rules, _prior_education(catalog, book))
-
-
-def _prior_education(catalog: Catalog, book: Book) -> PriorEducation | None:
-    """What identity asks under this book: what the book says, else what its jurisdiction says for all of its books."""
-    for each in (book, catalog.books.get(book.ref.split("/")[0])):
-        if each is not None and "identity" in each.parts():
-            return each.part("identity", JurisdictionIdentity).prior_education
-    return None
+    prior = education_of(catalog, book)
+    return faults_of_notices(book, rules, prior[1] if prior else None)
 
 
 def faults_of_parts(catalog: Catalog) -> list[str]:
@@ -104,8 +100,13 @@ def _roles_nobody_holds(catalog: Catalog, book: Book, rules: ExemptionScheme) ->
         if role not in levels or levels[role] not in (None, level):
             law = f"{role} decides at a {level}, but {book.files[HEAD]} has no such role"
             yield book.fault("exemption", _where(book, role), law)
-    if PLATFORM in catalog.books:
-        given = catalog.get(PLATFORM).part("identity", IdentityScheme).roles
+    identity = given_by_identity(catalog)
+    given = identity.roles if identity else {}
+    for role in rules.open_by:
+        if role not in levels and role not in given:
+            law = f"neither {book.files[HEAD]} nor identity's book has a role {role}"
+            yield book.fault("exemption", ("open_by",), law)
+    if given:
         for index, each in enumerate(book.head.roles):
             if each.id not in given or (each.level and each.level not in given[each.id].levels):
                 law = f"{each.id} is a role that identity's book does not give at a {each.level}"
@@ -142,6 +143,10 @@ Proof = Callable[[Catalog, Book, ExemptionScheme], Iterator[str]]
 PROOFS: tuple[Proof, ...] = (
     _roles_nobody_holds,
     _tiles_nothing_opens,
+    faults_of_persons,
+    faults_of_diplomas,
+    faults_of_offices,
+    faults_of_identitys_offices,
     _what_an_invented_case_shows,
     _reference_data_that_is_not_there,
     _courses_nobody_knows,
@@ -152,12 +157,12 @@ PROOFS: tuple[Proof, ...] = (
 
 def _organisations_out_of_place(catalog: Catalog) -> Iterator[str]:
     """Whether identity would take the organisations as they are listed, each below its parent."""
-    if PLATFORM not in catalog.books:
+    given = given_by_identity(catalog)
+    if given is None:
         return
-    levels = catalog.get(PLATFORM).part("identity", IdentityScheme).levels
     for place, listed in sorted(catalog.reference.organisations.items()):
         for each in listed.organisations:
-            parent = listed.get(each.parent)
-            if each.level not in levels or (parent.level if parent else None) not in levels[each.level].under:
+            parent, level = listed.get(each.parent), given.levels.get(each.level)
+            if level is None or (parent.level if parent else None) not in level.under:
                 below = f"below a {parent.level}" if parent else "below nobody"
                 yield f"{place}/organisations.yaml: {each.id}: identity's book knows no {each.level} {below}"

@@ -6,10 +6,11 @@ create table applications (
     person        text        not null,
     scheme        text        not null,
     cycle         text        not null,
-    state         text        not null, -- draft, in_review, returned, granted, handed_off, discarded, refused, ...
+    state         text        not null, -- draft, unpaid, in_review, returned, granted, handed_off, discarded, refused, ...
     title         text        not null, -- the official name of the state, in the book's words
     submissions   int         not null default 0,
     number        text        not null default '',
+    head          text        not null default '', -- the stream that says which application counts
     bases         text[]      not null default '{}',
     course_codes  text[]      not null default '{}',
     form_version  int,                  -- version of the event that holds the form as it now stands
@@ -22,6 +23,7 @@ create table applications (
 create index applications_of_person on applications (person, started_at desc, id);
 create index applications_of_cycle on applications (cycle, state);
 create index applications_by_number on applications (number) where number <> '';
+create index applications_by_head on applications (head) where head <> '';
 
 -- 待办: every desk an application has lain on.
 create table desks (
@@ -33,7 +35,7 @@ create table desks (
     organisation  text        not null,
     opened_at     timestamptz not null,
     due_at        timestamptz,
-    outcome       text        not null default 'open', -- open, passed, returned, refused, unlocked, superseded, lapsed, erased
+    outcome       text        not null default 'open', -- open, passed, returned, refused, unlocked, unpaid, superseded, lapsed, erased
     decided_at    timestamptz,
     version       int         not null,
     primary key (application, opened_in)
@@ -71,9 +73,9 @@ create table person_numbers (
 );
 create index person_numbers_by_hash on person_numbers (hash);
 
--- How many numbers were given in a cycle.
+-- How many numbers were given in a jurisdiction: its procedures and cycles may all have one pattern.
 create table numbers_given (
-    cycle         text        primary key,
+    jurisdiction  text        primary key,
     given         int         not null
 );
 

@@ -13,22 +13,32 @@ from services.exemption.domain.access import Context
 from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.case import Case
 from services.exemption.domain.claims import claim_of
-from services.exemption.domain.commands import ReleaseHead, SubmitApplication, SupersedeApplication, TakeHead
+from services.exemption.domain.commands import (
+    SubmitApplication,
+    SupersedeApplication,
+)
 from services.exemption.domain.evidence import evidence_of, paper_key
+from services.exemption.domain.flagging import FLAGS, FlagCertificates
 from services.exemption.domain.followed import ACCOUNT_FOLLOWED
 from services.exemption.domain.form import Photograph, value_of
 from services.exemption.domain.rules import today
 from services.exemption.domain.scheme import Rules
 from services.exemption.domain.terms import Numbering
-from services.exemption.domain.uniqueness import HEAD, HeadContext, Heads, replaced_by
-from services.exemption.domain.upload import UPLOAD, Accepted
-from services.exemption.views.applications import (
-    count_numbers,
-    find_head,
-    find_others_with_number,
-    find_own_courses,
-    find_own_other,
+from services.exemption.domain.uniqueness import (
+    HEAD,
+    HeadCommand,
+    HeadContext,
+    Heads,
+    ReleaseHead,
+    TakeHead,
+    counted_by_ticket,
+    is_the_accounts,
+    replaced_by,
+    settled_by,
 )
+from services.exemption.domain.upload import UPLOAD, Accepted
+from services.exemption.views.applications import count_numbers, find_head
+from services.exemption.views.elsewhere import find_others_with_number, find_own_courses, find_own_other
 from services.exemption.views.organisations import find_upwards
 from services.exemption.views.people import known_of_another
 from shared.kernel.messages import Receipt
@@ -47,7 +57,7 @@ async def one_at_a_time(work: Work, what: str) -> None:
 async def known_photographs(work: Work, uploads: Iterable[str]) -> dict[str, Photograph]:
     known = {upload: (await work.load(UPLOAD, upload))[0] for upload in uploads}
     return {
-        upload: Photograph(state.owner, state.application, state.slot)
+        upload: Photograph(state.owner, state.application, state.slot, digest=state.digest)
         for upload, state in known.items()
         if isinstance(state, Accepted)
     }
@@ -77,7 +87,14 @@ async def with_what_is_known(work: Work, case: Case, context: Context) -> Contex
         head=head,
         ticket_elsewhere=bool(ticket) and await known_of_another(work.tx, ticket, case.candidate),
         seen_elsewhere=tuple(await find_others_with_number(connection, case.candidate, hashes)),
-        own_other=await find_own_other(connection, case.candidate, but, hashes),
+        own_other=await find_own_other(
+            connection,
+            case.candidate,
+            but,
+            hashes,
+            rules.jurisdiction,
+            rules.book.cycle_of_certificates(case.cycle),
+        ),
         own_courses=await find_own_courses(connection, case.candidate, but, rules.jurisdiction),
     )
 
@@ -94,8 +111,10 @@ def head_value(case: Case, rules: Rules) -> str | None:
     unique = rules.book.uniqueness
     if unique is None:
         return None
-    by = counted_ticket(case, rules) if unique.by == "ticket_number" else case.candidate
-    return f"{rules.jurisdiction}/{unique.by}/{by}" if by else None
+    if unique.by == "person":
+        return f"{rules.jurisdiction}/person/{case.candidate}"
+    ticket = counted_ticket(case, rules)
+    return counted_by_ticket(rules.jurisdiction, ticket) if ticket else None
 
 
 async def _heads(work: Work, case: Case, rules: Rules) -> tuple[str, Heads]:
@@ -114,7 +133,7 @@ async def submit(work: Work, command: SubmitApplication, case: Case, context: Co
     await one_at_a_time(work, f"submit/{case.candidate}")
     known = await with_what_is_known(work, case, context)
     if context.rules.book.number and not case.number:
-        known = replace(known, number=await _next_number(work, context.rules.book.number, case.cycle))
+        known = replace(known, number=await _next_number(work, context.rules.book.number, context.rules.jurisdiction))
     receipt = await work.execute(
         APPLICATION,
         command.application,
@@ -124,14 +143,33 @@ async def submit(work: Work, command: SubmitApplication, case: Case, context: Co
         person=case.candidate,
         expected=command.expected,
     )
-    value = head_value(case, context.rules)
-    if value is not None:
-        take = TakeHead(cycle=case.cycle, application=command.application, value=value)
-        told = HeadContext(work.meta.actor, context.rules)
-        await work.execute(HEAD, known.head, take, told, case=command.application, person=case.candidate)
-        if other := replaced_by(known.heads, case.cycle, command.application):
-            await _supersede(work, other, command.application, case_of)
+    if known.seen_elsewhere:
+        flag = FlagCertificates(applications=known.seen_elsewhere)
+        subject = command.application
+        await work.execute(FLAGS, subject, flag, context.rules, case=subject, person=case.candidate)
+    await take_place(work, command.application, case, known)
+    unique, other = context.rules.book.uniqueness, replaced_by(known.heads, case.cycle, command.application)
+    if other and unique and unique.rule == "last_submission_wins":
+        await _supersede(work, other, command.application, case_of)
     return receipt
+
+
+async def take_place(work: Work, application: str, case: Case, known: Context) -> None:
+    """From now on it counts for its ticket number or person, if it did not."""
+    value = head_value(case, known.rules)
+    if value is None:
+        return
+    take = TakeHead(cycle=case.cycle, application=application, value=value)
+    await work.execute(HEAD, known.head, take, told_of(case, known), case=application, person=case.candidate)
+    if case.head and case.head != known.head:  # it was sent back, and the ticket number put right
+        before = ReleaseHead(cycle=case.cycle, application=application)
+        await _of_head(work, case.head, before, application, known)
+
+
+def told_of(case: Case, context: Context) -> HeadContext:
+    ticket, account = counted_ticket(case, context.rules), context.account
+    known = is_the_accounts(ticket, account.ticket_number if account else "")
+    return HeadContext(case.candidate, context.rules, known_of_actor=known)
 
 
 async def _supersede(work: Work, other: str, by: str, case_of: CaseOf) -> None:
@@ -140,16 +178,22 @@ async def _supersede(work: Work, other: str, by: str, case_of: CaseOf) -> None:
     await work.execute(APPLICATION, other, command, context, case=other, person=state.candidate)
 
 
-async def release(work: Work, application: str, case: Case, context: Context) -> None:
-    """A refused application no longer stands in the way, where the book lets candidates hand in another."""
-    command = ReleaseHead(cycle=case.cycle, application=application)
-    await work.execute(HEAD, case.head, command, HeadContext(work.meta.actor, context.rules), case=application)
+async def settle_head(work: Work, application: str, context: Context) -> None:
+    """What came to its end, or was handed in with another one's ticket number, holds none any more."""
+    case, _ = await work.load(APPLICATION, application)
+    command = settled_by(case, application)
+    if command is not None and isinstance(case, Case) and case.head:
+        await _of_head(work, case.head, command, application, context)
 
 
-async def _next_number(work: Work, numbering: Numbering, cycle: str) -> str:
-    """Counted in the cycle, one submission after the other."""
-    await one_at_a_time(work, f"number/{cycle}")
-    return number_of(numbering, await count_numbers(work.tx.connection, cycle) + 1, work.meta.at)
+async def _of_head(work: Work, head: str, command: HeadCommand, application: str, context: Context) -> None:
+    await work.execute(HEAD, head, command, HeadContext(work.meta.actor, context.rules), case=application)
+
+
+async def _next_number(work: Work, numbering: Numbering, jurisdiction: str) -> str:
+    """Counted in the jurisdiction, one submission after the other: cycles of one day have one pattern."""
+    await one_at_a_time(work, f"number/{jurisdiction}")
+    return number_of(numbering, await count_numbers(work.tx.connection, jurisdiction) + 1, work.meta.at)
 
 
 def number_of(numbering: Numbering, serial: int, now: datetime) -> str:

@@ -22,11 +22,13 @@ from services.identity.domain.commands import (
     SubmitPriorEducation,
     TakeBackPriorEducation,
 )
+from services.identity.domain.diploma import DIPLOMA, FlagDiploma
 from services.identity.domain.education import EDUCATION
-from services.identity.domain.education_record import EducationContext, NotStarted
+from services.identity.domain.education_record import EducationContext, Effective, NotStarted
 from services.identity.domain.education_rules import Rules
 from services.identity.domain.followed import CYCLE_FOLLOWED, Unknown
 from services.identity.domain.scheme import JurisdictionIdentity, Limit
+from shared.events.identity import PriorEducationConfirmed
 from shared.kernel.errors import Refused
 from shared.kernel.messages import Command, Receipt
 from shared.runtime.event_store import Work
@@ -108,7 +110,9 @@ class Educations:
             rules=self.books.rules(state.record.scheme),
             new_request=work.new_id("check"),
         )
-        return await work.execute(EDUCATION, record, command, context, case=record, person=person)
+        receipt = await work.execute(EDUCATION, record, command, context, case=record, person=person)
+        await self._flag(work, record, receipt)
+        return receipt
 
     async def settle(self, work: Work, command: SettleContradiction) -> Receipt:
         """By a clerk; who may, the book of the record says."""
@@ -119,7 +123,23 @@ class Educations:
         rules = self.books.rules(state.record.scheme)
         context = EducationContext(work.meta.at, work.meta.actor, rules, roles=roles)
         person = state.record.candidate
-        return await work.execute(EDUCATION, command.record, command, context, case=command.record, person=person)
+        receipt = await work.execute(EDUCATION, command.record, command, context, case=command.record, person=person)
+        await self._flag(work, command.record, receipt)
+        return receipt
+
+    async def _flag(self, work: Work, record: str, receipt: Receipt) -> None:
+        """Where what took effect is in effect for somebody else. Of one diploma it is asked one after the other."""
+        if PriorEducationConfirmed.name not in receipt.events:
+            return
+        state, _ = await work.load(EDUCATION, record)
+        assert isinstance(state, Effective)
+        key = views.diploma_key(work.tx, state.record.handed_in["certificate_number"])
+        connection = await work.tx.open()
+        lock = f"identity/diploma/{key.hex()}"
+        await connection.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", lock)
+        if others := await views.find_others_with_diploma(connection, state.record.candidate, key):
+            flag = FlagDiploma(record=record, others=others)
+            await work.execute(DIPLOMA, record, flag, self.books.rules(state.record.scheme), case=record)
 
     async def follow(self, work: Work, command: CycleCommand) -> Receipt:
         return await work.execute(CYCLE_FOLLOWED, command.cycle, command, None)

@@ -3,9 +3,10 @@
 No row holds a personal value: the form stands in the events, which the API reads for its owner.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from services.identity.domain.education_rules import (
@@ -26,15 +27,17 @@ from shared.events.identity import (
     EducationCheckUnresolved,
     EducationContradictionSettled,
     EducationDraftSaved,
+    PersonErased,
     PriorEducationConfirmed,
     PriorEducationNotConfirmed,
     PriorEducationStarted,
     PriorEducationSubmitted,
     PriorEducationTakenBack,
 )
-from shared.kernel.messages import Fact
+from shared.kernel.messages import ERASED, Fact
 from shared.runtime.event_store import View
 from shared.runtime.rows import Connection, Tx
+from shared.schemes.reading import certificate_key
 
 CHECK = "check_education"
 
@@ -106,10 +109,29 @@ async def _settled(tx: Tx, fact: Fact[EducationContradictionSettled]) -> None:
 
 async def _confirmed(tx: Tx, fact: Fact[PriorEducationConfirmed]) -> None:
     await _moved(tx, fact, EFFECTIVE)
+    if (number := fact.event.certificate_number) != ERASED:
+        await tx.put(
+            "diploma_numbers",
+            ("record",),
+            record=fact.subject,
+            person=fact.event.candidate,
+            hash=diploma_key(tx, number),
+            version=fact.version,
+        )
+
+
+def diploma_key(tx: Tx, number: str) -> bytes:
+    """By which one diploma is found again in other people's records."""
+    return tx.hashed("diploma", certificate_key(number))
 
 
 async def _not_confirmed(tx: Tx, fact: Fact[PriorEducationNotConfirmed]) -> None:
     await _moved(tx, fact, NOT_EFFECTIVE, reason=fact.event.reason)
+    await tx.remove("diploma_numbers", record=fact.subject)
+
+
+async def _erased(tx: Tx, fact: Fact[PersonErased]) -> None:
+    await tx.remove("diploma_numbers", person=fact.subject)
 
 
 async def _taken_back(tx: Tx, fact: Fact[PriorEducationTakenBack]) -> None:
@@ -130,7 +152,7 @@ async def _moved(tx: Tx, fact: Fact[Any], state: str, *, reason: str | None = No
 
 EDUCATIONS = View(
     "prior education",
-    ("education_records", "education_checks"),
+    ("education_records", "education_checks", "diploma_numbers"),
     {
         PriorEducationStarted: _started,
         EducationDraftSaved: _saved,
@@ -146,6 +168,7 @@ EDUCATIONS = View(
         PriorEducationConfirmed: _confirmed,
         PriorEducationNotConfirmed: _not_confirmed,
         PriorEducationTakenBack: _taken_back,
+        PersonErased: _erased,
     },
 )
 
@@ -167,7 +190,10 @@ class EducationRow:
     version: int
 
 
-_COLUMNS = "id, person, cycle, scheme, state, reason, flagged, submissions, started_at, changed_at, version"
+_COLUMNS = (
+    "id, education_records.person, cycle, scheme, state, reason, flagged, submissions, started_at, changed_at, "
+    "education_records.version"
+)
 
 
 async def find_records(connection: Connection, person: str, after: str, most: int) -> Sequence[EducationRow]:
@@ -197,6 +223,32 @@ async def find_contradicted(connection: Connection, most: int) -> Sequence[Educa
         most,
     )
     return [EducationRow(**row) for row in rows]
+
+
+async def find_others_with_diploma(connection: Connection, person: str, key: bytes) -> tuple[str, ...]:
+    """Records of other people that are in effect with this diploma."""
+    rows = await connection.fetch(
+        "select record from diploma_numbers where hash = $1 and person <> $2 order by record", key, person
+    )
+    return tuple(row["record"] for row in rows)
+
+
+async def find_shared(connection: Connection, most: int, record: str | None = None) -> Sequence[Sequence[EducationRow]]:
+    """Records in effect by diploma, where it is in effect for more than one person: all of them, or of one record."""
+    rows = await connection.fetch(
+        f"select {_COLUMNS}, d.hash from education_records join diploma_numbers d on d.record = id "  # noqa: S608
+        "where exists (select from diploma_numbers o where o.hash = d.hash and o.person <> d.person) "
+        "and ($1::text is null or d.hash = (select hash from diploma_numbers m where m.record = $1)) "
+        "order by d.hash, changed_at, id limit $2",
+        record,
+        most,
+    )
+    by_diploma = groupby(rows, lambda row: row["hash"])
+    return [[EducationRow(**_without_hash(dict(row))) for row in several] for _, several in by_diploma]
+
+
+def _without_hash(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "hash"}
 
 
 async def find_record_of(connection: Connection, request: str) -> str | None:

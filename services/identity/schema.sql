@@ -98,6 +98,16 @@ create index education_records_by_person on education_records (person, id);
 create index education_records_flagged on education_records (changed_at) where flagged;
 comment on column education_records.flagged is 'CHSI contradicted itself: for a clerk to look at.';
 
+create table diploma_numbers (
+    record text primary key,
+    person text not null,
+    hash bytea not null,
+    version integer not null
+);
+create index diploma_numbers_by_hash on diploma_numbers (hash);
+create index diploma_numbers_of_person on diploma_numbers (person);
+comment on table diploma_numbers is 'Keyed hash of the number of each diploma in effect: one of two persons is for a clerk to look at.';
+
 create table education_checks (
     request text primary key,
     record text not null,

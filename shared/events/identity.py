@@ -348,6 +348,19 @@ class PriorEducationTakenBack(Event):
     name: ClassVar[str] = "identity.prior_education_taken_back.v1"
 
 
+# --- diploma-<record>: a diploma that is in effect for more than one person
+
+
+class DiplomaSeenElsewhere(Event):
+    """同一毕业证书在多人名下生效: the record took effect while `others`, records of other people, are in effect."""
+
+    name: ClassVar[str] = "identity.diploma_seen_elsewhere.v1"
+    others: tuple[str, ...]
+    clause: str
+
+
+DiplomaEvent = DiplomaSeenElsewhere
+
 # --- cycle-<id>: what this service learnt from exemption; parking-<source>-<stream>: what was passed over of it
 
 

@@ -135,6 +135,9 @@ COMMON: dict[str, Refusal] = {
     "service.fault": Refusal(
         500, "系统出现故障，已记录（编号 {fault}）。", "A fault on our side, recorded as {fault}."
     ),
+    "request.text_says_nothing": Refusal(
+        422, "“{field}”须含有文字或数字。", "“{field}” must hold a letter or a digit."
+    ),
     "request.text_has_control_characters": Refusal(
         422, "“{field}”含有不可见或控制字符。", "“{field}” holds control or invisible characters."
     ),

@@ -16,12 +16,19 @@ Mobile = NewType("Mobile", str)
 
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECK = "10X98765432"
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
-)
+_NOT_KEPT = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff"
+_CONTROL = re.compile(rf"[{_NOT_KEPT}\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_NO_TEXT = re.compile(f"[{_NOT_KEPT}]")
 
 _BLANK = frozenset("\u115f\u1160\u3164\uffa0")
 """Letters by their category that nobody sees: fillers of Hangul."""
+
+_HALF_WIDTH = {0x3000: " ", **{wide: chr(wide - 0xFEE0) for wide in range(0xFF01, 0xFF5F)}}
+
+
+def half_width(text: str) -> str:
+    """Full-width letters, digits and signs as plain ones. Nothing else is taken for what it looks like: ① is no 1."""
+    return text.translate(_HALF_WIDTH)
 
 
 def id_check_digit(first17: str) -> str:
@@ -34,7 +41,7 @@ def parse_id_number(typed: str, today: date) -> IdNumber:
 
     Retired area codes stay valid, so the area is not looked up.
     """
-    number = unicodedata.normalize("NFKC", typed).strip().upper()
+    number = half_width(typed).strip().upper()
     if re.fullmatch(r"[0-9]{15}", number):
         raise Refused("identity.id_number_15_digits")
     if not re.fullmatch(r"[1-8][0-9]{16}[0-9X]", number, re.ASCII):
@@ -52,11 +59,16 @@ def parse_id_number(typed: str, today: date) -> IdNumber:
 
 def parse_mobile(typed: str) -> Mobile:
     """Mainland mobile number, 11 digits; spaces, hyphens and +86 are taken off."""
-    digits = re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", typed))
+    digits = re.sub(r"[\s-]", "", half_width(typed))
     digits = digits.removeprefix("+86")
     if not re.fullmatch(r"1[3-9][0-9]{9}", digits, re.ASCII):
         raise Refused("identity.mobile_malformed")
     return Mobile(digits)
+
+
+def yuan(fen: int) -> str:
+    """12.50, as a bill has it."""
+    return f"{fen // 100}.{fen % 100:02}"
 
 
 def masked_mobile(number: str) -> str:
@@ -64,12 +76,27 @@ def masked_mobile(number: str) -> str:
 
 
 def parse_text(typed: str, field: str, most: int, least: int = 0) -> str:
-    """Free text: NFC, no control or invisible characters, trimmed, counted in characters (𠮷 is one)."""
+    """Free text: NFC, no control or invisible characters, trimmed, counted in characters (𠮷 is one).
+
+    What has to be there (`least`) says something: a letter or digit that people see.
+    """
     if _CONTROL.search(typed):
         raise Refused("request.text_has_control_characters", field=field)
     text = unicodedata.normalize("NFC", typed).strip()
     if not least <= len(text) <= most:
         raise Refused("request.text_length", field=field, length=len(text), least=least, most=most)
+    if least and not squeezed(text):
+        raise Refused("request.text_says_nothing", field=field)
+    return text
+
+
+def kept_text(typed: str, field: str, most: int) -> str:
+    """Text of a draft: right or wrong, what was pasted with invisible characters too; only not what no store keeps."""
+    if _NO_TEXT.search(typed):
+        raise Refused("request.text_has_control_characters", field=field)
+    text = unicodedata.normalize("NFC", typed).strip()
+    if len(text) > most:
+        raise Refused("request.text_length", field=field, length=len(text), least=0, most=most)
     return text
 
 
@@ -82,6 +109,6 @@ def squeezed(text: str) -> str:
 def parse_name(typed: str, field: str = "name") -> str:
     """A person's name: letters of any script, the middle dot of minority names, spaces and hyphens between words."""
     name = parse_text(typed, field, most=60, least=1).replace("•", "·").replace("・", "·")
-    if not all(unicodedata.category(char)[0] in "LM" or char in "·. -'’" for char in name):
+    if not all((unicodedata.category(char)[0] in "LM" and char not in _BLANK) or char in "·. -'’" for char in name):
         raise Refused("identity.name_malformed", field=field)
     return name

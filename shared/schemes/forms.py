@@ -148,7 +148,9 @@ def fields_must_have_one_meaning(fields: Collection[FormField]) -> None:
 
 # --- photographs -------------------------------------------------------------------------------------------------
 
-Pixels = Annotated[int, Field(ge=1, le=20_000)]
+_MOST_PIXELS = 20_000
+_ASPECT_TOLERANCE = 0.01  # as `shared.documents.photo_rules` has it where a book says nothing
+Pixels = Annotated[int, Field(ge=1, le=_MOST_PIXELS)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Colour = Annotated[str, StringConstraints(pattern=r"^([a-z_]+|#[0-9a-f]{6})$")]
 
@@ -177,9 +179,41 @@ class Photo(Clause):
     crop_to_document: bool | None = Field(None, description="Find the document in the picture and cut to it.")
     min_document_share: Share | None = Field(None, description="Below this the picture is mostly background.")
 
+    @model_validator(mode="after")
+    def _can_be_taken(self) -> "Photo":
+        for what, inclusive in (
+            ("bytes", self.bytes_inclusive),
+            ("width", self.pixels_inclusive),
+            ("height", self.pixels_inclusive),
+        ):
+            low, high = getattr(self, f"min_{what}"), getattr(self, f"max_{what}")
+            room = 2 if inclusive is False else 0  # neither bound itself
+            if low is not None and high is not None and low + room > high:
+                raise ValueError(f"min_{what} is above max_{what}: there is no such photograph")
+        if self.aspect is not None:
+            _shape_must_fit(self, self.aspect)
+        return self
+
     def asked(self) -> dict[str, Any]:
         """Only what the book says, as keyword arguments of `PhotoRules`."""
         return self.model_dump(exclude_none=True)
+
+
+def _shape_must_fit(photo: Photo, aspect: tuple[int, int]) -> None:
+    """Bounds leave room for the shape, and are as upright, or as broad, as it is."""
+    across, down = aspect
+    if min(aspect) < 1:
+        raise ValueError("aspect: a width and a height")
+    narrowest = (photo.min_width or 1) / (photo.max_height or _MOST_PIXELS)
+    broadest = (photo.max_width or _MOST_PIXELS) / (photo.min_height or 1)
+    spare = _ASPECT_TOLERANCE if photo.aspect_tolerance is None else photo.aspect_tolerance
+    shapes = [across / down, down / across] if photo.either_orientation else [across / down]
+    if not any(narrowest - spare <= shape <= broadest + spare for shape in shapes):
+        raise ValueError(f"aspect: nothing within the bounds is {across}:{down}")
+    bounds = ((photo.min_width, photo.min_height), (photo.max_width, photo.max_height))
+    sides = [(width, height) for width, height in bounds if width and height]
+    if sides and not photo.either_orientation and all((w - h) * (across - down) < 0 for w, h in sides):
+        raise ValueError(f"aspect: {across}:{down} lies across its bounds")
 
 
 class PhotoSlot(Sourced):

@@ -5,13 +5,12 @@ full-width separator, a date that does not exist, a score out of bounds is refus
 """
 
 import re
-import unicodedata
 from collections.abc import Collection, Mapping
 from datetime import date
 from decimal import Decimal
 
 from shared.kernel.errors import Refused
-from shared.kernel.values import parse_id_number, parse_mobile, parse_name, parse_text
+from shared.kernel.values import half_width, parse_id_number, parse_mobile, parse_name, parse_text, squeezed
 from shared.schemes.forms import LONG_TERM, FormField
 
 _EARLIEST = date(1950, 1, 1)
@@ -53,12 +52,12 @@ def read_value(  # noqa: C901 - one case for each kind
 
 def certificate_number(typed: str) -> str:
     """One spelling for one number: full-width letters, spaces and case do not make another certificate."""
-    return re.sub(r"\s", "", unicodedata.normalize("NFKC", typed)).upper()
+    return re.sub(r"\s", "", half_width(typed)).upper()
 
 
 def certificate_key(typed: str) -> str:
-    """By which numbers are compared: hyphens only group what is printed, and are typed or left out."""
-    return certificate_number(typed).replace("-", "")
+    """By which numbers are compared: hyphens and brackets only group what is printed, and are typed or left out."""
+    return squeezed(typed)
 
 
 def _fitting(field: FormField, text: str) -> str:
@@ -69,7 +68,7 @@ def _fitting(field: FormField, text: str) -> str:
 
 def _read_landline(field: FormField, typed: str) -> str:
     """区号-号码, as notices print it."""
-    digits = re.sub(r"\s", "", unicodedata.normalize("NFKC", typed))
+    digits = re.sub(r"\s", "", half_width(typed))
     if not re.fullmatch(r"0[0-9]{2,3}-?[0-9]{7,8}", digits, re.ASCII):
         raise Refused("exemption.does_not_fit_the_pattern", field=field.name, example=field.example or "010-12345678")
     area = 3 if digits[1] in "12" else 4
@@ -107,9 +106,9 @@ def _read_month(field: FormField, typed: str, today: date) -> str:
 
 
 def _read_number(field: FormField, typed: str) -> Decimal:
-    """Plain ASCII digits, within what there is, and enough to count."""
+    """Plain ASCII digits without a nought before them, within what there is, and enough to count."""
     places = rf"(\.[0-9]{{1,{field.decimals}}})?" if field.decimals else ""
-    if not re.fullmatch(rf"[0-9]{{1,9}}{places}", typed, re.ASCII):
+    if not re.fullmatch(rf"(0|[1-9][0-9]{{0,8}}){places}", typed, re.ASCII):
         raise Refused("exemption.not_a_number", field=field.name, example=field.example or str(field.highest))
     number = Decimal(typed)
     number = number.quantize(Decimal(1)) if number == number.to_integral_value() else number.normalize()

@@ -19,10 +19,10 @@ from tests.services.exemption import office as exemptions
 from tests.services.identity import people, schooling
 
 FEED = {route: Row(SERVICES | {"auditor@*"}) for route in ("GET /v1/events", "GET /v1/events/head")}
-ADMINISTRATORS_OF_A_POINT = at("administrator", "point-a", "uni", "authority", "*")
-ADMINISTRATORS_OF_UNI = at("administrator", "uni", "authority", "*")
+ADMINISTRATORS_OF_A_POINT = at("administrator", "point-a", "swust", "authority", "*")
+ADMINISTRATORS_OF_UNI = at("administrator", "swust", "authority", "*")
 CLERKS = frozenset(caller for caller in STAFF if caller.split("@")[0] in SCHEME.clerks)
-FIRST, FINAL = at("teaching_point_admin", "point-a", "*"), at("university_admin", "uni", "*")
+FIRST, FINAL = at("teaching_point_admin", "point-a", "*"), at("university_admin", "swust", "*")
 RECEIVERS = at("authority_clerk", "authority", "*")
 ANY_STAFF = STAFF | {"staff without a role"}
 
@@ -50,7 +50,7 @@ def identity_rows(  # noqa: C901 - a list
         return await office.registered(people.Person())
 
     async def point() -> str:
-        body = {"organisation": new("p"), "title": "样本助学点", "level": "teaching_point", "parent": "uni"}
+        body = {"organisation": new("p"), "title": "样本助学点", "level": "teaching_point", "parent": "swust"}
         await done("/v1/organisations", body)
         return body["organisation"]
 
@@ -93,7 +93,7 @@ def identity_rows(  # noqa: C901 - a list
         return asking
 
     async def founding() -> Asking:
-        body = {"organisation": new("p"), "title": "样本助学点", "level": "teaching_point", "parent": "uni"}
+        body = {"organisation": new("p"), "title": "样本助学点", "level": "teaching_point", "parent": "swust"}
         return Asking(sent={"json": body})
 
     async def renaming() -> Asking:
@@ -130,6 +130,11 @@ def identity_rows(  # noqa: C901 - a list
         settlement = {"request": request, "seen": 2, "counts": 2, "note": "样本：以第二次反馈为准"}
         return Asking({"record": record}, {"json": settlement})
 
+    async def shared() -> Asking:
+        number, holders = schooling.number(), [await somebody_new() for _ in range(2)]
+        first, _ = [await schooling.in_effect(office.service, each, number) for each in holders]
+        return Asking({"record": first})
+
     async def looked_at() -> Asking:
         return replace(await contradicted(), sent={})
 
@@ -148,6 +153,8 @@ def identity_rows(  # noqa: C901 - a list
         "GET /v1/contradicted-educations": Row(ANY_STAFF),
         "GET /v1/contradicted-educations/{record}": Row(at("authority_clerk", "*"), looked_at),
         "POST /v1/contradicted-educations/{record}/settlement": Row(at("authority_clerk", "*"), contradicted),
+        "GET /v1/shared-diplomas": Row(ANY_STAFF),
+        "GET /v1/shared-diplomas/{record}": Row(at("authority_clerk", "*"), shared),
         "POST /v1/me/password": Row(frozenset({"owner", "candidate"}), own_password),
         "POST /v1/me/mobile-codes": Row(CANDIDATES, new_mobile),
         "POST /v1/me/mobile": Row(frozenset({"owner"}), mobile_code, kept_out="identity.sms_code_expired"),
@@ -222,6 +229,10 @@ def exemption_rows(  # noqa: C901 - a list
         body = {"seen": {"id_card": True}, "reason_code": "wrong_material", "note": "本人到场"}
         return replace(await submitted(), sent={"json": body})
 
+    async def releasing() -> Asking:
+        body = {"seen": {"ticket": True}, "reason_code": "not_theirs", "note": "见准考证原件"}
+        return replace(await submitted(), sent={"json": body})
+
     async def revoking() -> Asking:
         return replace(await granted(), sent={"json": {"reason_code": "not_in_plan", "note": "见文件"}})
 
@@ -235,7 +246,7 @@ def exemption_rows(  # noqa: C901 - a list
 
     async def opening() -> Asking:
         window = {"from_day": "2026-03-01", "to_day": "2026-06-30"}
-        body = {"scheme": exemptions.SCHEME, "organisation": "uni", "title": "测试批次", "windows": {"apply": window}}
+        body = {"scheme": exemptions.SCHEME, "organisation": "swust", "title": "测试批次", "windows": {"apply": window}}
         return Asking(sent={"json": body})
 
     async def extending() -> Asking:
@@ -260,7 +271,7 @@ def exemption_rows(  # noqa: C901 - a list
     async def exported() -> Asking:
         return Asking((await handed_off()).path)
 
-    openers = at("university_admin", "uni", "authority", "*") | ADMINISTRATORS_OF_UNI
+    openers = at("university_admin", "swust", "authority", "*") | ADMINISTRATORS_OF_UNI
     own = frozenset({"owner"})
     return {
         "POST /v1/applications": Row(CANDIDATES, opening_of(cycle)),
@@ -287,6 +298,9 @@ def exemption_rows(  # noqa: C901 - a list
         "POST /v1/applications/{application}/refuse": Row(FIRST, refusing, told="exemption.no_such_outcome"),
         "POST /v1/applications/{application}/unlock": Row(
             FIRST, unlocking, told="exemption.no_unlocking", kept_out="exemption.no_unlocking"
+        ),
+        "POST /v1/applications/{application}/release-ticket": Row(
+            FIRST, releasing, told="exemption.no_ticket_release", kept_out="exemption.no_ticket_release"
         ),
         "POST /v1/applications/{application}/revoke": Row(
             FINAL, revoking, told="exemption.no_revocation", kept_out="exemption.no_revocation"
@@ -323,14 +337,14 @@ def notification_rows(desk: Desk) -> Mapping[str, Row]:
             origin="application",
             case=case,
             scheme=exemptions.SCHEME,
-            organisations=("point-a", "uni"),
+            organisations=("point-a", "swust"),
         )
         for command in (learning, RequestMessage(moment="exemption.granted", facts={})):
             receipt = await _handled(desk, command, case)
         return Asking({"message": receipt.split("-", 1)[1], "case": case})
 
     own = frozenset({"owner"})
-    reviewing = frozenset(caller for caller in STAFF if caller.split("@")[1] in ("point-a", "uni", "*"))
+    reviewing = frozenset(caller for caller in STAFF if caller.split("@")[1] in ("point-a", "swust", "*"))
     return {
         "GET /v1/inbox": Row(CANDIDATES),
         "POST /v1/inbox/{message}/read": Row(own, told),

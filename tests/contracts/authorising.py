@@ -13,8 +13,8 @@ from joserfc.jwk import OKPKey
 from services.identity.main import SCHEME
 from shared.testing.services import Web, token
 
-PLACES = ("point-a", "point-b", "uni", "other-uni", "authority", "*")
-"""Of these, the case lies at point-a and uni, below authority."""
+PLACES = ("point-a", "point-b", "swust", "other-uni", "authority", "*")
+"""Of these, the case lies at point-a and swust, below authority."""
 STAFF = frozenset(f"{role}@{place}" for role in SCHEME.roles for place in PLACES)
 CANDIDATES = frozenset({"owner", "candidate"})
 STRANGERS = frozenset({"nobody", "forged", "expired", "elsewhere"})

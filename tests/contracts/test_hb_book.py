@@ -97,6 +97,16 @@ def test_only_an_effective_ordinary_diploma_opens_the_second_stage() -> None:
     assert all("prior_education_effective" in stage.rechecks for stage in BOOK.stages)
 
 
+def test_whoever_mistyped_the_number_is_told_until_when_it_can_be_put_right() -> None:
+    """HB-38: what is told to be looked at again can be corrected, or says that it cannot."""
+    prior = SHELF.get(REF).part("identity", JurisdictionIdentity).prior_education
+    assert prior
+    assert "certificate_number" in prior.repair_after_deadline.keeps
+    told = prior.reason("not_found").title
+    assert "请核对证书编号：申请截止前可以更正编号，截止后不能更改" in told
+    assert told == NOTICES.words["reason"]["not_found"]
+
+
 def test_nothing_else_is_asked_of_who_may_apply() -> None:
     """The notice knows no photographs of persons and no ticket of an account: an assumption less."""
     assert BOOK.conditions.person_verified is None
@@ -198,6 +208,7 @@ def test_three_scores_with_the_english_separator_are_taken(typed: str, kept: str
         ("60;65;101", "exemption.number_out_of_bounds"),
         ("60;59;70", "exemption.number_not_passing"),
         ("60;65.55;70", "exemption.not_a_number"),
+        ("060;065;070", "exemption.not_a_number"),
     ],
 )
 def test_scores_in_any_other_form_are_refused_and_the_form_is_said(typed: str, code: str) -> None:
@@ -368,6 +379,7 @@ def test_whoever_must_act_and_whoever_is_granted_gets_an_sms_and_both_stand_in_t
         "exemption.stage_passed": ("inbox",),
         "exemption.granted": ("sms", "inbox"),
         "exemption.lapsed": ("sms", "inbox"),
+        "exemption.revived": ("sms", "inbox"),
         "prior_education.effective": ("sms", "inbox"),
         "prior_education.not_effective": ("sms", "inbox"),
         "prior_education.unresolved": ("sms", "inbox"),

@@ -199,6 +199,15 @@ def test_of_one_ticket_number_the_last_submission_counts(book: ExemptionScheme) 
     assert book.stage("审核").starts_after is None, "it may be superseded while it is reviewed"
 
 
+def test_the_province_gives_a_ticket_number_back_to_whom_it_saw_with_it(book: ExemptionScheme) -> None:
+    """SD-46: in no source, and said to be so."""
+    release = book.uniqueness.release if book.uniqueness else None
+    assert release
+    assert (release.role, release.scope) == ("authority_clerk", "province")
+    assert [each.text for each in release.seen] == ["本人身份证", "本人准考证"]
+    assert "assumption" in release.source
+
+
 def test_a_number_is_given_when_it_is_handed_in(book: ExemptionScheme) -> None:
     """SD-20."""
     assert book.number

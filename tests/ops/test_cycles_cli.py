@@ -23,7 +23,7 @@ from tests.services.exemption.office import DEAN, SCHEME, Office, open_office
 KEY = {"ZIKAO_KEK": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "COLUMNS": "200"}  # shared.testing.stores.KEK
 TODAY = utc_now().astimezone(SHANGHAI).date()
 WINDOW = f"apply={TODAY}..{TODAY + timedelta(days=10)}"
-OPENING = ("open", SCHEME, "--organisation", "uni", "--title", "测试批次", "--by", "zhang")
+OPENING = ("open", SCHEME, "--organisation", "swust", "--title", "测试批次", "--by", "zhang")
 
 
 @dataclass
@@ -67,7 +67,7 @@ async def test_a_cycle_for_today_is_opened_from_the_book_and_everybody_can_read_
     assert window["daily"] == [["09:00", "12:00"], ["13:00", "17:00"]]
     assert window["excluded"] == [f"{TODAY + timedelta(days=1)}"]
     (row,) = [each for each in await town.listed() if each["id"] == cycle]
-    assert (row["scheme"], row["organisation"], row["title"]) == (SCHEME, "uni", "测试批次")
+    assert (row["scheme"], row["organisation"], row["title"]) == (SCHEME, "swust", "测试批次")
     assert row["windows"]["apply"]["hours"] == "09:00-12:00, 13:00-17:00"
     listed = (await town.run("list", SCHEME)).output
     for part in (cycle, "测试批次", f"{TODAY} to {TODAY + timedelta(days=10)}", "09:00-12:00, 13:00-17:00"):

@@ -16,7 +16,10 @@ from typer.testing import CliRunner, Result
 from ops.schemes import app
 from ops.schemes.replaying import Change, Replay
 from ops.schemes.whatif import NOT_ASKED, told
+from services.exemption.domain.application import APPLICATION
+from services.exemption.domain.commands import ReleaseTicket, SaveDraft, SubmitApplication
 from services.exemption.domain.scheme import Rules
+from services.exemption.domain.terms import Uniqueness
 from shared.events.exemption import (
     AccountFollowed,
     CycleOpened,
@@ -29,11 +32,13 @@ from shared.events.exemption import (
 from shared.kernel.messages import Event, Fact, Meta
 from shared.runtime.database import AUDITOR, as_role
 from shared.schemes.catalog import BOOKS
+from shared.testing.given import given
 from shared.testing.stores import PASSWORD, prepared
 from tests.conftest import Databases
 from tests.schemes.test_vocabulary import CLAIMS
 from tests.services.exemption import claims_story as story
 from tests.services.exemption.office import CLERK, open_office
+from tests.services.exemption.story import Past
 
 KEY = {"ZIKAO_KEK": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}  # shared.testing.stores.KEK
 ACCOUNT, RECORD = story.ACCOUNT, story.DIPLOMA
@@ -135,6 +140,57 @@ def test_another_stage_is_another_outcome_and_not_a_refusal() -> None:
     assert change.would_be == "审核：通过（由 harbour_master）；等待复审（由 harbour_master）"
 
 
+def test_a_fee_that_becomes_another_is_another_outcome_of_handing_in() -> None:
+    payment = story.FERRY.book.payment
+    assert payment is not None
+    dearer = story.FERRY.book.model_copy(update={"payment": payment.model_copy(update={"fen": 3050})})
+    past = given(APPLICATION).and_then(story.START, story.me(by=story.FERRY))
+    saved = SaveDraft(application=story.CASE, form=story.FERRY_FORM, photos={}, claims=story.FERRY_GOOD)
+    past = past.and_then(saved, story.me(by=story.FERRY)).and_then(story.SUBMIT, story.me(by=story.FERRY))
+    replay = Replay.of(story.FERRY, replace(story.FERRY, book=dearer))
+    for each in around(story.FERRY):
+        replay.take(each)
+    for version, event in enumerate(past.past, 1):
+        replay.take(fact(f"application-{story.CASE}", version, event))
+    assert replay.not_reproduced == set()
+    (change,) = replay.changes.values()
+    assert change.was.endswith("等待缴纳免考课程审核费（金额 50.00）")
+    assert change.would_be.endswith("等待缴纳免考课程审核费（金额 61.00）")
+    assert change.why[0].clause == "lagoon/ferry@1 exemption.payment TT-74"
+
+
+NO_PHOTOGRAPHS = replace(story.REEF, book=story.REEF.book.model_copy(update={"photos": (), "materials": ()}))
+NO_TICKET = replace(ACCOUNT, ticket_number="")
+
+
+def typed_in_by(who: str, case: str) -> Past:
+    """Two people with one ticket number, which identity knows of neither."""
+    context = story.at(who, by=story.REEF, rules=NO_PHOTOGRAPHS, application=case, account=NO_TICKET)
+    claims = tuple({**each, "photos": {}} for each in story.REEF_GOOD)
+    draft = SaveDraft(application=case, form=story.REEF_FORM, photos={}, claims=claims, majors=("本科 990101",))
+    past = given(APPLICATION).and_then(story.START, context).and_then(draft, context)
+    return past.and_then(SubmitApplication(application=case), context)
+
+
+def test_a_ticket_number_that_was_given_back_is_its_owners_in_the_replay_too() -> None:
+    taken, owners = typed_in_by(story.CANDIDATE, "taken"), typed_in_by("candidate-owner", "owners")
+    release = ReleaseTicket(application="taken", seen={"ticket": True}, reason_code="not_theirs", note="x")
+    master = story.at("master", by=story.REEF, rules=NO_PHOTOGRAPHS, application="taken")
+    replay = Replay.of(NO_PHOTOGRAPHS, NO_PHOTOGRAPHS)
+    for each in around(story.REEF):
+        replay.take(each)
+    known = {name: getattr(NO_TICKET, name) for name in ("holder", "id_number", "mobile", "ticket_number")}
+    for who, version in ((story.CANDIDATE, 4), ("candidate-owner", 1)):
+        replay.take(fact(f"person-{who}", version, AccountFollowed(**known)))
+    for version, event in enumerate(taken.past, 1):
+        replay.take(fact("application-taken", version, event))
+    (released,) = taken.when(release, master).happened()
+    replay.take(fact("application-taken", len(taken.past) + 1, released, actor="master"))
+    for version, event in enumerate(owners.past, 1):
+        replay.take(fact("application-owners", version, event, actor="candidate-owner"))
+    assert (replay.changes, replay.not_reproduced, replay.decisions) == ({}, set(), 3)
+
+
 def test_nothing_that_a_candidate_typed_is_printed() -> None:
     field = story.ISLE.book.fields[1].model_copy(update={"kind": "text", "same_as_account": None, "least": 40})
     fields = (story.ISLE.book.fields[0], field, *story.ISLE.book.fields[2:])
@@ -142,6 +198,25 @@ def test_nothing_that_a_candidate_typed_is_printed() -> None:
     assert change.why[0].inputs["typed"] == ACCOUNT.holder
     assert not any(ACCOUNT.holder in line or ACCOUNT.id_number in line for line in lines)
     assert any("typed=〔未显示〕" in line for line in lines)
+
+
+@pytest.mark.parametrize(("tickets_of_others", "refused"), [(["99 0000 000001"], True), (["990000000002"], False)])
+def test_a_ticket_that_identity_knew_of_somebody_else_stops_those_who_would_be_counted_by_it(
+    tickets_of_others: list[str], refused: bool
+) -> None:
+    """SD-46."""
+    said = {"by": "ticket_number", "rule": "last_submission_wins", "text": "以最后一次为准", "source": "TT-51"}
+    counted = Uniqueness.model_validate(said)
+    replay = Replay.of(story.ISLE, changed(uniqueness=counted))
+    for each in around(story.ISLE):
+        replay.take(each)
+    for ticket in tickets_of_others:
+        account = AccountFollowed(holder="样本另", id_number="", mobile="", ticket_number=ticket)
+        replay.take(fact("person-candidate-other", 1, account))
+    for version, event in enumerate(story.submitted().past, 1):
+        replay.take(fact(f"application-{story.CASE}", version, event))
+    why = [each.code for change in replay.changes.values() for each in change.why]
+    assert why == (["exemption.ticket_of_another_account"] if refused else [])
 
 
 # --- over a real store

@@ -63,7 +63,7 @@ def test_the_technical_support_answers_on_working_days_and_after_holidays() -> N
 def test_organisations_have_one_id_in_the_whole_platform() -> None:
     ids = Counter(each.id for listed in REAL.organisations.values() for each in listed.organisations)
     assert {each for each, times in ids.items() if times > 1} == set()
-    assert set(REAL.organisations) == {"sd", "sx", "hb"}
+    assert set(REAL.organisations) == {"sd", "sx", "hb", "swust"}
     county = REAL.organisations["sx"].get("sx-xiaodian")
     assert county is not None
     assert (county.name, county.parent) == ("太原市小店区招办", "sx-prov")
@@ -296,7 +296,17 @@ def test_identity_would_take_every_organisation_where_it_stands(shelf: Path) -> 
     ]
 
 
+def test_offices_are_looked_for_where_identity_can_place_them(shelf: Path) -> None:
+    """The head may call it the way up: no county ever stands below a university, so nobody could hand in."""
+    above, asked = "  - {level: province, title: 省招", "    scope: county\n    window: apply"
+    spoil(shelf, "sx/scheme.yaml", above, "  - {level: university, title: 主考学校, source: SX-E-16}\n" + above)
+    spoil(shelf, "sx/exemption.yaml", asked, asked.replace("county", "university"))
+    (fault,) = faults(Catalog.load(shelf))
+    assert fault.startswith("sx/exemption.yaml:")
+    assert "uniqueness.unlocking.scope: identity's book lets no county stand below a university" in fault
+
+
 def test_the_list_of_books_counts_the_assumptions_of_reference_data_too(shelf: Path) -> None:
     answer = CliRunner().invoke(app, ["list", "--shelf", str(shelf)])
     assert answer.exit_code == 0
-    assert f"9 files of reference data, {REAL.assumptions()} assumptions in them" in answer.output
+    assert f"10 files of reference data, {REAL.assumptions()} assumptions in them" in answer.output

@@ -20,7 +20,8 @@ router = APIRouter()
 
 
 class Find(Body):
-    """The application's number, the candidate's admission ticket number or their ID number, whole."""
+    """The application's number, the admission ticket number (the candidate's, or typed in the form) or the
+    candidate's ID number, whole."""
 
     number: str = Field(min_length=4, max_length=40)
 
@@ -33,7 +34,8 @@ async def find(body: Find, service: ServiceDep, books: BooksDep, caller: StaffDe
     """
     items = []
     async with service.reading() as connection:
-        for row in await find_by_number(connection, service.keyring, body.number):
+        jurisdictions = sorted({ref.split("/")[0] for ref in books.refs()})
+        for row in await find_by_number(connection, service.keyring, body.number, jurisdictions):
             with suppress(Refused):
                 case, context, _ = await readable_case(service, connection, books, row.id, caller)
                 actions = available_actions(cast(Application, case), context)

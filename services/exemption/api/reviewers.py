@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Query, Response
 from fastapi.concurrency import run_in_threadpool
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from services.exemption.api.answers import work_shown
 from services.exemption.api.asking import Body, BooksDep, Done, Id, readable_case
@@ -21,6 +21,7 @@ from services.exemption.domain.commands import (
     PassStage,
     PrintRecordTable,
     RefuseApplication,
+    ReleaseTicket,
     ReturnApplication,
     RevokeExemption,
     UnlockReapplication,
@@ -51,7 +52,7 @@ class Pass(Body):
     """通过: every item of the checklist answered."""
 
     stage: str = Field(max_length=40)
-    checklist: dict[Annotated[str, Field(max_length=40)], bool] = Field(max_length=50)
+    checklist: dict[Annotated[str, Field(max_length=40)], StrictBool] = Field(max_length=50)
     opinion: str = Field("", max_length=500)
 
 
@@ -77,10 +78,10 @@ class Refuse(Revoke):
     stage: str = Field(max_length=40)
 
 
-class Unlock(Revoke):
-    """退回重新申请: everything that the book asks for was seen."""
+class FaceToFace(Revoke):
+    """退回重新申请, 释放准考证号: everything that the book asks for was seen."""
 
-    seen: dict[Annotated[str, Field(max_length=40)], bool] = Field(max_length=20)
+    seen: dict[Annotated[str, Field(max_length=40)], StrictBool] = Field(max_length=20)
 
 
 @router.get("/work")
@@ -160,10 +161,25 @@ async def refuse(
 
 @router.post("/applications/{application}/unlock")
 async def unlock(
-    application: Id, body: Unlock, service: ServiceDep, caller: StaffDep, meta: CommandMeta, version: IfMatch
+    application: Id, body: FaceToFace, service: ServiceDep, caller: StaffDep, meta: CommandMeta, version: IfMatch
 ) -> Done:
     """SX-E-35 退回重新申请: after seeing the candidate and what the book asks for."""
     command = UnlockReapplication(
+        application=application,
+        seen=dict(body.seen),
+        reason_code=body.reason_code,
+        note=body.note,
+        expected=version,
+    )
+    return Done.of(await service.handle(command, meta, caller=caller))
+
+
+@router.post("/applications/{application}/release-ticket")
+async def release_ticket(
+    application: Id, body: FaceToFace, service: ServiceDep, caller: StaffDep, meta: CommandMeta, version: IfMatch
+) -> Done:
+    """SD-46 释放准考证号: it is not of the account that handed in with it; whose it is may hand in from now on."""
+    command = ReleaseTicket(
         application=application,
         seen=dict(body.seen),
         reason_code=body.reason_code,

@@ -194,6 +194,15 @@ class Basis(Sourced):
         return self
 
     @model_validator(mode="after")
+    def _expects_what_it_offers(self) -> "Basis":
+        """Else whoever claims all that they may is warned for ever."""
+        for each in () if self.courses.any else self.expected:
+            offers = (offer for offer in self.courses.offers if not offer.majors or each.major in offer.majors)
+            if never := sorted(set(each.courses) - {code for offer in offers for code in offer.courses}):
+                raise ValueError(f"expected: {each.major}: never offered to them: {', '.join(never)}")
+        return self
+
+    @model_validator(mode="after")
     def _names_are_unique(self) -> "Basis":
         fields_must_have_one_meaning(self.fields)
         asked = [field.name for field in self.asked_fields()] + [slot.slot for slot in self.asked_photos()]

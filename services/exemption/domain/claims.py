@@ -22,11 +22,12 @@ from services.exemption.domain.form import (
 from services.exemption.domain.scheme import ExemptionScheme, Rules
 from services.exemption.domain.verdict import Findings
 from shared.kernel.errors import Refused
-from shared.kernel.values import parse_text, squeezed
+from shared.kernel.values import kept_text, parse_text, squeezed
 
 UNCHOSEN = ""
 """The basis of a row that is only begun: a draft keeps it, and it cannot be handed in."""
 _BASIS = "免考依据"
+_LONGEST_CODE, _LONGEST_NAME = 40, 100
 MOST_IN_A_DRAFT = 40
 """A draft keeps more claims than may be handed in, so that nothing typed is lost; but not without end."""
 
@@ -76,8 +77,8 @@ def _kept(book: ExemptionScheme, claim: Claim) -> Claim:
     details = {each.name: each for each_basis in bases for entry in each_basis.details for each in entry.fields}
     courses = tuple(
         ClaimedCourse(
-            parse_text(each.code, "code", 40),
-            parse_text(each.name, "name", 100),
+            kept_text(each.code, "code", _LONGEST_CODE),
+            kept_text(each.name, "name", _LONGEST_NAME),
             kept_form(details.values(), each.form),
         )
         for each in claim.courses[:MOST_IN_A_DRAFT]
@@ -100,13 +101,14 @@ class Judge:
 
     def _claim(self, place: int, claim: Claim) -> Claim:
         basis, where = self.rules.book.basis(claim.basis), f"claims[{place}]."
+        mine = self.findings.under(self.rules.clause("bases", source=self.rules.book.bases[0].source))
         if claim.basis == UNCHOSEN:
-            self.findings.ask(
+            mine.ask(
                 basis_must_be_chosen, rule="basis_must_be_chosen", about=where + "basis", label=_BASIS, in_form=True
             )
             return claim
         if basis is None:
-            self.findings.refuse(
+            mine.refuse(
                 "exemption.unknown_basis", rule="basis_must_be_known", about=where + "basis", basis=claim.basis[:40]
             )
             return claim
@@ -232,14 +234,15 @@ def offered(basis: Basis, own_major: str | None, record: Education | None) -> fr
 def named_course(rules: Rules, claimed: ClaimedCourse) -> tuple[str, str]:
     """SD-32, HB-25: code and official name of what was meant."""
     names = rules.book.course_names
-    if not claimed.code.strip():
+    code, name = parse_text(claimed.code, "code", _LONGEST_CODE), parse_text(claimed.name, "name", _LONGEST_NAME)
+    if not code:
         raise Refused("exemption.missing", label="课程代码")
-    if not claimed.name.strip():
+    if not name:
         if names and names.typed:
             raise Refused("exemption.missing", label="课程名称")
-        course = rules.known.courses.course(claimed.code)
+        course = rules.known.courses.course(code)
     else:
-        course = rules.known.courses.canonical(claimed.code, claimed.name, code_wins=bool(names and names.code_wins))
+        course = rules.known.courses.canonical(code, name, code_wins=bool(names and names.code_wins))
     return course.code, course.name
 
 

@@ -108,6 +108,16 @@ class UnlockReapplication(Command):
     expected: int | None = None
 
 
+class ReleaseTicket(Command):
+    """释放准考证号: a clerk saw whose ticket number it is, and it is not of the account that handed in with it."""
+
+    application: str
+    seen: dict[str, bool]
+    reason_code: str
+    note: str
+    expected: int | None = None
+
+
 class RevokeExemption(Command):
     """撤销: an approved exemption is taken back."""
 
@@ -156,19 +166,29 @@ class ExpireExemption(Command):
     due_at: datetime
 
 
-class TakeHead(Command):
-    """From now on this application counts; `value` is the ticket number or person, with the jurisdiction."""
+class SettleFee(Command):
+    """Somebody paid for this application, says payment."""
 
-    cycle: str
     application: str
-    value: str
+    order: str
+    fen: int
+    paid_at: datetime
 
 
-class ReleaseHead(Command):
-    """This application no longer stands in the way of another."""
+class NoteRefund(Command):
+    """So much of what was paid went back, says payment."""
 
-    cycle: str
     application: str
+    order: str
+    fen: int
+    refunded_at: datetime
+
+
+class ReviveApplication(Command):
+    """The window with whose end it lapsed or expired was extended."""
+
+    application: str
+    purpose: str
 
 
 # --- hand-off
@@ -277,6 +297,14 @@ class SettleWindow(Command):
     due_at: datetime
 
 
+class SettleReopening(Command):
+    """Everything that the reopening of a window leads to has been done, says its timer."""
+
+    cycle: str
+    purpose: str
+    due_at: datetime
+
+
 # --- what identity says
 
 
@@ -351,16 +379,19 @@ ApplicationCommand = (
     | ReturnApplication
     | RefuseApplication
     | UnlockReapplication
+    | ReleaseTicket
     | RevokeExemption
     | SupersedeApplication
     | LapseApplication
     | ExpireExemption
+    | SettleFee
+    | NoteRefund
+    | ReviveApplication
     | PrintRecordTable
     | HandOffRecord
     | AcknowledgeRecord
 )
-HeadCommand = TakeHead | ReleaseHead
-CycleCommand = OpenCycle | ExtendWindow | CloseCycle | EndWindow | SettleWindow
+CycleCommand = OpenCycle | ExtendWindow | CloseCycle | EndWindow | SettleWindow | SettleReopening
 AccountCommand = FollowAccount | FollowVerification | FollowEducation | ForgetPerson
 OrganisationCommand = FollowOrganisation | FollowRenaming | FollowClosing
 BatchCommand = RecordBatch | ExportBatch | AcknowledgeBatch

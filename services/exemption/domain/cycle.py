@@ -16,6 +16,7 @@ from services.exemption.domain.commands import (
     EndWindow,
     ExtendWindow,
     OpenCycle,
+    SettleReopening,
     SettleWindow,
     WindowAsked,
 )
@@ -27,7 +28,9 @@ from shared.events.exemption import (
     CycleOpened,
     CycleWindowEnded,
     DaysExcluded,
+    ReopeningSettled,
     WindowExtended,
+    WindowReopened,
     WindowSet,
     WindowSettled,
 )
@@ -92,7 +95,9 @@ def decide(command: CycleCommand, state: CycleState, context: CycleContext) -> S
         case EndWindow():
             return _end(command, state, context)
         case SettleWindow():
-            return _settle(command, state)
+            return _settle(command, state, context)
+        case SettleReopening():
+            return [ReopeningSettled(purpose=command.purpose, reopened_at=command.due_at)]
         case _:
             assert_never(command)
 
@@ -112,15 +117,18 @@ def _open(command: OpenCycle, state: CycleState, context: CycleContext) -> Seque
         clause=context.rules.clause("open_by", source=book.submit.source),
     )
     windows = [event for said in book.windows for event in _announced(said, command.windows[said.id], context)]
-    _results_must_come_later(CYCLE.replay([opened, *windows]), context)
+    _windows_must_fit_together(CYCLE.replay([opened, *windows]), context)
     return [opened, *windows]
 
 
-def _results_must_come_later(opened: CycleState, context: CycleContext) -> None:
+def _windows_must_fit_together(opened: CycleState, context: CycleContext) -> None:
     book = context.rules.book
-    if book.results and isinstance(opened, Cycle):
-        query, handing_in = (opened.windows[each] for each in (book.results.window, book.submit.window))
-        rules.results_must_open_after_handing_in(book.results.window, query, handing_in)
+    assert isinstance(opened, Cycle)  # it has just been opened
+    handing_in = opened.windows[book.submit.window]
+    if results := book.results:
+        rules.results_must_open_after_handing_in(results.window, opened.windows[results.window], handing_in)
+    if payment := book.payment:
+        rules.paying_must_end_after_handing_in(payment.window, opened.windows[payment.window], handing_in)
 
 
 def _announced(said: Purpose, asked: WindowAsked, context: CycleContext) -> Sequence[WindowSet | DaysExcluded]:
@@ -170,11 +178,13 @@ def _extend(command: ExtendWindow, state: CycleState, context: CycleContext) -> 
     lists = cycle.skips.get(command.purpose, ())
     off = days_off(window.to_day + timedelta(days=1), command.to_day, lists)
     rules.extension_must_open(command.purpose, window, command.to_day, off)
+    ended = command.purpose in cycle.ended and context.rules.book.ends_with(command.purpose)
+    reopened = [WindowReopened(purpose=command.purpose, reopened_at=context.now)] if ended else []
     if not lists:
-        return [longer]
+        return [longer, *reopened]
     said = context.rules.book.purpose(command.purpose)
     clause = context.rules.clause(f"windows[{command.purpose}]", source=said.source if said else "")
-    return [longer, DaysExcluded(purpose=command.purpose, lists=lists, days=off, clause=clause)]
+    return [longer, DaysExcluded(purpose=command.purpose, lists=lists, days=off, clause=clause), *reopened]
 
 
 def _close(command: CloseCycle, state: CycleState, context: CycleContext) -> Sequence[CycleEvent]:
@@ -203,10 +213,13 @@ def _ended(purpose: str, at: datetime, context: CycleContext) -> CycleWindowEnde
     return CycleWindowEnded(purpose=purpose, ended_at=at, settles=bool(context.rules.book.ends_with(purpose)))
 
 
-def _settle(command: SettleWindow, state: CycleState) -> Sequence[CycleEvent]:
-    """Once for each end; where the window was opened again meanwhile, its next end brings another."""
-    if isinstance(state, NotOpened) or command.purpose not in state.ended:
+def _settle(command: SettleWindow, state: CycleState, context: CycleContext) -> Sequence[CycleEvent]:
+    """Once for each end. Where the window was opened again meanwhile, its next end brings another; and since some may
+    have ended after the reopening looked at them, it looks again."""
+    if isinstance(state, NotOpened):
         return []
+    if command.purpose not in state.ended:
+        return [WindowReopened(purpose=command.purpose, reopened_at=context.now)]
     return [WindowSettled(purpose=command.purpose, ended_at=command.due_at)]
 
 
@@ -237,7 +250,7 @@ def evolve(state: CycleState, event: CycleEvent) -> CycleState:
             return replace(state, closed=True)
         case CycleWindowEnded():
             return replace(state, ended=state.ended | {event.purpose})
-        case WindowSettled():
+        case WindowSettled() | WindowReopened() | ReopeningSettled():
             return state
         case _:
             assert_never(event)

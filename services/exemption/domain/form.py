@@ -14,7 +14,7 @@ from services.exemption.domain.followed import Account, Organisations
 from services.exemption.domain.scheme import ExemptionScheme, Rules
 from services.exemption.domain.verdict import Findings
 from shared.kernel.errors import Refused
-from shared.kernel.values import parse_text
+from shared.kernel.values import kept_text
 from shared.schemes.forms import FormField, Kind, PhotoSlot
 from shared.schemes.reading import read_value
 
@@ -28,6 +28,7 @@ class Photograph:
     owner: str
     application: str
     slot: str
+    digest: str = field(default="", compare=False, kw_only=True)  # of the file as it was sent
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def kept_form(fields: Collection[FormField], form: Mapping[str, Any]) -> dict[st
     for name, typed in form.items():
         if not isinstance(typed, str):
             raise Refused("exemption.not_text", field=name)
-        kept[name] = parse_text(typed, name, _LONGEST_DRAFT)
+        kept[name] = kept_text(typed, name, _LONGEST_DRAFT)
     return kept
 
 
@@ -87,7 +88,7 @@ def judged_form(
     checked = judged_fields(findings, rules, book.fields, form, around, lists)
     judged_photos(findings, rules, book.photos, photos)
     if book.photos and not any(each.in_form for each in findings.refusing()):
-        findings.under(rules.clause("photos", source="")).ask(
+        findings.under(rules.clause("photos", source=book.photos[0].source)).ask(
             lambda: photographs_must_be_own(photos, around), rule="photographs_must_be_own", about="photos"
         )
     return checked

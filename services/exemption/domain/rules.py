@@ -90,6 +90,18 @@ def results_must_open_after_handing_in(purpose: str, results: Window, handing_in
         raise Refused("exemption.impossible_window", purpose=purpose, faults=["results_before_handing_in_is_over"])
 
 
+def paying_must_end_after_handing_in(purpose: str, paying: Window, handing_in: Window) -> None:
+    """Whoever hands in at the last moment has time to pay."""
+    over, last = paying.over_at(), handing_in.over_at()
+    if over and last and over <= last:
+        raise Refused("exemption.impossible_window", purpose=purpose, faults=["paying_ends_with_handing_in"])
+
+
+def fee_must_be_payable(what: str, phase: Phase) -> None:
+    if phase == "closed":
+        raise Refused("exemption.pay_window_over", what=what)
+
+
 def nights_must_be_of_the_book(said: Purpose, window: Window) -> None:
     """Hours that end on the next day are a slip of the pen, unless the book has a use for them."""
     if window.ends_overnight and not said.overnight:
@@ -127,6 +139,12 @@ def applicant_must_be_the_account_holder(field: FormField, value: str, account: 
         raise Refused("exemption.account_not_known_yet")
     if value != getattr(account, field.same_as_account):
         raise Refused("exemption.not_the_account_holder", field=field.name)
+
+
+def drafts_must_be_few(drafts: int, most: int) -> None:
+    """Whoever begins applications without end fills our tables: one of those that are there goes on, or is given up."""
+    if drafts >= most:
+        raise Refused("exemption.too_many_drafts", most=most)
 
 
 def photographs_must_be_few(slot: str, received_today: int, most: int, now: datetime) -> None:
@@ -189,6 +207,12 @@ def certificate_must_stand_once(key: str, before: Collection[str]) -> None:
         raise Refused("exemption.certificate_claimed_twice")
 
 
+def photographs_should_differ(digest: str, before: Collection[str]) -> None:
+    """SX-E-46: one file that was uploaded twice shows one certificate; both are told, and the reviewer looks."""
+    if digest and digest in before:
+        raise Refused("exemption.photographs_are_equal")
+
+
 def photograph_must_stand_once(upload: str, before: Collection[str]) -> None:
     """SX-E-46: each certificate has a photograph of its own."""
     if upload in before:
@@ -241,6 +265,12 @@ def person_must_not_be_erased(form: Mapping[str, object]) -> None:
     """What was erased can no longer be judged, printed or handed on."""
     if not form:
         raise Refused("exemption.person_erased")
+
+
+def ticket_must_be_the_candidates(*, released: bool) -> None:
+    """SD-46: under a ticket number that a clerk saw to be another one's nothing is approved."""
+    if released:
+        raise Refused("exemption.ticket_released")
 
 
 def outcome_must_be_of_the_stage(stage: Stage, outcome: Outcome) -> None:

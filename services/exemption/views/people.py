@@ -1,5 +1,8 @@
 """证件号码、准考证号 of account holders by keyed hash, as identity last told us; applications found by them."""
 
+from collections.abc import Iterable
+
+from services.exemption.domain.uniqueness import counted_by_ticket
 from services.exemption.views.applications import COLUMNS, ApplicationRow
 from shared.events.exemption import AccountFollowed, PersonForgotten
 from shared.kernel.messages import ERASED, Fact
@@ -39,17 +42,23 @@ async def known_of_another(tx: SqlTx, ticket: str, person: str) -> bool:
     return found
 
 
-async def find_by_number(connection: Connection, keyring: Keyring, typed: str) -> list[ApplicationRow]:
-    """What was handed in under this number, or by whoever has this ID or admission ticket number; the newest first.
+async def find_by_number(
+    connection: Connection, keyring: Keyring, typed: str, jurisdictions: Iterable[str]
+) -> list[ApplicationRow]:
+    """What was handed in under this number, or by whoever has this ID or admission ticket number, or with such a
+    ticket number where these count applications by it; the newest first.
 
     Whoever asks sees of it only what they may read: that is not asked here.
     """
     number = certificate_number(typed)
     rows = await connection.fetch(
         f"select {COLUMNS} from applications a where a.submissions > 0 and (a.number = $1 "  # noqa: S608 - columns of ours
-        "or a.person in (select person from person_numbers where hash = $2)) order by a.changed_at desc, a.id limit $3",
+        "or a.person in (select person from person_numbers where hash = $2) "
+        "or a.head in (select substr(stream, 6) from claims where kind = 'head' and key = any($3::bytea[]))) "
+        "order by a.changed_at desc, a.id limit $4",
         number,
         keyring.hashed(_KIND, number),
+        [keyring.hashed("head", counted_by_ticket(each, number)) for each in jurisdictions],
         _MOST,
     )
     return [ApplicationRow(*row) for row in rows]

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from services.identity.api import (
     account,
+    diploma_desk,
     directory,
     education,
     education_desk,
@@ -27,6 +28,7 @@ parts = (
     directory,
     education,
     education_desk,
+    diploma_desk,
     verification,
     verification_desk,
 )

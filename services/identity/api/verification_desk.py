@@ -9,7 +9,7 @@ from typing import Annotated
 from uuid import uuid4
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
 from services.identity.api.parts import Body, Done, Typed, account_of
 from services.identity.api.verification import BooksDep, Slot, book_of, picture_of, verification_of
@@ -29,7 +29,7 @@ from shared.runtime.service import Service
 
 router = APIRouter(prefix="/v1", tags=["verification"])
 
-Pairs = Annotated[dict[str, bool], Field(max_length=50)]
+Pairs = Annotated[dict[str, StrictBool], Field(max_length=50)]
 
 
 class WaitingShown(BaseModel):

@@ -16,7 +16,7 @@ from services.identity.domain.refusals import said
 from shared.documents.hints import Found, agreement, plain
 from shared.kernel.errors import Refused
 from shared.kernel.time import SHANGHAI, spoken
-from shared.kernel.values import parse_text
+from shared.kernel.values import kept_text
 from shared.schemes.forms import FormField, Kind
 from shared.schemes.procedure import Id, Sentence, Sourced, Text, no_twins
 from shared.schemes.reading import read_value
@@ -125,7 +125,7 @@ class Tries(Sourced):
 
 
 class Contradictions(Sourced):
-    """Who settles it where CHSI says two things about one record."""
+    """Who settles it where CHSI says two things about one record, and looks into one diploma of two people."""
 
     role: Id
     organisation: OrganisationId = Field(description="Where that role must be held.")
@@ -232,7 +232,7 @@ def kept_draft(book: PriorEducation, form: Mapping[str, Any]) -> dict[str, str]:
     """The form as it may be kept: known fields, plain text, right or wrong."""
     if unknown := sorted(set(form) - {each.name for each in book.fields}):
         raise Refused("identity.unknown_field", fields=unknown[:10])
-    return {name: parse_text(str(typed), name, _LONGEST_DRAFT) for name, typed in form.items()}
+    return {name: kept_text(str(typed), name, _LONGEST_DRAFT) for name, typed in form.items()}
 
 
 def checked_form(book: PriorEducation, form: Mapping[str, Any], holder: str, now: datetime) -> dict[str, str]:

@@ -8,7 +8,7 @@ from datetime import date
 
 from services.identity.domain.scheme import IdentityScheme, PasswordRule
 from shared.kernel.errors import Refused
-from shared.kernel.values import parse_id_number, parse_mobile, parse_text
+from shared.kernel.values import half_width, parse_id_number, parse_mobile, parse_text
 
 EVERYWHERE = "*"
 Roles = Collection[tuple[str, str]]
@@ -37,7 +37,7 @@ Places = Mapping[str, Place]
 
 def parse_ticket_number(typed: str) -> str:
     """准考证号, empty for none; never of the form of a mobile or an ID number, which share its login field."""
-    number = unicodedata.normalize("NFKC", typed).strip().upper()
+    number = half_width(typed).strip().upper()
     if number and (
         not re.fullmatch(r"[0-9A-Z]{6,20}", number, re.ASCII)
         or _LIKE_MOBILE.fullmatch(number)
@@ -64,7 +64,7 @@ def login_name(typed: str, today: date) -> tuple[str, str] | None:
 
 
 def parse_staff_login(typed: str) -> str:
-    login = unicodedata.normalize("NFKC", typed).strip().lower()
+    login = half_width(typed).strip().lower()
     if not re.fullmatch(r"[a-z][a-z0-9._-]{2,31}", login, re.ASCII):
         raise Refused("identity.staff_login_malformed")
     return login

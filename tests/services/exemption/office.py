@@ -25,7 +25,7 @@ from shared.testing.stores import KEK, pool_of
 
 SCHEME = "swust/1x@1"
 CLERK = ("teaching_point_admin", "point-a")
-DEAN = ("university_admin", "uni")
+DEAN = ("university_admin", "swust")
 RECEIVER = ("authority_clerk", "authority")
 NOBODY = "http://127.0.0.1:1"  # identity is away in these tests: what exemption must know, it has learnt
 _numbers = count(1)
@@ -100,7 +100,7 @@ class Office:
         day = self.clock.now.astimezone(SHANGHAI).date()
         body = {
             "scheme": SCHEME,
-            "organisation": "uni",
+            "organisation": "swust",
             "title": "测试批次",
             "windows": {"apply": {"from_day": f"{day}", "to_day": f"{day + timedelta(days=days)}"}},
         }
@@ -185,9 +185,9 @@ def checklist(stage: str) -> Mapping[str, bool]:
 
 ORGANISATIONS = (
     ("authority", "测试考试院", "province", None, ()),
-    ("uni", "测试大学", "university", "authority", ()),
-    ("point-a", "甲助学点", "teaching_point", "uni", ("0816-6000001",)),
-    ("point-b", "乙助学点", "teaching_point", "uni", ()),
+    ("swust", "测试大学", "university", "authority", ()),
+    ("point-a", "甲助学点", "teaching_point", "swust", ("0816-6000001",)),
+    ("point-b", "乙助学点", "teaching_point", "swust", ()),
 )
 
 

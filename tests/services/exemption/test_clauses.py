@@ -1,16 +1,22 @@
 """What a finding or an event names as its clause stands in the book under that name."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.case import Case
-from services.exemption.domain.commands import ReceivePhotograph
-from services.exemption.domain.hand_in import judged
+from services.exemption.domain.claims import UNCHOSEN
+from services.exemption.domain.commands import ReceivePhotograph, SaveDraft, StartApplication
+from services.exemption.domain.hand_in import judged, verdict
+from services.exemption.domain.proofs import circumstances, perfect
+from services.exemption.domain.sample import APPLICATION as APPLICATION_ID
+from services.exemption.domain.sample import CANDIDATE as PERSON
 from services.exemption.domain.scheme import ExemptionScheme, Rules
 from services.exemption.domain.upload import UPLOAD, UploadContext
+from services.exemption.domain.verdict import Finding
 from services.exemption.handlers import known_of
 from shared.events.exemption import PhotographRefused
 from shared.schemes.catalog import BOOKS, Catalog
@@ -76,6 +82,37 @@ def test_every_finding_about_empty_claims_names_a_clause_of_the_book(past: Any) 
     findings = judged(case, me(by=by)).findings.found
     assert {each.about.split(".")[0] for each in findings} >= {"claims[0]", "claims[1]"}
     assert [each.clause for each in findings if not stands_in(SHELVES[1], each.clause)] == []
+
+
+def names_clauses(findings: Sequence[Finding], shelf: Catalog) -> None:
+    assert findings
+    assert [each.rule for each in findings if not each.clause or not stands_in(shelf, each.clause)] == []
+
+
+@every_book
+def test_every_question_that_a_verdict_answers_comes_from_a_clause_of_the_book(shelf: Catalog, ref: str) -> None:
+    """Of a perfect application on each basis, and of one with nothing in it but courses."""
+    rules = Rules(ref, shelf.get(ref).part("exemption", ExemptionScheme), known_of(shelf, ref))
+    for basis in rules.book.bases or (None,):
+        trial = perfect(rules, basis)
+        around = circumstances(trial, PERSON)
+        begun = given(APPLICATION).and_then(StartApplication(cycle="c"), around)
+        claims = [{**each, "form": {}, "photos": {}} for each in trial.sample.draft.claims]
+        for each in claims:
+            each["courses"] = [{**said, "form": {}} for said in each["courses"]]
+        empty = SaveDraft(application=APPLICATION_ID, form={}, photos={}, claims=tuple(claims))
+        for saved in (trial.sample.draft, empty):
+            case = begun.and_then(saved, around).state
+            assert isinstance(case, Case)
+            names_clauses(verdict(case, around), shelf)
+
+
+def test_a_row_whose_basis_is_not_chosen_yet_is_asked_for_it_by_a_clause_of_the_book() -> None:
+    case = draft(claim(UNCHOSEN)).state
+    assert isinstance(case, Case)
+    findings = verdict(case, me())
+    assert "basis_must_be_chosen" in {each.rule for each in findings}
+    names_clauses(findings, SHELVES[1])
 
 
 def test_an_upload_for_a_claim_names_the_basis_that_asks_for_it() -> None:

@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from services.exemption.domain.commands import CloseCycle, EndWindow, ExtendWindow, OpenCycle, WindowAsked
+from services.exemption.domain.commands import (
+    CloseCycle,
+    EndWindow,
+    ExtendWindow,
+    OpenCycle,
+    WindowAsked,
+)
 from services.exemption.domain.cycle import CYCLE, Cycle, CycleContext, CycleState
 from services.exemption.domain.followed import Organisation
 from services.exemption.domain.scheme import ExemptionScheme, Rules

@@ -53,7 +53,7 @@ def at(office: Office, hour: int, minute: int = 0, second: int = 0, day: date = 
 
 
 async def opening(office: Office, **window: Any) -> httpx.Response:
-    body = {"scheme": SCHEME, "organisation": "uni", "title": "测试批次", "windows": {"apply": window}}
+    body = {"scheme": SCHEME, "organisation": "swust", "title": "测试批次", "windows": {"apply": window}}
     return await office.staff("post", "/v1/cycles", DEAN, json=body)
 
 

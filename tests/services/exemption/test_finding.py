@@ -42,7 +42,7 @@ async def test_the_clerk_of_the_point_finds_it_by_card_or_ticket_and_unlocks_wha
 async def test_elsewhere_there_is_nothing_to_be_found(sx: Shanxi) -> None:
     who = await sx.candidate()
     application = await sx.submitted(who)
-    for roles in ((OTHER_POINT,), (("teaching_point_admin", "sx-point-a"),), (("university_admin", "uni"),), ()):
+    for roles in ((OTHER_POINT,), (("teaching_point_admin", "sx-point-a"),), (("university_admin", "swust"),), ()):
         assert await found(sx.office, who.id_number, *roles) == []
     assert [each["id"] for each in await found(sx.office, who.id_number, CENTRE)] == [application]
     answer = await sx.office.me(who, "post", "/v1/applications/find", json={"number": who.id_number})

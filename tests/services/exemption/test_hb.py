@@ -66,6 +66,7 @@ async def test_sent_back_it_is_put_right_and_handed_in_again_with_all_that_was_t
     typed = {"form": hall.form(who), "photos": {}, "claims": [], "majors": []}
     locked = await hall.office.me(who, "put", f"/v1/applications/{application}/draft", json=typed)
     assert code(locked, 409) == "exemption.already_submitted"
+    assert code(await hall.returned(application, "ncre_one_wrong"), 422) == "exemption.no_such_document"
     assert (await hall.returned(application, "courses_wrong")).status_code == 200
     back = await hall.shown(who, application)
     assert (back["state"]["title"], back["returned"]["reason"]) == ("退回补正", "所选课程与一览表不符")

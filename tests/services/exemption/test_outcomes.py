@@ -11,18 +11,17 @@ from services.exemption.domain.commands import (
     ExpireExemption,
     HandOffRecord,
     LapseApplication,
-    ReleaseHead,
     ReturnApplication,
     RevokeExemption,
     SaveDraft,
     SupersedeApplication,
-    TakeHead,
 )
 from services.exemption.domain.scheme import Rules
-from services.exemption.domain.uniqueness import HEAD, HeadContext, Heads
+from services.exemption.domain.uniqueness import HEAD, HeadContext, Heads, ReleaseHead, TakeHead
 from shared.events.exemption import (
     ApplicationLapsed,
     ApplicationRefused,
+    ApplicationReturned,
     ApplicationSubmitted,
     ApplicationSuperseded,
     ExemptionExpired,
@@ -46,6 +45,7 @@ from tests.services.exemption.claims_story import (
     NOON,
     RECORD,
     REEF,
+    REEF_GOOD,
     SUBMIT,
     UNLOCK,
     WINDOWS,
@@ -106,6 +106,20 @@ def test_a_stage_ends_only_as_the_book_says() -> None:
     back = ReturnApplication(application=CASE, stage="审核", reason_code="x", note="y")
     submitted().when(back, at("master", LATER)).refused("exemption.no_such_outcome", stage="审核")
     assert available_actions(submitted().state, at("master", LATER)) == ["pass", "refuse"]
+
+
+def test_what_is_sent_back_is_about_something_of_the_application() -> None:
+    """Else a candidate is told to mend a certificate that they never claimed on."""
+    past = submitted(REEF_GOOD[0], by=REEF).and_then(passing("现场确认", REEF), at("master", by=REEF))
+    for document, named in ((None, "tide"), ("tide", "tide"), ("knots_open.paper_1", "knots_open.paper_1")):
+        back = ReturnApplication(application=CASE, stage="审核", reason_code="unclear", note="不清", document=document)
+        past.when(back, at("mate", by=REEF)).refused("exemption.no_such_document", document=named)
+    for own in ("passed_before", "passed_before.transcript", "passed_before.original", "portrait", "plan", "courses"):
+        back = ReturnApplication(application=CASE, stage="审核", reason_code="unclear", note="不清", document=own)
+        past.when(back, at("mate", by=REEF)).then_kinds(ApplicationReturned)
+    both = submitted(by=REEF).and_then(passing("现场确认", REEF), at("master", by=REEF))
+    about_both = ReturnApplication(application=CASE, stage="审核", reason_code="unclear", note="不清")
+    both.when(about_both, at("mate", by=REEF)).then_kinds(ApplicationReturned)
 
 
 def test_what_may_become_effective_later_must_be_so_at_the_decision() -> None:
@@ -234,7 +248,9 @@ def test_one_ticket_number_used_by_two_accounts_is_refused() -> None:
     first = given(HEAD).and_then(TAKE, HeadContext(CANDIDATE, REEF))
     first.when(TAKE, HeadContext("candidate-other", REEF)).refused("exemption.ticket_of_another_account")
     heads = Heads("candidate-other", {"cycle-0": "before"})
-    assert codes(draft(by=REEF), me(by=REEF, heads=heads)) == {"": "exemption.ticket_of_another_account"}
+    unknown = replace(ACCOUNT, ticket_number="")  # else identity says whose it is
+    refused = codes(draft(by=REEF), me(by=REEF, heads=heads, account=unknown))
+    assert refused == {"": "exemption.ticket_of_another_account"}
 
 
 @pytest.mark.parametrize("begun", [False, True])

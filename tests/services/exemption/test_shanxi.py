@@ -14,6 +14,7 @@ from shared.testing.pictures import id_front, paper_alone
 from tests.services.exemption.office import code
 from tests.services.exemption.sx_office import (
     CENTRE,
+    CHECKED,
     CLOSING,
     LAW,
     OTHER_POINT,
@@ -190,6 +191,65 @@ async def test_bad_choices_are_each_refused_by_name_and_nothing_entered_is_lost(
         assert (len(kept["claims"]), len(kept["majors"])) == (len(claims), len(majors))
     assert (await sx.save(who, application, good)).status_code == 200
     assert (await sx.submit(who, application)).status_code == 200
+
+
+async def test_the_first_page_asks_nine_data_and_four_of_them_must_be_the_accounts(sx: Shanxi) -> None:
+    """SX-E-21."""
+    who, other = await sx.candidate(), await sx.candidate("140100000002")
+    application = await sx.started(who)
+    good = await sx.filled(who, application)
+    assert len(good.form) == 9
+    assert (await sx.save(who, application, Filled({}, good.claims, good.majors))).status_code == 200
+    found = faults(await sx.submit(who, application))
+    must = {"confirmation_point", "name", "id_number", "ticket_number", "own_major", "mobile"}
+    assert {each for each in good.form if found.get(each) == "exemption.missing"} == must
+    for name, theirs in {
+        "name": f"{other.holder}乙",
+        "id_number": other.id_number,
+        "ticket_number": f"140100000002{other.id[:6]}".upper(),
+        "mobile": other.mobile,
+    }.items():
+        assert (await sx.save(who, application, await sx.filled(who, application, **{name: theirs}))).status_code == 200
+        assert faults(await sx.submit(who, application)) == {name: "exemption.not_the_account_holder"}
+
+
+async def test_each_certificate_asks_what_belongs_to_its_type_and_keeps_nothing_else(sx: Shanxi) -> None:
+    """SX-E-27."""
+    who = await sx.candidate()
+    application = await sx.started(who)
+    good = await sx.filled(who, application)
+    asked = {
+        "diploma": {"school", "graduated_on", "number", "paper"},
+        "cet_four": {"level", "taken_in", "subject", "number", "paper"},
+        "nit_systems": {"taken_in", "number_1", "paper_1"},
+        "nit_pair": {"taken_in", "module", "number_1", "number_2", "paper_1", "paper_2"},
+    }
+    bare = [{"basis": basis, "form": {}, "photos": {}, "courses": []} for basis in asked]
+    assert (await sx.save(who, application, Filled(good.form, bare, good.majors))).status_code == 200
+    found = faults(await sx.submit(who, application))
+    for place, names in enumerate(asked.values()):
+        missing = {about for about, refusal in found.items() if refusal == "exemption.missing"}
+        assert {each for each in missing if each.startswith(f"claims[{place}].")} == {
+            f"claims[{place}].{name}" for name in names
+        }
+    foreign = bare[0] | {"form": {"subject": "english"}}
+    refused = await sx.save(who, application, Filled(good.form, [foreign], good.majors))
+    assert code(refused, 422) == "exemption.unknown_field"
+
+
+async def test_whose_own_a_closing_major_is_the_candidate_says_and_the_reviewer_compares(sx: Shanxi) -> None:
+    """SX-E-23: identity knows nobody's major, so it is an item that must be answered with yes."""
+    who = await sx.candidate()
+    application = await sx.started(who)
+    said = await sx.filled(who, application, own_major="本科 040112")
+    said.majors = [CLOSING]
+    assert (await sx.save(who, application, said)).status_code == 200
+    assert (await sx.submit(who, application)).status_code == 200
+    at(sx.office, 21)
+    body = {"stage": "审核", "checklist": CHECKED | {"own_major": False}, "opinion": ""}
+    answer = await sx.office.staff("post", f"/v1/applications/{application}/pass", CENTRE, json=body)
+    assert code(answer, 422) == "exemption.checklist_failed"
+    assert answer.json()["facts"]["items"] == ["own_major"]
 
 
 async def test_a_closing_major_is_for_those_whose_own_it_is(sx: Shanxi) -> None:

@@ -1,11 +1,12 @@
-"""Cycles of a province are opened by its own office, and by no lower and no foreign one (SX-E-14, SD-03, HB-03)."""
+"""Cycles are opened by the office whose book it is, by no lower and no foreign one (SX-E-14, SD-03, HB-03, SW-01)."""
 
 from datetime import timedelta
 
 import pytest
 
+from services.exemption.domain.commands import FollowOrganisation
 from shared.kernel.time import SHANGHAI
-from tests.services.exemption.office import RECEIVER, code
+from tests.services.exemption.office import RECEIVER, SCHEME, code
 from tests.services.exemption.sx_office import CENTRE, POINT, RESULTS_IN, SX, Shanxi
 
 pytestmark = pytest.mark.servers
@@ -37,6 +38,31 @@ async def test_a_lower_and_a_foreign_office_open_no_cycle_and_no_tile(
     body = {"scheme": scheme, "organisation": organisation, "title": "私开批次", "windows": windows}
     assert code(await sx.office.staff("post", "/v1/cycles", role, json=body), status) == refusal
     assert await sx.tile("exemption") == (False, "未开放")
+
+
+@pytest.mark.parametrize(
+    ("organisation", "role"),
+    [
+        ("far-school", ("university_admin", "far-school")),
+        ("far-point", ("university_admin", "far-school")),
+        ("authority", ("administrator", "authority")),
+        ("far-school", ("administrator", "*")),
+    ],
+)
+async def test_another_school_and_the_authority_above_both_open_no_cycle_of_the_one_whose_book_it_is(
+    sx: Shanxi, organisation: str, role: tuple[str, str]
+) -> None:
+    """SW-01: each school would bring its own teaching points."""
+    for place, level, parent in (
+        ("far-school", "university", "authority"),
+        ("far-point", "teaching_point", "far-school"),
+    ):
+        told = FollowOrganisation(organisation=place, title=f"样本{place}", level=level, parent=parent, phones=())
+        await sx.office.tell(told)
+    day = sx.office.clock.now.astimezone(SHANGHAI).date()
+    window = {"from_day": f"{day}", "to_day": f"{day + timedelta(days=9)}"}
+    body = {"scheme": SCHEME, "organisation": organisation, "title": "外校批次", "windows": {"apply": window}}
+    assert code(await sx.office.staff("post", "/v1/cycles", role, json=body), 422) == FOREIGN
 
 
 async def test_who_may_not_open_it_neither_extends_nor_closes_it(sx: Shanxi) -> None:

@@ -77,13 +77,13 @@ async def open_cycle(service: Service, to_day: date = TO_DAY, scheme: str = SCHE
     return cycle
 
 
-async def checking(service: Service, person: str) -> str:
+async def checking(service: Service, person: str, certificate_number: str = "") -> str:
     """A record of the person that was handed in and is being asked about; nobody is called."""
     meta = structs.replace(_meta(service), actor=person)
     start = StartPriorEducation(cycle=await open_cycle(service, date(2026, 12, 31)), commitment=1)
     record = (await service.handle(start, meta)).stream.removeprefix("education-")
     for command in (
-        SavePriorEducation(record=record, form=form(number())),
+        SavePriorEducation(record=record, form=form(certificate_number or number())),
         SubmitPriorEducation(record=record),
         BeginCheck(record=record, due_at=meta.at),
     ):
@@ -94,12 +94,24 @@ async def checking(service: Service, person: str) -> str:
 async def contradicted(service: Service, person: str) -> tuple[str, str]:
     """A record about which CHSI said first yes and then no, and under which request."""
     record = await checking(service, person)
+    return record, await _answered(service, record, FOUND, NOT_FOUND)
+
+
+async def in_effect(service: Service, person: str, certificate_number: str) -> str:
+    """A record of the person that CHSI has confirmed."""
+    record = await checking(service, person, certificate_number)
+    await _answered(service, record, FOUND)
+    return record
+
+
+async def _answered(service: Service, record: str, *answers: Mapping[str, Any]) -> str:
+    """What CHSI said, one after the other, and under which request."""
     async with service.reading() as connection:
         attempt = (await service.history(connection, f"education-{record}"))[-1].event
     assert isinstance(attempt, EducationCheckAttempted)
-    for answer in (FOUND, NOT_FOUND):
+    for answer in answers:
         await service.handle(RecordChsiAnswer(request=attempt.request, answer=dict(answer)), _meta(service))
-    return record, attempt.request
+    return attempt.request
 
 
 async def extend(service: Service, cycle: str, to_day: date) -> None:

@@ -1,12 +1,14 @@
 """What people type: numbers, passwords, names; and the counters that limit how often. Persons here are invented."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from services.identity.api.verification_desk import Fail, Pass
 from services.identity.domain import rules
 from services.identity.domain.counting import Allowed, Counter, Wait, refunded, spend
 from services.identity.domain.scheme import CaptchaRule, IdentityScheme, Limit
@@ -234,3 +236,11 @@ def test_a_code_is_short_lived_and_hard_to_guess_and_tokens_end_within_five_minu
     assert SCHEME.sms_code.attempts == 5
     assert SCHEME.limits.sms_cool_down == Limit(most=1, per_seconds=60, source="SD-12")
     assert SCHEME.sessions.access_seconds <= 300
+
+
+@pytest.mark.parametrize("answer", [1, "yes", "true"])
+def test_only_true_and_false_say_whether_two_photographs_show_one_person(answer: Any) -> None:
+    with pytest.raises(ValidationError, match="boolean"):
+        Pass.model_validate({"attempt": 1, "pairs": {"a b": answer}})
+    with pytest.raises(ValidationError, match="boolean"):
+        Fail.model_validate({"attempt": 1, "reason": "x", "note": "x", "pairs": {"a b": answer}})

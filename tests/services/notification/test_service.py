@@ -19,6 +19,7 @@ from tests.sandbox.serving import Sandbox
 from tests.services.notification.world import (
     GRANTED,
     PASSED,
+    REFUSED,
     RETURNED,
     Gateways,
     World,
@@ -62,6 +63,28 @@ async def test_a_return_at_the_second_stage_is_told_by_sms_too(w: World) -> None
     await w.due()
     (sms,) = await w.sandbox.sent(who.mobile)
     assert "未通过复核" in sms["text"]
+
+
+@pytest.mark.parametrize(
+    ("decided", "words"),
+    [
+        (GRANTED, "您的免考课程申请审核通过，仅限本次毕业申请使用，过期不予保留"),
+        (REFUSED, "您的免考课程申请审核不通过，原因：不符合免考实施细则"),
+    ],
+    ids=["granted", "refused"],
+)
+async def test_both_results_reach_the_candidate_by_sms_in_the_words_of_the_provinces_book(
+    w: World, decided: Event, words: str
+) -> None:
+    """SD-40."""
+    who = await w.somebody()
+    handed_in = submitted(who, scheme="sd/exemption@1")
+    message = await w.told("exemption", who, handed_in, decided)
+    await w.due()
+    (sms,) = await w.sandbox.sent(who.mobile)
+    assert words in sms["text"]
+    await w.due(seconds=3)
+    assert await w.state(message) == ("delivered", "DELIVERED")
 
 
 async def test_every_event_of_a_message_belongs_to_the_case_and_the_person_and_says_what_caused_it(w: World) -> None:

@@ -17,7 +17,13 @@ from fastapi import APIRouter
 
 from services.notification.gateways import SmsGateway
 from services.notification.main import notification
-from shared.events.exemption import ApplicationReturned, ApplicationSubmitted, ExemptionGranted, StagePassed
+from shared.events.exemption import (
+    ApplicationRefused,
+    ApplicationReturned,
+    ApplicationSubmitted,
+    ExemptionGranted,
+    StagePassed,
+)
 from shared.events.identity import AccountRegistered, MobileReplaced, SmsCodeIssued
 from shared.events.notification import MessageRequested
 from shared.kernel.decider import Decider
@@ -204,9 +210,9 @@ def code_issued(who: Somebody, clock: Clock, code: str = "424242") -> SmsCodeIss
     )
 
 
-def submitted(who: Somebody, point: str = "point-a") -> ApplicationSubmitted:
+def submitted(who: Somebody, point: str = "point-a", scheme: str = "swust/1x@1") -> ApplicationSubmitted:
     return ApplicationSubmitted(
-        scheme="swust/1x@1",
+        scheme=scheme,
         cycle="c",
         submission=1,
         title="已提交",
@@ -237,6 +243,18 @@ PASSED = StagePassed(
     stage="初审", title="已初审", reviewer="r", role="x", organisation="o", checklist=(), opinion="", clause=""
 )
 GRANTED = ExemptionGranted(course_codes=(), title="已复核", clause="")
+REFUSED = ApplicationRefused(
+    stage="审核",
+    title="审核不通过",
+    reviewer="staff-1",
+    role="authority_clerk",
+    organisation="o",
+    reason_code="not_eligible",
+    reason="不符合免考实施细则",
+    note="见文件",
+    may_submit_again=True,
+    clause="",
+)
 
 
 class HeldUp:
