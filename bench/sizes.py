@@ -44,6 +44,8 @@ FLAT = 1.2
 PAGE = 500
 _WARM_UP = 10
 """PostgreSQL makes a plan of its own for each of the first five calls of a statement, and then may keep one for all."""
+_LEAST = 50
+"""So many steps even where they take longer: what others read meanwhile (autovacuum) is counted among our pages."""
 _WRITES = 300
 """At most so many writes in a turn, so that the smallest store stays the smallest."""
 _GIVEN = 100
@@ -117,7 +119,8 @@ async def measured(worker: Worker, past: Past, seconds: float) -> Reading:
     took: list[float] = []
     events = 0
     ends = time.perf_counter() + seconds
-    while time.perf_counter() < ends and len(took) < (worker.most or 1 << 30):
+    most = worker.most or 1 << 30
+    while len(took) < min(_LEAST, most) or (time.perf_counter() < ends and len(took) < most):
         if worker.first is not None:
             await worker.first()
         began = time.perf_counter()

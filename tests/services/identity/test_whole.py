@@ -30,6 +30,7 @@ async def test_read_models_claims_and_timers_are_rebuilt_without_a_difference(of
         await office.post(f"/v1/people/{gone}/erasure", body, await chief.token())
         await fired(office.web, f"account-{gone}")
     await schooling.checking(office.service, await office.registered(Person()))
+    await schooling.in_effect(office.service, await office.registered(Person()), schooling.number())
     pictured = await on_a_route(office, await county_office(chief))
     assert (await pictured.upload("portrait", FILES["portrait"])).status_code == 201
     async with office.service.pool.acquire() as connection:
