@@ -8,6 +8,11 @@ from shared.documents.photo_rules import RuleResult
 from shared.kernel.errors import Refusal
 
 REFUSALS: dict[str, Refusal] = {
+    "documents.characters_not_printable": Refusal(
+        422,
+        "“{fields}”含有无法打印的字符：{characters}，请联系工作人员处理。",
+        "{fields}: characters that cannot be printed: {characters}; ask the office.",
+    ),
     "documents.busy": Refusal(
         503, "正在处理的照片较多，请稍后再试。", "Many photographs are being checked; try again soon."
     ),
