@@ -5,11 +5,33 @@ import re
 
 import pytest
 
-from shared.documents import images, payment_receipt, pool, printing, record_table, registration_form
+from shared.documents import (
+    archive_parts,
+    archive_rar,
+    archive_zip,
+    archives,
+    images,
+    payment_receipt,
+    pool,
+    printing,
+    record_table,
+    registration_form,
+)
 from shared.documents.photo_rules import RuleResult, Value
 from shared.documents.refusals import REFUSALS, RULES, explain
 
-RAISING = (images, payment_receipt, pool, printing, record_table, registration_form)
+RAISING = (
+    archive_parts,
+    archive_rar,
+    archive_zip,
+    archives,
+    images,
+    payment_receipt,
+    pool,
+    printing,
+    record_table,
+    registration_form,
+)
 
 
 def test_every_code_that_can_be_raised_has_a_text_and_every_text_a_code() -> None:
