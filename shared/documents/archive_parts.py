@@ -7,9 +7,8 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from shared.documents.archive_rules import MB
 from shared.kernel.errors import Refused
-
-MB = 1 << 20
 
 
 @dataclass(frozen=True)

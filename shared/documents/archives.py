@@ -1,18 +1,17 @@
 """Uploaded archives (SX-G-11, 13, 66): zip or rar, by content and never by name, listed for the reviewer.
 
-Called by the upload route of graduation, in a worker of `pool.py`: pure CPU, bytes in, frozen result out, nothing is
-written anywhere. What is wrong with the archive is refused with a code; what is wrong with a picture in it is told
-picture by picture, by the rules of every other upload. `opened` takes one file out for showing it.
+Called in a worker of `pool.py` for the upload route of graduation: pure CPU, bytes in, frozen result out (see
+`archive_rules.py`), nothing is written anywhere. What is wrong with the archive is refused with a code; what is wrong
+with a picture in it is told picture by picture, by the rules of every other upload. `opened` takes one file out for
+showing it.
 """
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from shared.documents import archive_rar, archive_zip, images
 from shared.documents.archive_parts import (
     ARCHIVES,
-    MB,
     PROGRAMS,
     Part,
     Room,
@@ -21,56 +20,11 @@ from shared.documents.archive_parts import (
     packs,
     runs,
 )
-from shared.documents.photo_rules import PhotoReport, PhotoRules
+from shared.documents.archive_rules import MB, Entry, Limits, Listing
 from shared.kernel.errors import Refused
 
 _PICTURES = ("JPEG", "PNG")
 _RATIO_COUNTS_FROM = 5 * MB  # unpacked: below it a white page may be a thousand times smaller
-
-_ANY_PICTURE = PhotoRules()
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What an archive may be. `pictures` are the rules of each picture in it."""
-
-    formats: tuple[str, ...] = ("ZIP", "RAR")
-    kinds: tuple[str, ...] = ("JPEG", "PNG", "PDF")
-    most_bytes: int = 20 * MB
-    most_files: int = 60
-    most_unpacked: int = 100 * MB
-    most_ratio: int = 100
-    pictures: PhotoRules = _ANY_PICTURE
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One file, as the reviewer sees it listed. `place` finds it again."""
-
-    place: int
-    name: str
-    bytes: int
-    kind: str  # by content
-    report: PhotoReport | None  # of a picture
-
-
-@dataclass(frozen=True)
-class Listing:
-    """What is in an archive that was not refused."""
-
-    format: str
-    entries: tuple[Entry, ...]
-    unpacked: int
-
-    @property
-    def accepted(self) -> bool:
-        return not self.failures
-
-    @property
-    def failures(self) -> tuple[Entry, ...]:
-        return tuple(entry for entry in self.entries if entry.report is not None and not entry.report.accepted)
-
-
 _STANDARD = Limits()
 
 
