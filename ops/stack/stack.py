@@ -72,7 +72,9 @@ class Stack:
 
     def _prepare_database(self, admin_url: str, services: tuple[str, ...]) -> None:
         try:
-            asyncio.run(prepare(admin_url, self.secrets.of_roles(services)))
+            with asyncio.Runner() as runner:
+                runner.get_loop()  # made first: a Ctrl-C meanwhile would leave a coroutine that nobody awaits
+                runner.run(prepare(admin_url, self.secrets.of_roles(services)))
         except MigrationChanged as change:
             ours = POSTGRES_VARIABLE not in os.environ
             afresh = (

@@ -42,9 +42,16 @@ _LONGEST_DRAFT = 4000
 OURS = {
     "exemption.not_on_the_list": "identity.not_on_the_list",
     "exemption.not_a_date": "identity.not_a_date",
+    "exemption.too_long_ago": "identity.too_long_ago",
+    "exemption.in_the_future": "identity.in_the_future",
+    "exemption.not_a_month": "identity.not_a_month",
     "exemption.does_not_fit_the_pattern": "identity.does_not_fit_the_pattern",
+    "exemption.not_a_number": "identity.not_a_number",
+    "exemption.number_out_of_bounds": "identity.number_out_of_bounds",
+    "exemption.number_not_passing": "identity.number_not_passing",
+    "exemption.not_so_many_numbers": "identity.not_so_many_numbers",
 }
-"""The shared forms say it in exemption's words."""
+"""The shared forms say it in exemption's words: each of them, since one said nowhere would be a fault of ours."""
 
 
 class Window(Sourced):

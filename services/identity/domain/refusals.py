@@ -235,6 +235,23 @@ REFUSALS: dict[str, Refusal] = {
     "identity.does_not_fit_the_pattern": Refusal(
         422, "格式不正确，例如：{example}。", "The format is wrong; an example: {example}."
     ),
+    "identity.too_long_ago": Refusal(
+        422, "日期不能早于{earliest}年，请核对。", "It cannot be before {earliest}: please look again."
+    ),
+    "identity.in_the_future": Refusal(
+        422, "日期不能晚于今天（{today}）。", "It cannot be in the future (today is {today})."
+    ),
+    "identity.not_a_month": Refusal(422, "请填写有效年月，例如 2019-03。", "Not a month; an example: 2019-03."),
+    "identity.not_a_number": Refusal(422, "请填写数字，例如 {example}。", "Not a number; an example: {example}."),
+    "identity.number_out_of_bounds": Refusal(
+        422, "数值应在 {lowest} 至 {highest} 之间。", "It must lie between {lowest} and {highest}."
+    ),
+    "identity.number_not_passing": Refusal(422, "数值不足 {passing}，不合格。", "Below {passing}, it does not count."),
+    "identity.not_so_many_numbers": Refusal(
+        422,
+        "须恰好填写 {count} 个数，用英文分隔符隔开，例如：{example}。",
+        "Write exactly {count} numbers with the separator between them; an example: {example}.",
+    ),
     "identity.holder_is_somebody_else": Refusal(
         422,
         "与本人账号的姓名不一致（第 {positions} 个字），请逐字核对；如曾更名，请先办理学籍学历信息更正。",

@@ -205,14 +205,12 @@ def test_what_was_corrected_and_handed_in_again_has_nothing_left_to_settle() -> 
     assert outcome.refusal.code == QUIET
 
 
-# --- typing
-
-
 @pytest.mark.parametrize(
     ("field", "typed", "code"),
     [
         ("graduated_on", "0000-00", "identity.not_a_date"),
         ("graduated_on", "2018-02-30", "identity.not_a_date"),
+        ("graduated_on", "0017-06-30", "identity.too_long_ago"),
         ("graduated_on", "2026-03-11", "identity.date_in_the_future"),
         ("level", "大专", "identity.not_on_the_list"),
         ("category", "", "identity.field_missing"),

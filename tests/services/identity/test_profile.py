@@ -1,18 +1,23 @@
 """个人信息 as pure rules: what a personal centre takes, and what a book may say of one (SX-E-12)."""
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from services.identity.domain.commands import SaveProfile
+from services.identity.domain.education_rules import OURS
 from services.identity.domain.profile import PROFILE, ProfileContext
 from services.identity.domain.profile_rules import PersonalCentre, sex_of
+from services.identity.domain.refusals import REFUSALS
 from services.identity.domain.scheme import JurisdictionIdentity
 from services.identity.main import BOOKS
 from shared.events.identity import ProfileSaved
 from shared.kernel.errors import Refused
+from shared.schemes import reading
 from shared.testing.given import given
 
 NOW = datetime(2026, 3, 10, 2, 0, tzinfo=UTC)
@@ -87,3 +92,10 @@ def test_a_photograph_that_nobody_is_asked_for_cannot_be_shown() -> None:
     said = BOOKS.parts[BOOK].model_dump()
     with pytest.raises(ValidationError, match="no such photograph: passport"):
         JurisdictionIdentity.model_validate(said | {"personal_centre": said["personal_centre"] | {"photo": "passport"}})
+
+
+def test_whatever_the_shared_forms_refuse_is_said_in_our_words() -> None:
+    """A code that nobody says here would be a fault of ours: an answer of 500 to a slip of the pen."""
+    codes = set(re.findall(r'Refused\("(exemption\.\w+)"', Path(reading.__file__).read_text()))
+    assert codes == OURS.keys()
+    assert set(OURS.values()) <= REFUSALS.keys()
