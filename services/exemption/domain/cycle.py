@@ -117,10 +117,16 @@ def _open(command: OpenCycle, state: CycleState, context: CycleContext) -> Seque
 
 
 def _results_must_come_later(opened: CycleState, context: CycleContext) -> None:
+    if found := _results_of(opened, context):
+        rules.results_must_open_after_handing_in(*found)
+
+
+def _results_of(cycle: CycleState, context: CycleContext) -> tuple[str, Window, Window] | None:
+    """Where results have a window: its purpose, its days, and those in which applications are handed in."""
     book = context.rules.book
-    if book.results and isinstance(opened, Cycle):
-        query, handing_in = (opened.windows[each] for each in (book.results.window, book.submit.window))
-        rules.results_must_open_after_handing_in(book.results.window, query, handing_in)
+    if not book.results or isinstance(cycle, NotOpened):
+        return None
+    return book.results.window, cycle.windows[book.results.window], cycle.windows[book.submit.window]
 
 
 def _announced(said: Purpose, asked: WindowAsked, context: CycleContext) -> Sequence[WindowSet | DaysExcluded]:
@@ -170,6 +176,9 @@ def _extend(command: ExtendWindow, state: CycleState, context: CycleContext) -> 
     lists = cycle.skips.get(command.purpose, ())
     off = days_off(window.to_day + timedelta(days=1), command.to_day, lists)
     rules.extension_must_open(command.purpose, window, command.to_day, off)
+    found = _results_of(_with(cycle, command.purpose, without(replace(window, to_day=command.to_day), off)), context)
+    if found and command.purpose == context.rules.book.submit.window:
+        rules.extension_must_end_before_results(command.purpose, *found[1:])
     if not lists:
         return [longer]
     said = context.rules.book.purpose(command.purpose)

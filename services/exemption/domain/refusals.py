@@ -27,6 +27,11 @@ REFUSALS: dict[str, Refusal] = {
     "exemption.impossible_window": Refusal(
         422, "“{purpose}”时间段不合理：{faults}。", "Window {purpose} makes no sense: {faults}."
     ),
+    "exemption.extension_past_results": Refusal(
+        422,
+        "“{purpose}”时间段须在结果查询开放（{opens}）之前结束。",
+        "Window {purpose} must end before the results are open, at {opens}.",
+    ),
     "exemption.window_not_over": Refusal(
         409, "“{purpose}”时间段至 {ends} 才结束。", "Window {purpose} is not over before {ends}."
     ),

@@ -85,9 +85,19 @@ def window_must_make_sense(purpose: str, window: Window) -> None:
 
 def results_must_open_after_handing_in(purpose: str, results: Window, handing_in: Window) -> None:
     """SX-E-39: with a query that is open before, every decision would be seen as it is made."""
-    opens, over = next(results.intervals(), None), handing_in.last_closing()
-    if opens and over and opens[0] < over:
+    if _opens_before_the_end(results, handing_in):
         raise Refused("exemption.impossible_window", purpose=purpose, faults=["results_before_handing_in_is_over"])
+
+
+def extension_must_end_before_results(purpose: str, results: Window, handing_in: Window) -> None:
+    """SX-E-39, once the cycle is open: a query that was announced is not taken back, so it bounds the extension."""
+    if opens := _opens_before_the_end(results, handing_in):
+        raise Refused("exemption.extension_past_results", purpose=purpose, opens=spoken(opens))
+
+
+def _opens_before_the_end(results: Window, handing_in: Window) -> datetime | None:
+    first, over = next(results.intervals(), None), handing_in.last_closing()
+    return first[0] if first and over and first[0] < over else None
 
 
 def nights_must_be_of_the_book(said: Purpose, window: Window) -> None:

@@ -26,6 +26,7 @@ from shared.events.exemption import (
     ExemptionRevoked,
     ReapplicationUnlocked,
     StagePassed,
+    TicketReleased,
 )
 from shared.events.identity import AccountRegistered, MobileReplaced, SmsCodeIssued
 from shared.events.notification import CaseLearned, CaseReviewersLearned, ContactLearned
@@ -278,7 +279,8 @@ REVOKED = ExemptionRevoked(revoked_by="r", title="撤销", clause="", **_BY)
 SUPERSEDED = ApplicationSuperseded(by="b", title="被取代", clause="")
 LAPSED = ApplicationLapsed(purpose="apply", ended_at=NOON, title="已失效", clause="")
 EXPIRED = ExemptionExpired(purpose="graduation", ended_at=NOON, title="已过期", clause="")
-OUTCOMES = [REFUSED, UNLOCKED, REVOKED, SUPERSEDED, LAPSED, EXPIRED]
+RELEASED = TicketReleased(released_by="r", seen=("ticket",), clause="", **_BY)
+OUTCOMES = [REFUSED, UNLOCKED, RELEASED, REVOKED, SUPERSEDED, LAPSED, EXPIRED]
 
 
 def reacted(event: Event, since: tuple[str, ...] = ("beginning", "deployment")) -> list[Command]:
