@@ -309,4 +309,4 @@ def test_offices_are_looked_for_where_identity_can_place_them(shelf: Path) -> No
 def test_the_list_of_books_counts_the_assumptions_of_reference_data_too(shelf: Path) -> None:
     answer = CliRunner().invoke(app, ["list", "--shelf", str(shelf)])
     assert answer.exit_code == 0
-    assert f"9 files of reference data, {REAL.assumptions()} assumptions in them" in answer.output
+    assert f"10 files of reference data, {REAL.assumptions()} assumptions in them" in answer.output
