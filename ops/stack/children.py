@@ -79,16 +79,29 @@ def end(child: Child, *, gently: signal.Signals = signal.SIGTERM, within: float 
 
 
 def kill(child: Child) -> None:
-    """End `child` and everything it started at once, as a power cut would."""
+    """End `child` and everything it started at once, as a power cut would.
+
+    It is frozen first: a server forks for its callers while its children are counted, and PostgreSQL does not start
+    beside a process that an earlier one has left.
+    """
     family: list[psutil.Process] = []
     with suppress(psutil.NoSuchProcess):
         parent = psutil.Process(child.pid)
+        _freeze(parent)
         family = [parent, *parent.children(recursive=True)]
     for member in family:
         with suppress(psutil.NoSuchProcess):
             member.kill()
     child.wait()
     psutil.wait_procs(family, timeout=10)
+
+
+def _freeze(process: psutil.Process) -> None:
+    """Stopped is only who has taken notice of it: a fork under way comes to its end before."""
+    process.suspend()
+    until = time.monotonic() + 1
+    while process.status() not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE) and time.monotonic() < until:
+        time.sleep(0.001)
 
 
 @dataclass(frozen=True)
