@@ -10,21 +10,23 @@ answered any more. The clock ends only what is stuck, and that is our fault and 
 """
 
 import asyncio
-import multiprocessing
+import os
 import queue
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from multiprocessing.connection import Connection
+from multiprocessing import Pipe
 from typing import Self, TypeVar
 
 import structlog
 
-from shared.documents import ocr
+from shared.documents import ocr, worker
 from shared.documents.hints import Reading
 from shared.documents.photo_rules import PhotoRules, PreparedPhoto
 from shared.kernel.errors import Refused
@@ -32,9 +34,6 @@ from shared.kernel.errors import Refused
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
-
-# Spawned, never forked: a fork of a process with threads and an event loop inherits locks nobody will release.
-_PROCESSES = multiprocessing.get_context("spawn")
 
 # How many times its CPU seconds a job may take by the clock. No job is near its CPU limit that is not made for it, so
 # what has taken eight times as long is stuck, also where dozens of processes share the cores.
@@ -60,7 +59,7 @@ class DocumentWorkers:
         ocr_seconds: float = 45,
         reads: bool = True,
     ):
-        self._images = Pool(_ready_for_images, size=image_workers, waiting=waiting, seconds=image_seconds)
+        self._images = Pool(worker.ready_for_images, size=image_workers, waiting=waiting, seconds=image_seconds)
         self._ocr = Pool(ocr.ready, size=1, waiting=waiting, seconds=ocr_seconds) if reads else None
 
     async def __aenter__(self) -> Self:
@@ -82,34 +81,16 @@ class DocumentWorkers:
 
     async def prepare(self, data: bytes, rules: PhotoRules) -> PreparedPhoto:
         """`images.prepare` in a worker."""
-        return await self._images.run(_prepare, data, rules)
+        return await self._images.run(worker.prepare, data, rules)
 
     async def offer(self, data: bytes, rules: PhotoRules) -> bytes | None:
         """`cropping.offered` in a worker."""
-        return await self._images.run(_offer, data, rules)
+        return await self._images.run(worker.offer, data, rules)
 
     async def read(self, picture: bytes) -> Reading:
         """`ocr.read` in the OCR worker: a hint, never a decision. `picture` is one that `prepare` made."""
         assert self._ocr is not None
         return await self._ocr.run(ocr.read, picture)
-
-
-def _ready_for_images() -> None:
-    from shared.documents import images  # in the worker alone: OpenCV and NumPy take 45 MB and half a second
-
-    images.ready()
-
-
-def _prepare(data: bytes, rules: PhotoRules) -> PreparedPhoto:
-    from shared.documents import images
-
-    return images.prepare(data, rules)
-
-
-def _offer(data: bytes, rules: PhotoRules) -> bytes | None:
-    from shared.documents import cropping
-
-    return cropping.offered(data, rules)
 
 
 class Pool:
@@ -140,15 +121,15 @@ class Pool:
     def start(self) -> None:
         """Returns at once; a worker loads what it needs on its own."""
         for _ in range(self._size):
-            worker = _Worker(self._ready)
-            self._workers.append(worker)
-            self._idle.put(worker)
+            made = _Worker(self._ready)
+            self._workers.append(made)
+            self._idle.put(made)
 
     async def stop(self) -> None:
         """Ends the workers; jobs in hand are refused with `documents.worker_ended`."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for worker in self._workers:
-            worker.retire()
+        for each in self._workers:
+            each.retire()
         await asyncio.to_thread(self._threads.shutdown)
 
     async def run(self, job: Callable[..., T], *args: object) -> T:
@@ -166,12 +147,12 @@ class Pool:
         self._in_hand -= 1
 
     def _in_worker(self, job: Callable[[], T]) -> T:
-        worker = self._idle.get()
+        free = self._idle.get()
         try:
-            worker.be_up(self.start_seconds, self._pause)
-            return worker.call(job, self.seconds, self.seconds * self._patience)
+            free.be_up(self.start_seconds, self._pause)
+            return free.call(job, self.seconds, self.seconds * self._patience)
         finally:
-            self._idle.put(worker)
+            self._idle.put(free)
 
 
 class _Worker:
@@ -185,14 +166,20 @@ class _Worker:
 
     def _launch(self) -> None:
         self._up, self._launched = False, time.monotonic()
-        self._pipe, theirs = _PROCESSES.Pipe()
-        self._process = _PROCESSES.Process(target=_serve, args=(theirs, self._ready), daemon=True)
-        self._process.start()
+        self._pipe, theirs = Pipe()
+        # A program, never a fork: one of a process with threads and an event loop inherits locks nobody will release.
+        self._process = subprocess.Popen(  # noqa: S603 - ours
+            [sys.executable, "-P", "-m", worker.__name__, str(theirs.fileno())],
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            pass_fds=[theirs.fileno()],
+        )
         theirs.close()  # so that the pipe ends when the process does
+        self._pipe.send(self._ready)
 
     def be_up(self, seconds: float, pause: float) -> None:
         """Waits until the worker is ready, so that its start is at no job's cost."""
-        if not self._process.is_alive():
+        if self._process.poll() is not None:
             if not self._up and time.monotonic() - self._launched < pause:
                 raise Refused("documents.worker_ended")
             self._replace()  # what was up ended while idle (the system was short of memory): not this job's fault
@@ -202,8 +189,8 @@ class _Worker:
             self._up = self._pipe.poll(seconds) and self._pipe.recv()
         if not self._up:
             self._process.kill()
-            self._process.join()
-            log.warning("document_worker.not_started", exitcode=self._process.exitcode)
+            self._process.wait()
+            log.warning("document_worker.not_started", exitcode=self._process.returncode)
             raise Refused("documents.worker_ended")
 
     def call(self, job: Callable[[], T], cpu: float, wall: float) -> T:
@@ -220,9 +207,9 @@ class _Worker:
             result, fault = self._pipe.recv()
         except (EOFError, OSError):
             ended = True
-            self._process.join()  # its end of the pipe closed because it is ending
-            by_its_limit = self._process.exitcode == -signal.SIGPROF
-            log.warning("document_worker.ended", exitcode=self._process.exitcode, hung=hung.is_set())
+            self._process.wait()  # its end of the pipe closed because it is ending
+            by_its_limit = self._process.returncode == -signal.SIGPROF
+            log.warning("document_worker.ended", exitcode=self._process.returncode, hung=hung.is_set())
             raise Refused("documents.too_slow" if by_its_limit else "documents.worker_ended") from None
         finally:
             clock.cancel()
@@ -237,7 +224,7 @@ class _Worker:
         with self._changing:
             if not self._retired:
                 self._process.kill()
-                self._process.join()
+                self._process.wait()
                 self._pipe.close()
                 self._launch()
 
@@ -245,26 +232,4 @@ class _Worker:
         with self._changing:
             self._retired = True
             self._process.kill()
-            self._process.join()
-
-
-def _serve(pipe: Connection, ready: Callable[[], object]) -> None:
-    """The worker's life: jobs one after another until the service closes the pipe or ends the process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the service decides when we end
-    ready()
-    # Ends the process at once, also within C code that never looks for signals; whoever started us may have it ignored.
-    signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    pipe.send(True)
-    while True:
-        try:
-            job, cpu = pipe.recv()
-        except EOFError:
-            return
-        answer: tuple[object, Exception | None]
-        signal.setitimer(signal.ITIMER_PROF, cpu)
-        try:
-            answer = (job(), None)
-        except Exception as fault:  # noqa: BLE001 - whatever it is, it belongs to the caller
-            answer = (None, fault)
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        pipe.send(answer)
+            self._process.wait()

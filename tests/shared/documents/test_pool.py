@@ -219,7 +219,7 @@ async def test_a_photograph_is_prepared_and_read_in_the_workers(papers: Papers) 
 
 
 async def test_only_the_ocr_worker_loads_the_models(pool: Pool) -> None:
-    loaded = await pool.run(eval, "sorted(__import__('sys').modules)")
+    loaded = await pool.run(eval, "__import__('shared.documents.ocr') and sorted(__import__('sys').modules)")
     assert "shared.documents.ocr" in loaded
     assert {"rapidocr", "onnxruntime"}.isdisjoint(loaded)
 
