@@ -1,4 +1,4 @@
-"""`./zikao test`: every check there is, in the order in which they fail fastest."""
+"""`./zikao test`: every check there is; what needs no servers first, and what waits beside what computes."""
 # ruff: noqa: S603 starting programs is what this is for
 
 from __future__ import annotations
@@ -8,42 +8,57 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile, TemporaryDirectory
+from typing import IO
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 from rich.console import Console
 from rich.rule import Rule
 
 from ops.stack.places import CHECKOUT
 
-NO_TESTS = 5  # pytest's exit code when nothing was selected
+FAILURES, NO_TESTS = 1, 5  # pytest's exit codes when some test failed, and when none was selected
 PASSED, FAILED, NONE = "passed", "failed", "no tests"
+WRONG = ("failure", "error")
+MARKS = {"unit": "not servers and not journey", "integration": "servers and not journey", "journeys": "journey"}
 COLOURS = {PASSED: "green", FAILED: "red", NONE: "dim"}
+JOURNEYS = "tests.journeys."
 
 
 @dataclass(frozen=True)
-class Part:
+class Row:
+    """What is told of one kind of checks in the end."""
+
     name: str
-    commands: Sequence[Sequence[str | Path]]
+    outcome: str
+    took: str
+    tests: int | None = None
 
 
 def run(*, fast: bool, pytest_words: Sequence[str]) -> bool:
-    """Whether all passed. Every part is run, so that one look shows all that is wrong."""
-    parts = [_static(), _tests("unit", "not servers and not journey", pytest_words)]
-    if not fast:
-        parts += [_tests("integration", "servers and not journey", pytest_words)]
-        parts += [_tests("journeys", "journey", pytest_words)]
+    """Whether all passed. Everything is run, so that one look shows all that is wrong."""
     console = Console(highlight=False)
-    took: list[tuple[Part, str, float]] = []
-    for part in parts:
-        console.print(Rule(part.name, align="left", style="dim"))
-        began = time.monotonic()
-        took.append((part, _outcome([_run(command) for command in part.commands]), time.monotonic() - began))
+    with NamedTemporaryFile("w+") as said, ThreadPoolExecutor(1) as beside:
+        # beside the unit tests, of which one process or the other often waits; shown when they are done
+        static = beside.submit(_static, said)
+        rows = _tested(console, ["unit"], pytest_words)
+        rows.insert(0, static.result())
+        console.print(Rule("static", align="left", style="dim"))
+        said.seek(0)
+        console.print(said.read(), end="", markup=False, soft_wrap=True)
+    if not fast and not pytest_words:
+        rows += _tested(console, ["integration", "journeys"], pytest_words)
+    elif not fast:
+        rows += _tested(console, ["integration"], pytest_words) + _tested(console, ["journeys"], pytest_words)
     console.print(Rule("all parts", align="left", style="dim"))
-    for part, outcome, seconds in took:
-        console.print(f"{part.name:12} {outcome:8} {seconds:7.1f} s", style=COLOURS[outcome])
-    static, *tested = [outcome for _, outcome, _ in took]
-    return static == PASSED and proved(tested, chosen=bool(pytest_words))
+    for row in rows:
+        tests = "" if row.tests is None else f"{row.tests} tests"
+        console.print(f"{row.name:12} {row.outcome:8} {tests:>11} {row.took}", style=COLOURS[row.outcome])
+    return rows[0].outcome == PASSED and proved([row.outcome for row in rows[1:]], chosen=bool(pytest_words))
 
 
 def proved(outcomes: Sequence[str], *, chosen: bool) -> bool:
@@ -51,15 +66,10 @@ def proved(outcomes: Sequence[str], *, chosen: bool) -> bool:
     return FAILED not in outcomes and (PASSED in outcomes if chosen else NONE not in outcomes)
 
 
-def _outcome(codes: Sequence[int]) -> str:
-    if NO_TESTS in codes:
-        return NONE
-    return FAILED if any(codes) else PASSED
-
-
-def _run(command: Sequence[str | Path]) -> int:
+def _run(command: Sequence[str | Path], output: IO[str] | None = None) -> int:
     sys.stdout.flush()
-    return subprocess.run(command, cwd=CHECKOUT, env=keeping_bytecode(os.environ), check=False).returncode
+    environment = keeping_bytecode(os.environ)
+    return subprocess.run(command, cwd=CHECKOUT, env=environment, stdout=output, stderr=output, check=False).returncode
 
 
 def keeping_bytecode(environment: Mapping[str, str]) -> dict[str, str]:
@@ -68,13 +78,36 @@ def keeping_bytecode(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
-def _tests(name: str, marks: str, words: Sequence[str]) -> Part:
-    """In two processes, each with servers of its own, which is what two cores carry; what the caller chose in one, so
-    that --pdb and -s work."""
-    return Part(name, [[sys.executable, "-m", "pytest", "-m", marks, *(words or ("-n", "2", "--dist", "loadfile"))]])
+def _tested(console: Console, kinds: Sequence[str], words: Sequence[str]) -> list[Row]:
+    """These kinds of tests in one run, in several processes, each with servers of its own; what the caller chose in
+    one, so that --pdb and -s work. Journeys wait a good deal, so there are more processes than two cores."""
+    console.print(Rule(" and ".join(kinds), align="left", style="dim"))
+    marks = MARKS[kinds[0]] if len(kinds) == 1 else "servers or journey"
+    shared = ("-n", str(1 + len(kinds)), "--dist", "loadfile", "--no-loadscope-reorder")
+    began = time.monotonic()
+    with TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        code = _run([sys.executable, "-m", "pytest", "-m", marks, *(words or shared), f"--junitxml={report}"])
+        cases = list(ElementTree.parse(report).iter("testcase")) if report.exists() else []  # noqa: S314 our own file
+    took = f"{time.monotonic() - began:7.1f} s" + (" together" if len(kinds) > 1 else "")
+    return [Row(kind, outcome, took, number) for kind, (outcome, number) in counted(kinds, cases, code).items()]
 
 
-def _static() -> Part:
+def counted(kinds: Sequence[str], cases: Sequence[Element], code: int) -> dict[str, tuple[str, int]]:
+    """The outcome of each kind and how many tests it had, from the cases of pytest's report and its exit code."""
+    of_kind: dict[str, list[Element]] = {kind: [] for kind in kinds}
+    for case in cases:
+        journey = case.get("classname", "").startswith(JOURNEYS)
+        of_kind["journeys" if journey and "journeys" in kinds else kinds[0]].append(case)
+    wrong = {kind for kind, found in of_kind.items() if any(each.tag in WRONG for case in found for each in case)}
+    if code not in (0, FAILURES, NO_TESTS) or (code == FAILURES and not wrong):
+        wrong = {*kinds}  # it broke off, or failed outside of any test
+    return {
+        kind: (FAILED if kind in wrong else PASSED if found else NONE, len(found)) for kind, found in of_kind.items()
+    }
+
+
+def _static(output: IO[str]) -> Row:
     tools = Path(sys.executable).parent
     commands: list[Sequence[str | Path]] = [
         [tools / "ruff", "check"],
@@ -82,10 +115,11 @@ def _static() -> Part:
         [tools / "mypy"],
         [tools / "lint-imports"],
     ]
-    scripts = _sql_files()
-    if scripts:
+    if scripts := _sql_files():
         commands.append([tools / "squawk", *scripts])
-    return Part("static", commands)
+    began = time.monotonic()
+    codes = [_run(command, output) for command in commands]
+    return Row("static", FAILED if any(codes) else PASSED, f"{time.monotonic() - began:7.1f} s beside unit")
 
 
 def _sql_files() -> list[Path]:

@@ -19,13 +19,21 @@ from hypothesis import settings
 from ops.stack import docker
 from ops.stack.infrastructure import AMQP_VARIABLE, POSTGRES_VARIABLE, Infrastructure, NotOurs, temporary_place
 from ops.stack.places import CHECKOUT
-from ops.stack.screen import Screen
-from ops.stack.stack import Stack
-from soak.secrecy import leaks
-from tests.journeys.collector import Collector
 
 KINDS = ("servers", "journey")
 """The marks of tests that need more than Python, each written in the file of the test itself."""
+LONG = (
+    "tests/journeys/test_four_procedures.py",
+    "tests/journeys/test_the_traces_and_logs.py",
+    "tests/journeys/test_replicas.py",
+    "tests/contracts/test_authorisation.py",
+    "tests/journeys/test_the_erasure.py",
+    "tests/shared/runtime/test_faults.py",
+    "tests/journeys/test_worst_moments.py",
+    "tests/ops/test_deploy_ops.py",
+)
+"""The files that take longest, in the order in which several workers take them, two each at first: the longest begins
+at once, and journeys of one stack follow each other where that works out."""
 
 # how long an example takes says more about the machine than about the code
 settings.register_profile("zikao", deadline=None)
@@ -34,10 +42,19 @@ settings.load_profile("zikao")
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """A run of one kind of tests need not import the files that never speak of it: half of all, or nearly all."""
-    asked = str(config.option.markexpr).partition(" and ")[0]
-    if asked not in KINDS or collection_path.suffix != ".py":
+    asked = str(config.option.markexpr).partition(" and ")[0].split(" or ")
+    if not {*asked} <= {*KINDS} or collection_path.suffix != ".py":
         return None
-    return True if f"mark.{asked}" not in collection_path.read_text("utf-8") else None
+    said = collection_path.read_text("utf-8")
+    return None if any(f"mark.{kind}" in said for kind in asked) else True
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where workers share the files, long ones first: whatever is begun last is what the others wait for."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        files = [item.nodeid.partition("::")[0] for item in items]
+        order = {file: (LONG.index(file) if file in LONG else len(LONG), -files.count(file)) for file in {*files}}
+        items.sort(key=lambda item: order[item.nodeid.partition("::")[0]])
 
 
 @pytest.hookimpl(wrapper=True)
@@ -144,26 +161,3 @@ def amqp_url(infra: Infrastructure, request: pytest.FixtureRequest) -> Iterator[
     name = re.sub(r"[^a-z0-9_.-]", "_", request.node.nodeid.lower())[-100:]
     yield infra.new_vhost(name)
     infra.drop_vhost(name)
-
-
-@pytest.fixture(scope="session")
-def collector() -> Iterator[Collector]:
-    """Where the stack sends its spans."""
-    with Collector() as collecting:
-        yield collecting
-
-
-@pytest.fixture(scope="session")
-def stack(infra: Infrastructure, collector: Collector) -> Iterator[Stack]:
-    """The whole stack as processes, for journeys: `stack.base_url("exemption")`, `stack.processes`, `stack.secrets`."""
-    whole = Stack(infra, Screen())
-    try:
-        with pytest.MonkeyPatch.context() as surroundings:
-            surroundings.setenv("ZIKAO_OTLP_ENDPOINT", collector.url)
-            surroundings.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")  # ms, so that no test waits for a batch to be full
-            whole.start()
-        yield whole
-        # whatever the journeys did on it: nothing of anybody stands in what it wrote
-        assert leaks(whole, besides=collector.written()) == []
-    finally:
-        whole.stop()

@@ -38,13 +38,13 @@ def exemption(books: Books) -> ServiceDefinition:
     )
 
 
-def resources(books: Books) -> Resources:
-    """What the routes use besides the service: the books and the workers for photographs."""
+def resources(books: Books, documents: DocumentWorkers | None = None) -> Resources:
+    """What the routes use besides the service: the books and the workers for photographs, its own if none are given."""
 
     @asynccontextmanager
     async def equipped(app: FastAPI) -> AsyncIterator[None]:
         app.state.books = books
-        async with DocumentWorkers() as app.state.documents:
+        async with documents or DocumentWorkers() as app.state.documents:
             yield
 
     return equipped

@@ -80,15 +80,18 @@ def resources(
     books: Books = BOOKS,
     chsi: ChsiSettings | None = None,
     client: httpx.AsyncClient | None = None,
+    documents: DocumentWorkers | None = None,
 ) -> Resources:
-    """What only identity needs, for its routes to find on `app.state`; `client` is closed at the end."""
+    """What only identity needs, for its routes to find on `app.state`; `client` is closed at the end. `documents` are
+    its own workers if none are given."""
 
     @asynccontextmanager
     async def made(app: FastAPI) -> AsyncIterator[None]:
         app.state.identity = Parts(scheme, settings, Passwords(settings), Tokens(settings))
         app.state.education = EducationParts(education.Books(books.parts), account_of(chsi) if chsi else None)
         app.state.books = books
-        async with AsyncExitStack() as stack, DocumentWorkers(reads=False) as app.state.documents:
+        workers = documents or DocumentWorkers(reads=False)
+        async with AsyncExitStack() as stack, workers as app.state.documents:
             if client is not None:
                 await stack.enter_async_context(client)
             yield

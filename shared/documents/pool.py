@@ -125,6 +125,10 @@ class Pool:
             self._workers.append(made)
             self._idle.put(made)
 
+    @property
+    def started(self) -> bool:
+        return bool(self._workers)
+
     async def stop(self) -> None:
         """Ends the workers; jobs in hand are refused with `documents.worker_ended`."""
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -14,6 +14,7 @@ import pytest
 from services.identity.main import identity, resources
 from services.notification.main import notification
 from shared.schemes.catalog import Catalog
+from shared.testing.documents import DOCUMENTS
 from shared.testing.services import running
 from shared.testing.stores import prepared
 from tests.conftest import Databases
@@ -91,7 +92,9 @@ async def _identity(url: str, folder: Path, stack: AsyncExitStack) -> tuple[Desk
     clock, limits = people.Clock(), people.EASY_PICTURES.limits
     many = {name: getattr(limits, name).model_copy(update={"most": 10_000}) for name in ("sms_per_mobile",)}
     scheme = people.EASY_PICTURES.model_copy(update={"limits": limits.model_copy(update=many)})
-    made = running(identity(scheme), url, folder, clock=clock, resources=resources(scheme, people.SETTINGS))
+    made = running(
+        identity(scheme), url, folder, clock=clock, resources=resources(scheme, people.SETTINGS, documents=DOCUMENTS)
+    )
     office = people.Office(await stack.enter_async_context(made), clock)
     owner, other = people.Person(), people.Person()
     desk = Desk(office.web, await office.registered(owner), await office.registered(other))

@@ -22,6 +22,7 @@ from shared.kernel.time import SHANGHAI
 from shared.runtime.access import Caller
 from shared.runtime.keyring import Keyring
 from shared.schemes.catalog import Catalog
+from shared.testing.documents import DOCUMENTS
 from shared.testing.pictures import plain
 from shared.testing.services import running
 from shared.testing.stores import KEK, pool_of
@@ -149,7 +150,12 @@ async def open_harbour(database: str, folder: Path, books: Books = BOOKS) -> Asy
     async with (
         pool_of(database, "identity", 2) as identity,
         running(
-            exemption(books), database, folder, clock=clock, resources=resources(books), peers={"identity": NOBODY}
+            exemption(books),
+            database,
+            folder,
+            clock=clock,
+            resources=resources(books, DOCUMENTS),
+            peers={"identity": NOBODY},
         ) as web,
     ):
         harbour = Harbour(web, clock, Keyring(identity, KEK))

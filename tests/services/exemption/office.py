@@ -19,6 +19,7 @@ from shared.kernel.time import SHANGHAI
 from shared.kernel.values import id_check_digit
 from shared.runtime.access import Caller
 from shared.runtime.keyring import Keyring
+from shared.testing.documents import DOCUMENTS
 from shared.testing.pictures import plain
 from shared.testing.services import Web, running
 from shared.testing.stores import KEK, pool_of
@@ -201,7 +202,13 @@ async def open_office(
     async with (
         pool_of(database, "identity", 2) as identity,
         running(
-            definition, database, folder, clock=clock, resources=resources(BOOKS), peers={"identity": NOBODY}, **around
+            definition,
+            database,
+            folder,
+            clock=clock,
+            resources=resources(BOOKS, DOCUMENTS),
+            peers={"identity": NOBODY},
+            **around,
         ) as web,
     ):
         office = Office(web, clock, Keyring(identity, KEK))

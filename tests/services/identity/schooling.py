@@ -32,6 +32,7 @@ from services.identity.settings import ChsiSettings
 from shared.events.identity import EducationCheckAttempted
 from shared.kernel.messages import Fact, Meta
 from shared.runtime.service import Service, Timer
+from shared.testing.documents import DOCUMENTS
 from shared.testing.services import Web, running
 from tests.sandbox.serving import SETTINGS, Sandbox
 from tests.services.identity import people
@@ -266,7 +267,7 @@ async def world(database: str, folder: Path, sandbox: Sandbox, **around: Any) ->
     async with httpx.AsyncClient() as client:
         gateway = chsi_of(chsi, client, clock)
         definition = identity(people.EASY_PICTURES)
-        made = resources(people.EASY_PICTURES, people.SETTINGS, chsi=chsi)
+        made = resources(people.EASY_PICTURES, people.SETTINGS, chsi=chsi, documents=DOCUMENTS)
         still = replace(definition, timers={})
         async with running(still, database, folder, clock=clock, resources=made, **around) as web:
             checker = Checker(lambda: gateway, Books(BOOKS.parts))

@@ -12,6 +12,7 @@ from services.identity.main import BOOKS, SERVICE, identity, resources
 from services.identity.verification_views import kept_blobs
 from shared.runtime.access import LocalKeySource, Verifier
 from shared.runtime.replay import compare
+from shared.testing.documents import DOCUMENTS
 from shared.testing.services import running
 from tests.services.identity.people import (
     EASY_PICTURES,
@@ -45,7 +46,7 @@ async def another(
         database,
         folder,
         clock=office.clock,
-        resources=resources(scheme, SETTINGS, books),
+        resources=resources(scheme, SETTINGS, books, documents=DOCUMENTS),
         key_source=LocalKeySource(SETTINGS.signing_keys),
     )
     async with made as web:
