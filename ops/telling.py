@@ -55,6 +55,10 @@ _DETAILS = {
     "next_try_at": "下次发送",
     "reference": "接收编号",
     "to_day": "延长至",
+    "fen": "金额",
+    "payable_until": "缴费截止",
+    "order": "订单",
+    "paid_at": "支付时间",
 }
 """Field -> its label, for the plain fields that a reader needs."""
 _SAID = {"opinion": "意见", "note": "说明"}

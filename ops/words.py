@@ -14,12 +14,14 @@ from functools import cache
 from string import Formatter
 from typing import Any
 
+from services.exemption.domain.fees import REASONS
 from services.exemption.domain.scheme import ExemptionScheme
 from services.identity.domain.scheme import IdentityScheme
 from shared import events
 from shared.events.identity import OrganisationAdded, OrganisationRenamed, RoleGranted, RoleRevoked
 from shared.kernel.messages import Event, Fact
 from shared.kernel.time import spoken
+from shared.kernel.values import yuan
 from shared.runtime.trail import Entry, Trail
 from shared.schemes.catalog import Catalog
 
@@ -36,6 +38,7 @@ RECORDS = {
     ("identity", "parking"): "滞留处理",
     ("exemption", "application"): "免考申请",
     ("exemption", "viewing"): "查阅记录",
+    ("exemption", "flags"): "审核提示",
     ("exemption", "upload"): "证件照片",
     ("exemption", "cycle"): "批次",
     ("exemption", "batch"): "上报批次",
@@ -72,11 +75,11 @@ _CODES: Mapping[str, Mapping[str, str]] = {
         "no_number": "没有号码",
         "attempts_used_up": "次数用尽",
         "expired": "已过期",
-        "erased": "个人信息已删除",
         "done_by_hand": "已另行办理",
         "no_longer_needed": "无需再办",
         "cannot_be_read": "记录无法读取",
         "recorded_by_mistake": "来源记录有误",
+        **REASONS,
     },
     "standing": {"decides": "据以认定", "late": "迟到", "contradicts": "前后矛盾"},
     "source": SERVICES,
@@ -102,6 +105,8 @@ class Words:
         match value:
             case datetime():
                 return spoken(value)
+            case int() if field == "fen":
+                return f"{yuan(value)} 元"
             case list() | tuple():
                 return "、".join(self.said(field, each) for each in value)
             case _:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import Mapping
 from itertools import count
@@ -30,14 +31,19 @@ class Refusal(Exception):
         self.code = code
 
 
+class Stopped(Exception):
+    """Nothing more is asked: the load has been told to end."""
+
+
 class Client:
     """Asks until there is an answer, and writes both down."""
 
-    def __init__(self, base_urls: Mapping[str, str], journal: Journal) -> None:
+    def __init__(self, base_urls: Mapping[str, str], journal: Journal, stopping: threading.Event) -> None:
         self._base_urls = base_urls
         self._journal = journal
         self._numbers = count(1)
         self._http = httpx.AsyncClient(timeout=httpx.Timeout(ANSWER_WITHIN, connect=2.0), trust_env=False)
+        self._stopping = stopping
         self.in_flight = 0
         self.counted: Counter[str] = Counter()
 
@@ -47,7 +53,9 @@ class Client:
     async def command(
         self, story: str, person: Person, service: str, method: str, path: str, key: str, **sent: Any
     ) -> dict[str, Any]:
-        """`sent` are httpx's own (json, data, files, timeout). Raises `Refusal` for a no."""
+        """`sent` are httpx's own (json, data, files, timeout). Raises `Refusal` for a no, `Stopped` at the end."""
+        if self._stopping.is_set():
+            raise Stopped
         asked = Asked(
             number=next(self._numbers),
             at=_now(),

@@ -15,7 +15,7 @@ from random import Random
 
 from ops.stack.stack import Stack
 from shared import events
-from soak.client import Client, Refusal
+from soak.client import Client, Refusal, Stopped
 from soak.journal import Journal
 from soak.people import People
 from soak.stories import Applying, Registry, Story
@@ -64,7 +64,7 @@ class Load:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None  # we run in one
         self._cancel = lambda: loop.is_closed() or loop.call_soon_threadsafe(task.cancel)
-        self._client = client = Client(self._base_urls, self._journal)
+        self._client = client = Client(self._base_urls, self._journal, self._stopping)
         try:
             async with asyncio.TaskGroup() as stories:
                 for applicant in self._people.applicants:
@@ -82,5 +82,7 @@ class Load:
                 await story.step(random)
             except Refusal as refusal:
                 self.refusals.append(str(refusal))
+                return
+            except Stopped:  # in the middle of a step
                 return
             await asyncio.sleep(random.uniform(0.0, 0.2))

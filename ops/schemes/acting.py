@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from msgspec.structs import replace
 
 from ops.schemes.casting import Cast
 from ops.schemes.stories import Step, Where, Wrong
-from services.exemption.domain.case import Application, Case, Discarded, InReview, NotStarted
+from services.exemption.domain.case import Application, AwaitingPayment, Case, Discarded, InReview, Lapsed, NotStarted
 from services.exemption.domain.commands import (
     AcknowledgeRecord,
     ApplicationCommand,
@@ -16,11 +17,13 @@ from services.exemption.domain.commands import (
     DiscardDraft,
     ExtendWindow,
     HandOffRecord,
+    NoteRefund,
     PassStage,
     RefuseApplication,
     ReleaseTicket,
     ReturnApplication,
     RevokeExemption,
+    SettleFee,
     StartApplication,
     SubmitApplication,
     UnlockReapplication,
@@ -47,6 +50,7 @@ class Turn:
     state: Application
     account: Account  # of the candidate whose it is
     where: Where
+    now: datetime
 
     def changes_the_form(self) -> bool:
         step = self.step
@@ -155,6 +159,23 @@ def _stage(turn: Turn) -> Stage:
     return turn.book.stage(turn.state.desk.stage) if isinstance(turn.state, InReview) else turn.book.stages[0]
 
 
+def pay(turn: Turn) -> Iterator[ApplicationCommand]:
+    """As payment would tell it: just what is due, unless the story says another amount."""
+    due = turn.state.due if isinstance(turn.state, AwaitingPayment | Lapsed) else None
+    fen = turn.step.fen if turn.step.fen is not None else due.fen if due else None
+    if fen is None:
+        raise Wrong((*turn.where, "金额"), "nothing is due, so say what was paid")
+    at = turn.step.paid_at or turn.now
+    yield SettleFee(application=turn.key, order=turn.step.order, fen=fen, paid_at=at)
+
+
+def give_back(turn: Turn) -> Iterator[ApplicationCommand]:
+    orders = turn.state.orders if isinstance(turn.state, Case) else {}
+    paid = orders.get(turn.step.order)
+    fen = turn.step.fen if turn.step.fen is not None else paid.fen if paid else 0
+    yield NoteRefund(application=turn.key, order=turn.step.order, fen=fen, refunded_at=turn.now)
+
+
 def hand_off(turn: Turn) -> Iterator[ApplicationCommand]:
     handing = turn.book.hand_off
     receiver = turn.cast.example(handing.receiver_scope) if handing else ""
@@ -188,6 +209,8 @@ ACTS: Mapping[str, Callable[[Turn], Iterator[ApplicationCommand | CycleCommand]]
     "解锁": unlock,
     "释放准考证号": release_ticket,
     "撤销": revoke,
+    "缴费": pay,
+    "退费": give_back,
     "上报": hand_off,
     "确认收到": acknowledge,
     "延期": extend,

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pydantic import BaseModel
 
 from ops.schemes.proving import models_of
-from services.exemption.domain.proofs import RELEASER, REVOKER, UNLOCKER, walked
+from services.exemption.domain.proofs import PAYMENT, RELEASER, REVOKER, UNLOCKER, walked
 from services.exemption.domain.scheme import ExemptionScheme, Rules
 from services.exemption.handlers import known_of
 from services.identity.domain.scheme import IdentityScheme
@@ -111,6 +111,7 @@ def _actors(rules: ExemptionScheme, head: Head) -> Iterator[tuple[str, str]]:
     yield "sample-candidate", CANDIDATE
     yield from ((f"by-{stage.name}", titles.get(stage.role, stage.role)) for stage in rules.stages)
     yield "timer", ""
+    yield PAYMENT, "支付系统"
     if rules.uniqueness and (unlocking := rules.uniqueness.unlocking):
         yield UNLOCKER, titles.get(unlocking.role, unlocking.role)
     if rules.uniqueness and (release := rules.uniqueness.release):

@@ -4,7 +4,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.exemption.domain.case import Application, Case, Granted, HandedIn, HandedOff, InReview
+from services.exemption.domain.case import (
+    Application,
+    AwaitingPayment,
+    Case,
+    Draft,
+    Granted,
+    HandedIn,
+    HandedOff,
+    InReview,
+)
 from services.exemption.domain.claims import MOST_IN_A_DRAFT, claim_of
 from services.exemption.domain.evidence import evidence_of, paper_key
 from services.exemption.domain.followed import Account
@@ -45,6 +54,12 @@ class Known:
         given = sum(1 for case in self.cases.values() if isinstance(case, Case) and case.number)
         return number_of(numbering, given + 1, now) if numbering else ""
 
+    def drafts(self, key: str) -> int:
+        """How many the same candidate fills in besides this one."""
+        return sum(
+            isinstance(case, Draft) for other, case in self.cases.items() if other != key and _same_person(other, key)
+        )
+
     def ticket_elsewhere(self, key: str) -> bool:
         """Whether identity knows the ticket number of this one of somebody else."""
         case = self.cases.get(key)
@@ -65,14 +80,14 @@ class Known:
         return courses_of(self._own_counting(key))
 
     def _own_counting(self, key: str) -> dict[str, Case]:
-        """Those of the same person, in review or approved, that this one does not take the place of."""
+        """Those of the same person, handed in or approved, that this one does not take the place of."""
         cycle = next((case.cycle for case in self.cases.values() if isinstance(case, Case)), "")
         replaced = replaced_by(self.heads, cycle, key)
         others = {other: case for other, case in self.cases.items() if other not in (key, replaced)}
         return {
             other: case
             for other, case in others.items()
-            if _same_person(other, key) and isinstance(case, InReview | Granted | HandedOff)
+            if _same_person(other, key) and isinstance(case, AwaitingPayment | InReview | Granted | HandedOff)
         }
 
     def _with(self, key: str, keys: frozenset[str]) -> Iterator[tuple[str, Case]]:

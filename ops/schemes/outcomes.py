@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ops.schemes.stories import MAY_BE_HANDED_IN, Then
 from services.exemption.domain.verdict import Finding
+from shared.kernel.values import yuan
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,8 @@ class Outcome:
     courses: tuple[str, ...] = ()
     clauses: tuple[str, ...] = ()
     number: str = ""
+    due: int = 0
+    back: tuple[int, ...] = ()
     verdict: tuple[Finding, ...] | None = None  # what speaks against it; None: nobody asked
 
     def faults(self, then: Then) -> Iterator[str]:
@@ -36,6 +39,10 @@ class Outcome:
             yield f"expected to wait for {then.waits_for}, but it waits for {self.waits_for or 'nobody'}"
         if then.courses is not None and then.courses != self.courses:
             yield f"expected the courses {'、'.join(then.courses)}, but they are {'、'.join(self.courses) or 'none'}"
+        if then.due is not None and then.due != self.due:
+            yield f"expected {yuan(then.due)} to be due, but it is {yuan(self.due)}"
+        if then.back is not None and then.back != self.back:
+            yield f"expected {_sums(then.back)} to go back, but it is {_sums(self.back)}"
         if then.number is not None and then.number != self.number:
             yield f"expected the number {then.number}, but it is {self.number or 'none'}"
         if then.verdict is not None:
@@ -52,6 +59,10 @@ class Outcome:
         for finding in found:
             if not any(_says(finding, each) for each in expected):
                 yield f"the verdict also has: {told_finding(finding)}"
+
+
+def _sums(back: tuple[int, ...]) -> str:
+    return "、".join(map(yuan, back)) or "nothing"
 
 
 def told_finding(finding: Finding) -> str:

@@ -7,6 +7,7 @@ from ops.schemes.playing import played
 from ops.schemes.stories import MAY_BE_HANDED_IN, BadStory, Step, StoryFile, Wrong
 from services.exemption.domain.scheme import ExemptionScheme, Rules
 from services.exemption.handlers import known_of
+from shared.kernel.values import yuan
 from shared.schemes.catalog import BadBook, Book, Catalog
 
 Line = tuple[str, tuple[str, ...]]
@@ -44,6 +45,8 @@ def _line(step: Step, outcome: Outcome) -> str:
     if outcome.verdict is not None:
         return f"{at}{step.when} → {_verdict(outcome)}"
     more = [f"编号 {outcome.number}"] if outcome.number else []
+    more += [f"应缴 {yuan(outcome.due)} 元"] if outcome.due else []
+    more += [f"退还 {yuan(each)} 元" for each in outcome.back]
     more += [f"等待{outcome.waits_for}"] if outcome.waits_for else []
     more += [f"提示：{each}" for each in outcome.told]
     more += [f"免考课程：{'、'.join(outcome.courses)}"] if outcome.courses else []

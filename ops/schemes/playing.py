@@ -5,7 +5,7 @@ read models (organisations, accounts, numbers used elsewhere) is known here from
 that decides in earnest.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 
@@ -17,31 +17,47 @@ from ops.schemes.stories import GIVEN, STEPS, THEN, WHEN, Step, Story, Then, Whe
 from services.exemption.domain import access
 from services.exemption.domain.access import Context
 from services.exemption.domain.application import APPLICATION
-from services.exemption.domain.case import Application, Case, Granted, HandedOff, InReview
+from services.exemption.domain.case import (
+    Application,
+    AwaitingPayment,
+    Case,
+    Expired,
+    Granted,
+    HandedOff,
+    InReview,
+    Lapsed,
+)
 from services.exemption.domain.commands import (
     ApplicationCommand,
     CycleCommand,
     EndWindow,
     ExpireExemption,
-    HeadCommand,
     LapseApplication,
     OpenCycle,
-    ReleaseHead,
+    ReviveApplication,
     SubmitApplication,
     SupersedeApplication,
-    TakeHead,
     WindowAsked,
 )
 from services.exemption.domain.cycle import CYCLE, Cycle, CycleContext, CycleState
+from services.exemption.domain.flagging import FLAGS, FlagCertificates
 from services.exemption.domain.followed import Account
 from services.exemption.domain.hand_in import judged, verdict
 from services.exemption.domain.refusals import said
 from services.exemption.domain.rules import EVERYWHERE
 from services.exemption.domain.scheme import Rules
-from services.exemption.domain.uniqueness import HEAD, Heads, replaced_by, settled_by
+from services.exemption.domain.uniqueness import (
+    HEAD,
+    HeadCommand,
+    Heads,
+    ReleaseHead,
+    TakeHead,
+    replaced_by,
+    settled_by,
+)
 from services.exemption.domain.verdict import Finding
 from services.exemption.submitting import head_value, told_of
-from shared.events.exemption import CertificateSeenElsewhere, CycleWindowEnded
+from shared.events.exemption import CertificateSeenElsewhere, CycleWindowEnded, RefundAsked, WindowReopened
 from shared.kernel.errors import Refused
 from shared.kernel.messages import Event
 from shared.schemes.book import Head
@@ -134,7 +150,8 @@ class Play:
         if step.account:
             self.accounts[owner] = self.cast.learnt(self.accounts[owner], step.account)
         state = self.cases.get(key, APPLICATION.initial)
-        return Turn(self.rules.book, self.cast, step, key, state, self.accounts[owner], where)
+        assert self.now is not None
+        return Turn(self.rules.book, self.cast, step, key, state, self.accounts[owner], where, self.now)
 
     def _only_applicant(self, where: Where) -> str:
         candidates = list(self.cast.candidates)
@@ -161,15 +178,23 @@ class Play:
         if isinstance(command, SubmitApplication) and isinstance(state, Case):
             found = judged(state, context).findings.found
             self.warned += [each.texts()[0] for each in found if each.outcome == "warn"]
-        events = APPLICATION.decide(command, state, context)
-        for event in events:
+        decided = APPLICATION.decide(command, state, context)
+        for event in decided:
             state = APPLICATION.evolve(state, event)
+        events: list[Event] = list(decided)
         self.cases[key] = state
         if isinstance(command, SubmitApplication):
+            events += self._flags(context)
+        if isinstance(command, SubmitApplication) or _holds_again(before, state):
             self._takes_its_place(key, who, before, context)
         if (settled := settled_by(state, key)) and isinstance(state, Case) and state.head:
             self._decide_head(state.head, settled, state, context)
-        return list(events)
+        return events
+
+    def _flags(self, context: Context) -> Sequence[Event]:
+        if not context.seen_elsewhere:
+            return []
+        return FLAGS.decide(FlagCertificates(applications=context.seen_elsewhere), FLAGS.initial, self.rules)
 
     def _takes_its_place(self, key: str, who: str, before: Application, context: Context) -> None:
         """Of one ticket number or person only one application counts; what counted before is superseded."""
@@ -199,6 +224,8 @@ class Play:
         for event in events:
             if isinstance(event, CycleWindowEnded) and event.settles:
                 self._settle(event)
+            if isinstance(event, WindowReopened):
+                self._revive(event)
         return list(events)
 
     def _time_passes(self, now: datetime) -> None:
@@ -214,6 +241,10 @@ class Play:
         for key in list(self.cases):
             for command in (LapseApplication, ExpireExemption):
                 self._decide(command(application=key, purpose=ended.purpose, due_at=ended.ended_at), key, TIMER)
+
+    def _revive(self, reopened: WindowReopened) -> None:
+        for key in list(self.cases):
+            self._decide(ReviveApplication(application=key, purpose=reopened.purpose), key, TIMER)
 
     # --- what is known
 
@@ -238,6 +269,7 @@ class Play:
             head=value,
             ticket_elsewhere=known.ticket_elsewhere(key),
             number=known.number(self.now) if isinstance(state, Case) else "",
+            drafts=known.drafts(key),
             seen_elsewhere=known.seen_elsewhere(key, papers(self.rules, state, account)),
             own_other=known.own_other(key, papers(self.rules, state, account)),
             own_courses=known.own_courses(key),
@@ -257,7 +289,7 @@ class Play:
         if act == LOOK:
             own = who == case.candidate
             title = access.title_for_the_candidate(case, context) if own else case.title
-            return Outcome(title, number=case.number)
+            return Outcome(title, number=case.number, due=_due(case))
         found = verdict(case, context)
         warnings = tuple(each.texts()[0] for each in found if each.outcome == "warn")
         wrong = tuple(each for each in found if each.outcome == "refuse")
@@ -278,7 +310,19 @@ class Play:
             courses=state.course_codes if isinstance(state, Granted | HandedOff) else (),
             clauses=tuple(dict.fromkeys(clause for event in events if (clause := getattr(event, "clause", "")))),
             number=state.number if isinstance(state, Case) else "",
+            due=_due(state),
+            back=tuple(event.fen for event in events if isinstance(event, RefundAsked)),
         )
+
+
+def _holds_again(before: Application, after: Application) -> bool:
+    """Whether it came back from its end, with the ticket number that it had."""
+    ended = Lapsed | Expired
+    return isinstance(before, ended) and not isinstance(after, ended) and not before.ticket_released
+
+
+def _due(state: Application | Case) -> int:
+    return state.due.fen if isinstance(state, AwaitingPayment) and state.due else 0
 
 
 def _clauses_of(found: tuple[Finding, ...]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import Any, cast
 from ops.schemes.gathering import courses_of
 from services.exemption.domain.access import Context
 from services.exemption.domain.application import APPLICATION
-from services.exemption.domain.case import Application, Case, Granted, HandedOff, InReview
+from services.exemption.domain.case import Application, AwaitingPayment, Case, Granted, HandedOff, InReview
 from services.exemption.domain.claims import claim_of
 from services.exemption.domain.commands import (
     ApplicationCommand,
@@ -29,14 +29,14 @@ from services.exemption.domain.commands import (
 )
 from services.exemption.domain.cycle import CYCLE, Cycle
 from services.exemption.domain.evidence import evidence_of, paper_key
-from services.exemption.domain.followed import ACCOUNT_FOLLOWED, ORGANISATION_FOLLOWED, Organisation
+from services.exemption.domain.followed import ACCOUNT_FOLLOWED, ORGANISATION_FOLLOWED, Account, Organisation
 from services.exemption.domain.form import Photograph
 from services.exemption.domain.hand_in import verdict
 from services.exemption.domain.refusals import said as said_in_words
 from services.exemption.domain.scheme import Rules
 from services.exemption.domain.uniqueness import HEAD, HeadContext, Heads, replaced_by, settled_by
 from services.exemption.domain.upload import UPLOAD, Accepted
-from services.exemption.submitting import head_value
+from services.exemption.submitting import counted_ticket, head_value
 from shared.events.exemption import (
     ApplicationRefused,
     ApplicationReturned,
@@ -50,13 +50,24 @@ from shared.events.exemption import (
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refused
 from shared.kernel.messages import Event, Fact
+from shared.kernel.values import yuan
 from shared.schemes.procedure import Window
+from shared.schemes.reading import certificate_number
 
 DECIDERS: Mapping[str, Decider[Any, Any, Any, Any]] = {
     each.kind: each for each in (APPLICATION, CYCLE, ORGANISATION_FOLLOWED, ACCOUNT_FOLLOWED, UPLOAD)
 }
 """Kinds of streams that a decision is made from."""
-_TOLD = {"role": "由", "course_codes": "课程", "warnings": "提示", "reopens": "重审", "may_submit_again": "可再申请"}
+_COUNTING = AwaitingPayment | InReview | Granted | HandedOff
+"""What is handed in or approved."""
+_TOLD = {
+    "role": "由",
+    "fen": "金额",
+    "course_codes": "课程",
+    "warnings": "提示",
+    "reopens": "重审",
+    "may_submit_again": "可再申请",
+}
 """What of an event is its outcome, besides what its heading says; titles and clauses are words of a book."""
 
 
@@ -100,6 +111,7 @@ class Replay:
     draft: Side
     cycles: frozenset[str] | None = None  # None: all of the scheme
     states: dict[str, dict[str, Any]] = field(default_factory=dict)  # kind -> subject -> state
+    holders: dict[str, set[str]] = field(default_factory=dict)  # ticket number -> whose it is, as identity knows it
     seen: set[str] = field(default_factory=set)
     erased: set[str] = field(default_factory=set)
     not_reproduced: set[str] = field(default_factory=set)
@@ -119,7 +131,14 @@ class Replay:
         before = known.get(subject, decider.initial)
         if isinstance(before, Case) and self._is_meant(before):
             self._judge(subject, before, fact)
-        known[subject] = decider.evolve(before, fact.event)
+        known[subject] = after = decider.evolve(before, fact.event)
+        if kind == "person":
+            self._learn_ticket(subject, before, after)
+
+    def _learn_ticket(self, person: str, before: Account | None, after: Account | None) -> None:
+        for account, change in ((before, set.discard), (after, set.add)):
+            if account and account.ticket_number:
+                change(self.holders.setdefault(certificate_number(account.ticket_number), set()), person)
 
     def _is_meant(self, case: Case) -> bool:
         return case.scheme == self.old.rules.ref and (self.cycles is None or case.cycle in self.cycles)
@@ -188,7 +207,7 @@ class Replay:
         keys = papers_of(side.rules, case, account)
         others = [other for other, theirs in side.papers.items() if other != application and theirs & keys]
         own = [other for other in others if self._case(other).candidate == case.candidate]
-        counting = [other for other in own if isinstance(self._case(other), InReview | Granted | HandedOff)]
+        counting = [other for other in own if self._keeps_its_certificates(side, case, self._case(other))]
         replaced = replaced_by(heads, case.cycle, application)
         role, place = getattr(fact.event, "role", ""), getattr(fact.event, "organisation", "")
         cycle = self.states["cycle"][case.cycle]
@@ -205,11 +224,21 @@ class Replay:
             photographs=self._photographs(application),
             heads=heads,
             head=value,
+            ticket_elsewhere=self._ticket_elsewhere(side, case),
             number=getattr(fact.event, "number", ""),
-            seen_elsewhere=tuple(sorted(set(others) - set(own))),
             own_other=min((other for other in counting if other != replaced), default=None),
             own_courses=courses_of(self._own_counting(side, case, {application, replaced or ""})),
         )
+
+    def _ticket_elsewhere(self, side: Side, case: Case) -> bool:
+        """SD-46: as the service asks it, of what identity had told by then."""
+        ticket = counted_ticket(case, side.rules)
+        return bool(ticket) and bool(self.holders.get(ticket, set()) - {case.candidate})
+
+    @staticmethod
+    def _keeps_its_certificates(side: Side, case: Case, other: Case) -> bool:
+        """Whether another of the same person counts, in the cycle or for ever as the book says."""
+        return isinstance(other, _COUNTING) and side.rules.book.cycle_of_certificates(case.cycle) in {None, other.cycle}
 
     def _heads(self, side: Side, value: str) -> Heads:
         """What still counts of a ticket number or person, after what has become of it by now."""
@@ -225,7 +254,7 @@ class Replay:
         return {
             other: theirs
             for other, theirs in self.states["application"].items()
-            if isinstance(theirs, InReview | Granted | HandedOff)
+            if isinstance(theirs, _COUNTING)
             and theirs.candidate == case.candidate
             and theirs.scheme.split("/")[0] == side.rules.jurisdiction
             and other not in but
@@ -244,7 +273,7 @@ class Replay:
 
     def _photographs(self, application: str) -> dict[str, Photograph]:
         return {
-            upload: Photograph(state.owner, state.application, state.slot)
+            upload: Photograph(state.owner, state.application, state.slot, digest=state.digest)
             for upload, state in self.states.get("upload", {}).items()
             if isinstance(state, Accepted) and state.application == application
         }
@@ -331,6 +360,7 @@ class Happened:
     @classmethod
     def of(cls, event: Event) -> Happened:
         facts = {name: getattr(event, name) for name in event.__struct_fields__}
+        facts |= {"fen": yuan(facts["fen"])} if "fen" in facts else {}
         heading = (type(event).__doc__ or "").split(":")[0].format(**facts)
         told = [f"{word} {_plain(facts[name])}" for name, word in _TOLD.items() if facts.get(name) not in (None, ())]
         return cls(f"{heading}（{'，'.join(told)}）" if told else heading, getattr(event, "clause", ""))

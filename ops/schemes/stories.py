@@ -4,6 +4,7 @@
 word, a step that says nothing, a person nobody introduced are errors with file and line.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -50,6 +51,16 @@ def _moment(given: object) -> object:
         return given
     moment = datetime.fromisoformat(given)
     return moment.replace(tzinfo=SHANGHAI) if moment.tzinfo is None else moment
+
+
+def _fen(given: object) -> object:
+    """25.00, as a bill has it: text, since YAML would make a fraction of it."""
+    if not isinstance(given, str) or not re.fullmatch(r"[0-9]{1,6}\.[0-9]{2}", given):
+        raise ValueError(f'written "25.00", not {given}')
+    return int(given.replace(".", ""))
+
+
+Fen = Annotated[int, BeforeValidator(_fen)]
 
 
 def _course(given: object) -> object:
@@ -141,6 +152,10 @@ class Then(Told):
     told: tuple[Text, ...] = Field((), alias="提示", description="Warnings that go with it.")
     waits_for: Text | None = Field(None, alias="等待", description="The title of the role that decides next.")
     courses: tuple[str, ...] | None = Field(None, alias="免考课程", description="Codes of the courses granted.")
+    due: Fen | None = Field(None, alias="应缴", description="What must be paid before it goes on.")
+    back: tuple[Fen, ...] | None = Field(
+        None, alias="退还", description="What goes back with this step, order by order."
+    )
     number: str | None = Field(None, alias="编号", description="What was given when it was handed in.")
     verdict: Annotated[tuple[Text, ...], BeforeValidator(_verdict)] | None = Field(
         None, alias="结论", description="Of 预审: words, or the code or rule, of each finding against it, and no other."
@@ -162,6 +177,11 @@ class Step(Told):
     reason: Text | None = Field(None, alias="原因", description="Text or code of a reason of the book.")
     note: str = Field("", alias="意见")
     failed: tuple[Text, ...] = Field((), alias="不符合", description="Items of the checklist answered with no.")
+    fen: Fen | None = Field(None, alias="金额", description="For 缴费、退费; else what is due, or was paid.")
+    order: Text = Field("订单一", alias="订单", description="For 缴费、退费.")
+    paid_at: Annotated[datetime, BeforeValidator(_moment)] | None = Field(
+        None, alias="支付时间", description="For 缴费 that we learn of later; else now."
+    )
     window: Text | None = Field(None, alias="时间段", description="For 延期.")
     until: date | None = Field(None, alias="至", description="For 延期.")
     then: Annotated[Then, BeforeValidator(_outcome)] | None = Field(None, alias="那么")

@@ -47,14 +47,18 @@ def moments_of(rules: ExemptionScheme) -> set[str]:
     """What can happen under a book that somebody might be told."""
     outcomes = {outcome for stage in rules.stages for outcome in stage.outcomes}
     unique = rules.uniqueness
+    lapses = rules.once_resubmitted.lapses or bool(rules.payment) or any(stage.onsite for stage in rules.stages)
     said = {
         "returned": "return" in outcomes,
         "refused": "refuse" in outcomes,
         "unlocked": unique is not None and unique.unlocking is not None,
         "ticket_released": unique is not None and unique.release is not None,
         "superseded": unique is not None and unique.rule == "last_submission_wins",
-        "lapsed": rules.once_resubmitted.lapses or any(stage.onsite for stage in rules.stages),
+        "lapsed": lapses,
+        "fee_due": rules.payment is not None,
+        "refund_asked": rules.payment is not None,
         "expired": rules.validity is not None,
+        "revived": lapses or rules.validity is not None,  # its window may be extended afterwards
         "revoked": rules.revocation is not None,
     }
     return {"submitted", "stage_passed", "granted"} | {moment for moment, can in said.items() if can}

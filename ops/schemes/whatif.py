@@ -31,7 +31,7 @@ from shared.schemes.catalog import BadBook, Book, Catalog
 SOURCE = "exemption"
 _PAGE = 1000
 _OPEN = frozenset(
-    {"count", "least", "most", "lowest", "offered", "expected", "window", "now", "state", "when", "uniqueness"}
+    {"count", "least", "most", "lowest", "offered", "expected", "window", "now", "state", "when", "uniqueness", "fen"}
 )
 """What rules looked at that is no word of a candidate."""
 _QUERY = (

@@ -3,8 +3,7 @@
 Called by `Service.handle` for requests and for what identity says; every handler runs in one transaction.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -12,7 +11,7 @@ from services.exemption.domain import access, export
 from services.exemption.domain.access import Context
 from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.batch import BATCH, BatchContext, must_concern
-from services.exemption.domain.case import Case
+from services.exemption.domain.case import Case, Expired, Lapsed
 from services.exemption.domain.commands import (
     AcknowledgeBatch,
     AcknowledgeRecord,
@@ -32,6 +31,7 @@ from services.exemption.domain.commands import (
     HandOffBatch,
     HandOffRecord,
     LapseApplication,
+    NoteRefund,
     OpenCycle,
     OrganisationCommand,
     PassStage,
@@ -41,8 +41,11 @@ from services.exemption.domain.commands import (
     RefuseApplication,
     ReleaseTicket,
     ReturnApplication,
+    ReviveApplication,
     RevokeExemption,
     SaveDraft,
+    SettleFee,
+    SettleReopening,
     SettleWindow,
     StartApplication,
     SubmitApplication,
@@ -55,22 +58,26 @@ from services.exemption.domain.form import value_of
 from services.exemption.domain.scheme import ExemptionScheme, Known, Rules
 from services.exemption.domain.upload import UPLOAD, UploadContext
 from services.exemption.domain.viewing import VIEWING, ViewingContext
-from services.exemption.submitting import known_photographs, one_at_a_time, settle_head, submit, uploads_of
-from services.exemption.views.applications import find_in_state, find_ready
-from services.exemption.views.cycles import WINDOW_ENDED, WINDOW_OVER, find_cycles
+from services.exemption.submitting import (
+    known_photographs,
+    one_at_a_time,
+    settle_head,
+    submit,
+    take_place,
+    uploads_of,
+    with_what_is_known,
+)
+from services.exemption.views.applications import count_drafts, find_ready
 from services.exemption.views.organisations import find_named, find_upwards
 from services.exemption.views.uploads import count_received
 from shared.kernel.errors import Refused
-from shared.kernel.messages import Command, Meta, Receipt, command_id
+from shared.kernel.messages import Command, Receipt
 from shared.runtime.event_store import Work
-from shared.runtime.keyring import Erased
 from shared.runtime.rows import Connection
-from shared.runtime.service import Service, Timer, TimerHandler
 from shared.schemes.book import Head
 from shared.schemes.catalog import Catalog
 
 Review = PassStage | ReturnApplication | RefuseApplication | UnlockReapplication | ReleaseTicket | RevokeExemption
-_PAGE = 200
 
 
 class Books:
@@ -129,7 +136,10 @@ class Handlers:
             **dict.fromkeys(get_args(Review), self.review),
             LapseApplication: self.follow_up,
             ExpireExemption: self.follow_up,
+            ReviveApplication: self.revive,
             PrintRecordTable: self.follow_up,
+            SettleFee: self.pay,
+            NoteRefund: self.pay,
             ViewDocuments: self.view,
             HandOffBatch: self.hand_off,
             AcknowledgeBatch: self.acknowledge,
@@ -139,6 +149,7 @@ class Handlers:
             CloseCycle: self.change_cycle,
             EndWindow: self.end_window,
             SettleWindow: self.end_window,
+            SettleReopening: self.end_window,
             FollowOrganisation: self.follow_organisation,
             FollowRenaming: self.follow_organisation,
             FollowClosing: self.follow_organisation,
@@ -152,8 +163,10 @@ class Handlers:
 
     async def start(self, work: Work, command: StartApplication) -> Receipt:
         cycle = await self._cycle(work, command.cycle)
+        await one_at_a_time(work, f"start/{work.meta.actor}")
+        drafts = await count_drafts(work.tx.connection, work.meta.actor, command.cycle)
         application = work.new_id("application")
-        context = self._context(work, application, command.cycle, cycle)
+        context = replace(self._context(work, application, command.cycle, cycle), drafts=drafts)
         return await work.execute(APPLICATION, application, command, context, case=application, person=work.meta.actor)
 
     async def edit(self, work: Work, command: SaveDraft | DiscardDraft) -> Receipt:
@@ -191,6 +204,35 @@ class Handlers:
         state, context = await self._case(work, command.application)
         receipt = await self._execute(work, command.application, command, state, context)
         await settle_head(work, command.application, context)
+        return receipt
+
+    async def pay(self, work: Work, command: SettleFee | NoteRefund) -> Receipt:
+        """Of an erased person too: there is nothing personal in it, and money must find its way back."""
+        state, context = await self._case(work, command.application)
+        if isinstance(state, Lapsed) and state.form:
+            return await self._come_back(work, command, state, context)
+        person = state.candidate if state.form else None
+        receipt = await work.execute(
+            APPLICATION, command.application, command, context, case=command.application, person=person
+        )
+        await settle_head(work, command.application, context)
+        return receipt
+
+    async def revive(self, work: Work, command: ReviveApplication) -> Receipt:
+        state, context = await self._case(work, command.application)
+        return await self._come_back(work, command, state, context)
+
+    async def _come_back(
+        self, work: Work, command: ReviveApplication | SettleFee | NoteRefund, state: Case, context: Context
+    ) -> Receipt:
+        """As it was handed in, and not without asking what has come to count meanwhile: what is handed in now waits."""
+        await one_at_a_time(work, f"submit/{state.candidate}")
+        handed_in = replace(state, form=state.handed_in.form, claims=state.handed_in.claims)
+        known = await with_what_is_known(work, handed_in, context)
+        receipt = await self._execute(work, command.application, command, state, known)
+        after, _ = await work.load(APPLICATION, command.application)
+        if receipt.events and not isinstance(after, Lapsed | Expired) and not state.ticket_released:
+            await take_place(work, command.application, handed_in, known)
         return receipt
 
     async def view(self, work: Work, command: ViewDocuments) -> Receipt:
@@ -278,7 +320,7 @@ class Handlers:
         context = await self._cycle_context(work, cycle.organisation, self._books.rules(cycle.scheme))
         return await work.execute(CYCLE, command.cycle, command, context, expected=command.expected)
 
-    async def end_window(self, work: Work, command: EndWindow | SettleWindow) -> Receipt:
+    async def end_window(self, work: Work, command: EndWindow | SettleWindow | SettleReopening) -> Receipt:
         cycle = await self._cycle(work, command.cycle)
         context = await self._cycle_context(work, cycle.organisation, self._books.rules(cycle.scheme))
         return await work.execute(CYCLE, command.cycle, command, context)
@@ -343,54 +385,3 @@ class Handlers:
             person=state.candidate,
             expected=expected,
         )
-
-
-# --- timers
-
-
-async def window_over(service: Service, timer: Timer) -> None:
-    """A window has closed for the last time."""
-    command = EndWindow(cycle=timer.stream.split("-", 1)[1], purpose=timer.key, due_at=timer.due_at)
-    await service.handle(command, _of_timer(service, timer))
-
-
-def window_ended(books: Books) -> TimerHandler:
-    """What a window's end leads to: application by application, and the timer goes when nothing is left to do."""
-
-    async def settle(service: Service, timer: Timer) -> None:
-        cycle, purpose = timer.stream.split("-", 1)[1], timer.key
-        async with service.reading() as connection:
-            (row,) = await find_cycles(connection, cycle=cycle)
-        states, after = books.rules(row.scheme).book.ends_with(purpose), ""
-        while page := await _page(service, cycle, states, after):
-            for application in page:
-                await _end_one(service, timer, application)
-            after = page[-1]
-        command = SettleWindow(cycle=cycle, purpose=purpose, due_at=timer.due_at)
-        await service.handle(command, _of_timer(service, timer))
-
-    return settle
-
-
-async def _page(service: Service, cycle: str, states: Sequence[str], after: str) -> list[str]:
-    async with service.reading() as connection:
-        return await find_in_state(connection, cycle, states, after, _PAGE)
-
-
-async def _end_one(service: Service, timer: Timer, application: str) -> None:
-    """Each decider knows whether it means this application; of an erased person nothing is left to be ended."""
-    for command in (
-        LapseApplication(application=application, purpose=timer.key, due_at=timer.due_at),
-        ExpireExemption(application=application, purpose=timer.key, due_at=timer.due_at),
-    ):
-        with suppress(Erased):
-            await service.handle(command, _of_timer(service, timer, type(command).__name__, application))
-
-
-def _of_timer(service: Service, timer: Timer, *about: str) -> Meta:
-    parts = (timer.kind, timer.stream, timer.key, timer.due_at.isoformat(), *about)
-    return Meta(command_id=command_id("timer", *parts), actor="timer", at=service.clock())
-
-
-def timers(books: Books) -> Mapping[str, TimerHandler]:
-    return {WINDOW_OVER: window_over, WINDOW_ENDED: window_ended(books)}

@@ -9,8 +9,9 @@ from fastapi import FastAPI
 from services.exemption.api import router
 from services.exemption.domain.parking import PARKING
 from services.exemption.domain.refusals import REFUSALS
-from services.exemption.handlers import Books, Handlers, timers
+from services.exemption.handlers import Books, Handlers
 from services.exemption.reactions import REACTIONS
+from services.exemption.timers import timers
 from services.exemption.views import VIEWS
 from services.exemption.views.uploads import kept_blobs
 from shared.documents.pool import DocumentWorkers

@@ -1,6 +1,7 @@
 """What identity says -> our own copies: organisations, and who account holders were verified to be. Pure.
 
-From the beginning of identity's history: a case needs them whenever they were made.
+From the beginning of identity's history: a case needs them whenever they were made. And what payment says of orders
+-> the fees of applications; there is no such service yet, so nothing comes (`TO_COME` in `shared/events/__init__.py`).
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ from services.exemption.domain.commands import (
     FollowRenaming,
     FollowVerification,
     ForgetPerson,
+    NoteRefund,
+    SettleFee,
 )
 from shared.events.identity import (
     AccountRegistered,
@@ -28,6 +31,7 @@ from shared.events.identity import (
     PriorEducationSubmitted,
     PriorEducationTakenBack,
 )
+from shared.events.payment import OrderRefunded, OrderSettled
 from shared.kernel.messages import ERASED, Command, Fact
 from shared.runtime.service import Reaction
 
@@ -135,6 +139,24 @@ def on_person_erased(fact: Fact[PersonErased]) -> Sequence[Command]:
     return [ForgetPerson(person=fact.subject)]
 
 
+_OURS = "exemption"
+"""What payment calls us in the facts about our fees."""
+
+
+def on_order_settled(fact: Fact[OrderSettled]) -> Sequence[Command]:
+    event = fact.event
+    if event.asked_by != _OURS:
+        return []
+    return [SettleFee(application=event.case, order=event.order, fen=event.fen, paid_at=event.paid_at)]
+
+
+def on_order_refunded(fact: Fact[OrderRefunded]) -> Sequence[Command]:
+    event = fact.event
+    if event.asked_by != _OURS:
+        return []
+    return [NoteRefund(application=event.case, order=event.order, fen=event.fen, refunded_at=event.refunded_at)]
+
+
 _FOLLOWED: tuple[tuple[Any, Any], ...] = (
     (OrganisationAdded, on_organisation_added),
     (OrganisationRenamed, on_organisation_renamed),
@@ -147,5 +169,7 @@ _FOLLOWED: tuple[tuple[Any, Any], ...] = (
     (PriorEducationNotConfirmed, on_prior_education_not_confirmed),
     (PriorEducationTakenBack, on_prior_education_taken_back),
     (PersonErased, on_person_erased),
+    (OrderSettled, on_order_settled),
+    (OrderRefunded, on_order_refunded),
 )
 REACTIONS = tuple(Reaction(event, react, "beginning") for event, react in _FOLLOWED)

@@ -6,7 +6,7 @@ create table applications (
     person        text        not null,
     scheme        text        not null,
     cycle         text        not null,
-    state         text        not null, -- draft, in_review, returned, granted, handed_off, discarded, refused, ...
+    state         text        not null, -- draft, unpaid, in_review, returned, granted, handed_off, discarded, refused, ...
     title         text        not null, -- the official name of the state, in the book's words
     submissions   int         not null default 0,
     number        text        not null default '',
@@ -35,7 +35,7 @@ create table desks (
     organisation  text        not null,
     opened_at     timestamptz not null,
     due_at        timestamptz,
-    outcome       text        not null default 'open', -- open, passed, returned, refused, unlocked, superseded, lapsed, erased
+    outcome       text        not null default 'open', -- open, passed, returned, refused, unlocked, unpaid, superseded, lapsed, erased
     decided_at    timestamptz,
     version       int         not null,
     primary key (application, opened_in)
@@ -73,9 +73,9 @@ create table person_numbers (
 );
 create index person_numbers_by_hash on person_numbers (hash);
 
--- How many numbers were given in a cycle.
+-- How many numbers were given in a jurisdiction: its procedures and cycles may all have one pattern.
 create table numbers_given (
-    cycle         text        primary key,
+    jurisdiction  text        primary key,
     given         int         not null
 );
 

@@ -14,13 +14,11 @@ from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.case import Case
 from services.exemption.domain.claims import claim_of
 from services.exemption.domain.commands import (
-    HeadCommand,
-    ReleaseHead,
     SubmitApplication,
     SupersedeApplication,
-    TakeHead,
 )
 from services.exemption.domain.evidence import evidence_of, paper_key
+from services.exemption.domain.flagging import FLAGS, FlagCertificates
 from services.exemption.domain.followed import ACCOUNT_FOLLOWED
 from services.exemption.domain.form import Photograph, value_of
 from services.exemption.domain.rules import today
@@ -28,21 +26,19 @@ from services.exemption.domain.scheme import Rules
 from services.exemption.domain.terms import Numbering
 from services.exemption.domain.uniqueness import (
     HEAD,
+    HeadCommand,
     HeadContext,
     Heads,
+    ReleaseHead,
+    TakeHead,
     counted_by_ticket,
     is_the_accounts,
     replaced_by,
     settled_by,
 )
 from services.exemption.domain.upload import UPLOAD, Accepted
-from services.exemption.views.applications import (
-    count_numbers,
-    find_head,
-    find_others_with_number,
-    find_own_courses,
-    find_own_other,
-)
+from services.exemption.views.applications import count_numbers, find_head
+from services.exemption.views.elsewhere import find_others_with_number, find_own_courses, find_own_other
 from services.exemption.views.organisations import find_upwards
 from services.exemption.views.people import known_of_another
 from shared.kernel.messages import Receipt
@@ -61,7 +57,7 @@ async def one_at_a_time(work: Work, what: str) -> None:
 async def known_photographs(work: Work, uploads: Iterable[str]) -> dict[str, Photograph]:
     known = {upload: (await work.load(UPLOAD, upload))[0] for upload in uploads}
     return {
-        upload: Photograph(state.owner, state.application, state.slot)
+        upload: Photograph(state.owner, state.application, state.slot, digest=state.digest)
         for upload, state in known.items()
         if isinstance(state, Accepted)
     }
@@ -91,7 +87,14 @@ async def with_what_is_known(work: Work, case: Case, context: Context) -> Contex
         head=head,
         ticket_elsewhere=bool(ticket) and await known_of_another(work.tx, ticket, case.candidate),
         seen_elsewhere=tuple(await find_others_with_number(connection, case.candidate, hashes)),
-        own_other=await find_own_other(connection, case.candidate, but, hashes),
+        own_other=await find_own_other(
+            connection,
+            case.candidate,
+            but,
+            hashes,
+            rules.jurisdiction,
+            rules.book.cycle_of_certificates(case.cycle),
+        ),
         own_courses=await find_own_courses(connection, case.candidate, but, rules.jurisdiction),
     )
 
@@ -130,7 +133,7 @@ async def submit(work: Work, command: SubmitApplication, case: Case, context: Co
     await one_at_a_time(work, f"submit/{case.candidate}")
     known = await with_what_is_known(work, case, context)
     if context.rules.book.number and not case.number:
-        known = replace(known, number=await _next_number(work, context.rules.book.number, case.cycle))
+        known = replace(known, number=await _next_number(work, context.rules.book.number, context.rules.jurisdiction))
     receipt = await work.execute(
         APPLICATION,
         command.application,
@@ -140,25 +143,33 @@ async def submit(work: Work, command: SubmitApplication, case: Case, context: Co
         person=case.candidate,
         expected=command.expected,
     )
-    value, unique = head_value(case, context.rules), context.rules.book.uniqueness
-    if unique is not None and value is not None:
-        take = TakeHead(cycle=case.cycle, application=command.application, value=value)
-        await work.execute(
-            HEAD, known.head, take, told_of(case, known), case=command.application, person=case.candidate
-        )
-        if case.head and case.head != known.head:  # it was sent back, and the ticket number put right
-            before = ReleaseHead(cycle=case.cycle, application=command.application)
-            await _of_head(work, case.head, before, command.application, context)
-        other = replaced_by(known.heads, case.cycle, command.application)
-        if other and unique.rule == "last_submission_wins":
-            await _supersede(work, other, command.application, case_of)
+    if known.seen_elsewhere:
+        flag = FlagCertificates(applications=known.seen_elsewhere)
+        subject = command.application
+        await work.execute(FLAGS, subject, flag, context.rules, case=subject, person=case.candidate)
+    await take_place(work, command.application, case, known)
+    unique, other = context.rules.book.uniqueness, replaced_by(known.heads, case.cycle, command.application)
+    if other and unique and unique.rule == "last_submission_wins":
+        await _supersede(work, other, command.application, case_of)
     return receipt
+
+
+async def take_place(work: Work, application: str, case: Case, known: Context) -> None:
+    """From now on it counts for its ticket number or person, if it did not."""
+    value = head_value(case, known.rules)
+    if value is None:
+        return
+    take = TakeHead(cycle=case.cycle, application=application, value=value)
+    await work.execute(HEAD, known.head, take, told_of(case, known), case=application, person=case.candidate)
+    if case.head and case.head != known.head:  # it was sent back, and the ticket number put right
+        before = ReleaseHead(cycle=case.cycle, application=application)
+        await _of_head(work, case.head, before, application, known)
 
 
 def told_of(case: Case, context: Context) -> HeadContext:
     ticket, account = counted_ticket(case, context.rules), context.account
     known = is_the_accounts(ticket, account.ticket_number if account else "")
-    return HeadContext(context.actor, context.rules, known_of_actor=known)
+    return HeadContext(case.candidate, context.rules, known_of_actor=known)
 
 
 async def _supersede(work: Work, other: str, by: str, case_of: CaseOf) -> None:
@@ -179,10 +190,10 @@ async def _of_head(work: Work, head: str, command: HeadCommand, application: str
     await work.execute(HEAD, head, command, HeadContext(work.meta.actor, context.rules), case=application)
 
 
-async def _next_number(work: Work, numbering: Numbering, cycle: str) -> str:
-    """Counted in the cycle, one submission after the other."""
-    await one_at_a_time(work, f"number/{cycle}")
-    return number_of(numbering, await count_numbers(work.tx.connection, cycle) + 1, work.meta.at)
+async def _next_number(work: Work, numbering: Numbering, jurisdiction: str) -> str:
+    """Counted in the jurisdiction, one submission after the other: cycles of one day have one pattern."""
+    await one_at_a_time(work, f"number/{jurisdiction}")
+    return number_of(numbering, await count_numbers(work.tx.connection, jurisdiction) + 1, work.meta.at)
 
 
 def number_of(numbering: Numbering, serial: int, now: datetime) -> str:

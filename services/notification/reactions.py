@@ -8,12 +8,15 @@ from shared.events.exemption import (
     ApplicationLapsed,
     ApplicationRefused,
     ApplicationReturned,
+    ApplicationRevived,
     ApplicationSubmitted,
     ApplicationSuperseded,
     ExemptionExpired,
     ExemptionGranted,
     ExemptionRevoked,
+    FeeDue,
     ReapplicationUnlocked,
+    RefundAsked,
     StagePassed,
     TicketReleased,
 )
@@ -27,6 +30,8 @@ from shared.events.identity import (
     SmsCodeIssued,
 )
 from shared.kernel.messages import ERASED, Command, Fact
+from shared.kernel.time import spoken
+from shared.kernel.values import yuan
 from shared.runtime.service import Reaction
 
 
@@ -139,6 +144,23 @@ def tell_of_expiry(_: Fact[ExemptionExpired]) -> Sequence[Command]:
     return _told("exemption.expired", {})
 
 
+def tell_of_revival(_: Fact[ApplicationRevived]) -> Sequence[Command]:
+    """Whoever was told that it lapsed or expired is told that it did not: there is something to do again."""
+    return _told("exemption.revived", {})
+
+
+def tell_of_fee(fact: Fact[FeeDue]) -> Sequence[Command]:
+    """F-04: how much, until when, and what becomes of it if things go wrong, before anybody pays."""
+    event = fact.event
+    until = spoken(event.payable_until)
+    facts = {"what": event.what, "amount": yuan(event.fen), "until": until, "refunds": event.refunds}
+    return _told("exemption.fee_due", facts)
+
+
+def tell_of_refund(fact: Fact[RefundAsked]) -> Sequence[Command]:
+    return _told("exemption.refund_asked", {"amount": yuan(fact.event.fen)}, erased=fact.event.reason == "erased")
+
+
 def _learnt(
     fact: Fact[Any], mobile: str, origin: str, *, scheme: str | None = None, organisations: tuple[str, ...] = ()
 ) -> Sequence[Command]:
@@ -178,6 +200,9 @@ REACTIONS = (
     Reaction(ApplicationSuperseded, tell_of_superseding, since="deployment"),
     Reaction(ApplicationLapsed, tell_of_lapse, since="deployment"),
     Reaction(ExemptionExpired, tell_of_expiry, since="deployment"),
+    Reaction(ApplicationRevived, tell_of_revival, since="deployment"),
     Reaction(ExemptionRevoked, tell_of_revocation, since="deployment"),
+    Reaction(FeeDue, tell_of_fee, since="deployment"),
+    Reaction(RefundAsked, tell_of_refund, since="deployment"),
 )
 """Learning stands before telling: in one batch the number is known when the message is written."""

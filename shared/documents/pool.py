@@ -27,6 +27,7 @@ from typing import Self, TypeVar
 import structlog
 
 from shared.documents import ocr, worker
+from shared.documents.archive_rules import Limits, Listing
 from shared.documents.hints import Reading
 from shared.documents.photo_rules import PhotoRules, PreparedPhoto
 from shared.kernel.errors import Refused
@@ -40,6 +41,8 @@ log = structlog.get_logger(__name__)
 _PATIENCE = 8
 # By the clock, for imports and models: 2 to 4 s of CPU. A start given up too early would only begin again.
 _START_SECONDS = 240
+# An archive may take as long as so many pictures.
+_ARCHIVE = 4
 # From one start that fails to the next. What it lacks (memory, a file) is not there at once, and trying costs CPU.
 _PAUSE = 10
 
@@ -86,6 +89,14 @@ class DocumentWorkers:
     async def offer(self, data: bytes, rules: PhotoRules) -> bytes | None:
         """`cropping.offered` in a worker."""
         return await self._images.run(worker.offer, data, rules)
+
+    async def list_archive(self, data: bytes, limits: Limits) -> Listing:
+        """`archives.inspect` in a worker: it may hold as many pictures as `limits` let it."""
+        return await self._images.run(worker.list_archive, data, limits, times=_ARCHIVE)
+
+    async def open_archive(self, data: bytes, place: int, limits: Limits) -> bytes:
+        """`archives.opened` in a worker: one file of an archive that was listed."""
+        return await self._images.run(worker.open_archive, data, place, limits, times=_ARCHIVE)
 
     async def read(self, picture: bytes) -> Reading:
         """`ocr.read` in the OCR worker: a hint, never a decision. `picture` is one that `prepare` made."""
@@ -136,12 +147,13 @@ class Pool:
             each.retire()
         await asyncio.to_thread(self._threads.shutdown)
 
-    async def run(self, job: Callable[..., T], *args: object) -> T:
-        """The job's result, or its own exception, or `documents.busy`, `.too_slow`, `.worker_ended`."""
+    async def run(self, job: Callable[..., T], *args: object, times: int = 1) -> T:
+        """The job's result, or its own exception, or `documents.busy`, `.too_slow`, `.worker_ended`. It may take
+        `times` as long as others."""
         if self._in_hand >= self._most:
             raise Refused("documents.busy", waiting=self._in_hand)
         self._in_hand += 1
-        done = self._threads.submit(self._in_worker, partial(job, *args))
+        done = self._threads.submit(self._in_worker, partial(job, *args), times)
         # Counted until the work is done, not until the caller goes away: a client that hangs up frees no worker.
         loop = asyncio.get_running_loop()
         done.add_done_callback(lambda _: loop.is_closed() or loop.call_soon_threadsafe(self._one_less))
@@ -150,11 +162,12 @@ class Pool:
     def _one_less(self) -> None:
         self._in_hand -= 1
 
-    def _in_worker(self, job: Callable[[], T]) -> T:
+    def _in_worker(self, job: Callable[[], T], times: int) -> T:
         free = self._idle.get()
         try:
             free.be_up(self.start_seconds, self._pause)
-            return free.call(job, self.seconds, self.seconds * self._patience)
+            seconds = self.seconds * times
+            return free.call(job, seconds, seconds * self._patience)
         finally:
             self._idle.put(free)
 

@@ -1,17 +1,23 @@
 """A layout and its data become a PDF, in memory: nothing of a person touches the disk.
 
-Called by `record_table.py` and `receipt.py`, off the event loop. The same data prints the same bytes.
+Called by the modules that have a layout (`record_table.py`, `registration_form.py` and others), off the event loop.
+The same data prints the same bytes.
 """
 
+import io
 import json
-from collections.abc import Mapping
+import unicodedata
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import typst
+from PIL import Image
 
 from shared.documents.fonts import Font, chinese_font, missing_glyphs
+from shared.kernel.errors import Refused
 
 
 def printed(layout: Path, data: Mapping[str, Any], at: datetime, files: Mapping[str, bytes] | None = None) -> bytes:
@@ -38,5 +44,28 @@ def _printable(text: str, font: Font) -> str:
     return text
 
 
+def refuse_what_cannot_be_printed(texts: Iterable[tuple[str, str]]) -> None:
+    """For papers on which a number in place of a character will not do. `texts` are names of fields and their texts."""
+    font, fields, lacking = chinese_font(), [], ""
+    for name, text in texts:
+        unseen = "".join(char for char in text if unicodedata.category(char)[0] == "C" and char != "\n")
+        if missing := missing_glyphs(text, font) + unseen:
+            fields.append(name)
+            lacking += missing
+    if lacking:
+        characters = [f"U+{ord(char):04X}" for char in dict.fromkeys(lacking)]
+        raise Refused("documents.characters_not_printable", fields=list(dict.fromkeys(fields)), characters=characters)
+
+
 def numbered(char: str) -> str:
     return f"〔U+{ord(char):04X}〕"
+
+
+def drawing_of(picture: bytes) -> bytes:
+    """typst takes files in memory only as text, so a photograph (JPEG) travels inside a drawing of its size."""
+    with Image.open(io.BytesIO(picture), formats=("JPEG",)) as opened:
+        width, height = opened.size
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">'
+        f'<image width="{width}" height="{height}" href="data:image/jpeg;base64,{b64encode(picture).decode()}"/></svg>'
+    ).encode()

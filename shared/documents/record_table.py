@@ -4,18 +4,14 @@ Called by the exemption service, off the event loop. The layout is `record_table
 data, in memory: nothing of a person touches the disk. The same data prints the same bytes.
 """
 
-import io
 import json
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
-from PIL import Image
-
-from shared.documents.printing import printed
+from shared.documents.printing import drawing_of, printed
 
 _LAYOUT = Path(__file__).with_name("record_table.typ")
 
@@ -79,15 +75,5 @@ class RecordTable:
 
 def render(table: RecordTable, pictures: Sequence[bytes]) -> bytes:
     """The PDF."""
-    files = {f"picture-{place}.svg": _as_text(data) for place, data in enumerate(pictures)}
+    files = {f"picture-{place}.svg": drawing_of(data) for place, data in enumerate(pictures)}
     return printed(_LAYOUT, {**asdict(table), "digest": table.digest}, table.approved_at, files)
-
-
-def _as_text(picture: bytes) -> bytes:
-    """typst takes files in memory only as text, so a photograph travels inside a drawing of its size."""
-    with Image.open(io.BytesIO(picture), formats=("JPEG",)) as opened:
-        width, height = opened.size
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">'
-        f'<image width="{width}" height="{height}" href="data:image/jpeg;base64,{b64encode(picture).decode()}"/></svg>'
-    ).encode()

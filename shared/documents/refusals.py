@@ -8,6 +8,11 @@ from shared.documents.photo_rules import RuleResult
 from shared.kernel.errors import Refusal
 
 REFUSALS: dict[str, Refusal] = {
+    "documents.characters_not_printable": Refusal(
+        422,
+        "“{fields}”含有无法打印的字符：{characters}，请联系工作人员处理。",
+        "{fields}: characters that cannot be printed: {characters}; ask the office.",
+    ),
     "documents.busy": Refusal(
         503, "正在处理的照片较多，请稍后再试。", "Many photographs are being checked; try again soon."
     ),
@@ -17,6 +22,98 @@ REFUSALS: dict[str, Refusal] = {
     "documents.worker_ended": Refusal(
         503, "照片处理中断，请稍后重新上传。", "Checking the photograph was interrupted; upload it again in a while."
     ),
+}
+
+_ARCHIVES: dict[str, tuple[str, str]] = {
+    "documents.archive_wrong_format": (
+        "文件是 {kind}，应为 {allowed} 压缩包。",
+        "The file is {kind}; it must be an archive: {allowed}.",
+    ),
+    "documents.archive_too_many_bytes": (
+        "压缩包 {megabytes} MB，超过 {limit} MB。",
+        "The archive has {megabytes} MB, over the limit of {limit} MB.",
+    ),
+    "documents.archive_damaged": (
+        "压缩包已损坏或不完整，请重新压缩为 zip 后上传。",
+        "The archive is damaged or incomplete; make it anew, as zip.",
+    ),
+    "documents.archive_encrypted": (
+        "压缩包设有密码，请去除密码后重新压缩上传。",
+        "The archive is encrypted; make it anew without a password.",
+    ),
+    "documents.archive_in_volumes": (
+        "不支持分卷压缩，请压缩为一个文件。",
+        "The archive is one of several volumes; make it one file.",
+    ),
+    "documents.archive_method_unknown": (
+        "压缩方式不支持，请用一般方式重新压缩为 zip。",
+        "It is packed in a way that is not supported; make it anew, as zip.",
+    ),
+    "documents.archive_needs_memory": (
+        "压缩包的字典超过 {limit} MB，请用一般方式重新压缩为 zip。",
+        "Its dictionary is over {limit} MB; make it anew, as zip.",
+    ),
+    "documents.archive_empty": ("压缩包里没有文件。", "There is no file in the archive."),
+    "documents.archive_too_many_files": (
+        "压缩包里有 {count} 项，最多 {limit} 个文件。",
+        "There are {count} entries in the archive; {limit} files at most.",
+    ),
+    "documents.archive_unpacked_too_large": (
+        "压缩包解压后超过 {limit} MB。",
+        "Unpacked, the archive is over {limit} MB.",
+    ),
+    "documents.archive_ratio_too_high": (
+        "压缩包解压后超过原大小的 {limit} 倍，不予接收。",
+        "Unpacked, the archive is over {limit} times its size.",
+    ),
+    "documents.archive_size_untrue": (
+        "压缩包第 {place} 项的大小与所写不符，请重新压缩。",
+        "Entry {place} has another size than is declared; make it anew.",
+    ),
+    "documents.archive_path_escapes": (
+        "压缩包第 {place} 项的路径不允许（绝对路径或上级目录）。",
+        "The path of entry {place} is absolute or leads out of the archive.",
+    ),
+    "documents.archive_holds_links": (
+        "压缩包第 {place} 项是链接，请放入文件本身。",
+        "Entry {place} is a link; put in the file itself.",
+    ),
+    "documents.archive_name_unreadable": (
+        "压缩包里有文件名无法识别（第 {place} 项），请改名后重新压缩。",
+        "A name in the archive cannot be read (entry {place}); give it another one.",
+    ),
+    "documents.archive_duplicate_names": (
+        "压缩包第 {place} 项与前面的文件同名。",
+        "Entry {place} has the name of one before it.",
+    ),
+    "documents.archive_overlaps": (
+        "压缩包内文件互相重叠，不予接收。",
+        "Files in the archive lie over each other.",
+    ),
+    "documents.archive_hides_content": (
+        "压缩包内有目录未列出的内容，请重新压缩。",
+        "The archive has content that its directory does not list.",
+    ),
+    "documents.archive_nested": (
+        "压缩包第 {place} 项是另一个压缩包或 Office 文档，请直接放入图片或 PDF。",
+        "Entry {place} is an archive or an Office document; put in pictures or PDF.",
+    ),
+    "documents.archive_holds_program": (
+        "压缩包第 {place} 项是程序或脚本，不予接收。",
+        "Entry {place} is a program or a script.",
+    ),
+    "documents.archive_holds_other_kind": (
+        "压缩包第 {place} 项是 {kind}，只接收 {allowed}。",
+        "Entry {place} is {kind}; allowed are {allowed}.",
+    ),
+    "documents.archive_no_such_file": (
+        "压缩包里没有第 {place} 项文件。",
+        "There is no file at place {place} of the archive.",
+    ),
+}
+
+REFUSALS |= {
+    code: Refusal(404 if code.endswith("no_such_file") else 422, zh, en) for code, (zh, en) in _ARCHIVES.items()
 }
 
 RULES: dict[str, tuple[str, str]] = {

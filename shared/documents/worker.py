@@ -2,14 +2,15 @@
 
 What comes first over the pipe makes it ready; after that come jobs, one after another. It is a program of its own and
 nothing of the service: started by `multiprocessing` it would import the service's whole entry first, for two seconds
-and 60 MB, since that is its parent's `__main__`. OpenCV and NumPy are imported only where they are used: the service
-imports this file too.
+and 60 MB, since that is its parent's `__main__`. OpenCV, NumPy and UnRAR are imported only where they are used: the
+service imports this file too.
 """
 
 import signal
 import sys
 from multiprocessing.connection import Connection
 
+from shared.documents.archive_rules import Limits, Listing
 from shared.documents.photo_rules import PhotoRules, PreparedPhoto
 
 
@@ -52,6 +53,18 @@ def offer(data: bytes, rules: PhotoRules) -> bytes | None:
     from shared.documents import cropping
 
     return cropping.offered(data, rules)
+
+
+def list_archive(data: bytes, limits: Limits) -> Listing:
+    from shared.documents import archives
+
+    return archives.inspect(data, limits)
+
+
+def open_archive(data: bytes, place: int, limits: Limits) -> bytes:
+    from shared.documents import archives
+
+    return archives.opened(data, place, limits)
 
 
 if __name__ == "__main__":

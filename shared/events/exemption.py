@@ -69,7 +69,11 @@ class ApplicationSubmitted(Event):
 
 
 class CertificateSeenElsewhere(Event):
-    """提示：证书编号与他人相同: a warning to reviewers, not a refusal: other people's applications carry it too."""
+    """提示：证书编号与他人相同: a warning to reviewers, not a refusal: other people's applications carry it too.
+
+    In `flags-<application>`, so that not even the version of the application tells its candidate; older ones stand in
+    the application itself.
+    """
 
     name: ClassVar[str] = "exemption.certificate_seen_elsewhere.v1"
     applications: tuple[str, ...]
@@ -193,6 +197,33 @@ class ExemptionExpired(Event):
     clause: str
 
 
+class ApplicationRevived(Event):
+    """恢复申请: the window with whose end it lapsed or expired was extended, so it is as it was before.
+
+    What was lapsed and waited for a fee waits for it again: `FeeDue` follows, also where money went back meanwhile.
+    """
+
+    name: ClassVar[str] = "exemption.application_revived.v1"
+    purpose: str
+    becomes: Literal["returned", "unpaid", "in_review", "granted"]
+    title: str
+    clause: str
+
+
+class RevivalRefused(Event):
+    """未予恢复（{reason}）: its window was extended, but another application has come to count or has its ticket.
+
+    `code` is that of the refusal that handing in would meet. Told once for each reason.
+    """
+
+    name: ClassVar[str] = "exemption.revival_refused.v1"
+    purpose: str
+    becomes: Literal["returned", "unpaid", "in_review", "granted"]
+    code: str
+    reason: str
+    clause: str
+
+
 class ExemptionRevoked(Event):
     """撤销免考: taken back after it was approved, with a reason."""
 
@@ -247,6 +278,76 @@ class HandOffAcknowledged(Event):
     clause: str
 
 
+class FeeDue(Event):
+    """等待缴纳{what}: `stage` opens when `fen` more are paid; payment makes an order of it for whoever wants to pay.
+
+    `payable_until` is the end of the window `purpose` as it then stood; `WindowExtended` of the cycle moves it.
+    """
+
+    name: ClassVar[str] = "exemption.fee_due.v1"
+    stage: str
+    what: str  # what it is for, in the book's words
+    fen: int  # what is still to be paid
+    whole: int  # fen for all that was handed in; the rest was paid before
+    each: Literal["course", "application"]
+    count: int  # how many of those
+    cycle: str
+    purpose: str
+    payable_until: datetime
+    refunds: str  # what candidates read about refunds before they pay
+    title: str
+    clause: str
+
+
+class FeeWithdrawn(Event):
+    """不再收费: nothing is to be paid any more, for now; an order that is open must not be paid."""
+
+    name: ClassVar[str] = "exemption.fee_withdrawn.v1"
+    reason: Literal["lapsed", "superseded", "unlocked"]
+    clause: str
+
+
+class FeePaid(Event):
+    """确认缴费: an order of just what was due was paid in time; the stage that waited for it opens."""
+
+    name: ClassVar[str] = "exemption.fee_paid.v1"
+    order: str
+    fen: int
+    paid_at: datetime
+    title: str
+    clause: str
+
+
+class RefundAsked(Event):
+    """应予退费: what was paid by an order goes back, whole; payment sees to it."""
+
+    name: ClassVar[str] = "exemption.refund_asked.v1"
+    order: str
+    fen: int
+    reason: Literal[
+        "wrong_amount",
+        "paid_already",
+        "too_late",
+        "nothing_due",
+        "another_counts",
+        "erased",
+        "refused",
+        "superseded",
+        "lapsed",
+    ]
+    clause: str
+
+
+class FeeRefunded(Event):
+    """获知退费: payment has given so much of an order back, whether it was asked to or not."""
+
+    name: ClassVar[str] = "exemption.fee_refunded.v1"
+    order: str
+    fen: int
+    refunded_at: datetime
+    clause: str
+
+
 ApplicationEvent = (
     ApplicationStarted
     | DraftSaved
@@ -263,11 +364,22 @@ ApplicationEvent = (
     | ApplicationLapsed
     | ExemptionGranted
     | ExemptionExpired
+    | ApplicationRevived
+    | RevivalRefused
     | ExemptionRevoked
     | RecordTablePrinted
     | ApplicationHandedOff
     | HandOffAcknowledged
+    | FeeDue
+    | FeeWithdrawn
+    | FeePaid
+    | RefundAsked
+    | FeeRefunded
 )
+
+# --- flags-<application>: what reviewers are warned of, and nobody else -----------------------------------------------
+
+FlagEvent = CertificateSeenElsewhere
 
 # --- head-<id>: which application of one ticket number or person counts, cycle by cycle ------------------------------
 
@@ -438,7 +550,33 @@ class WindowSettled(Event):
     ended_at: datetime
 
 
-CycleEvent = CycleOpened | WindowSet | DaysExcluded | WindowExtended | CycleClosed | CycleWindowEnded | WindowSettled
+class WindowReopened(Event):
+    """{purpose}办理时间重新开放: extended after its end was recorded; what had ended with it is looked at again."""
+
+    name: ClassVar[str] = "exemption.window_reopened.v1"
+    purpose: str
+    reopened_at: datetime
+
+
+class ReopeningSettled(Event):
+    """{purpose}恢复事项办结: every application that had ended with this window has been looked at again."""
+
+    name: ClassVar[str] = "exemption.reopening_settled.v1"
+    purpose: str
+    reopened_at: datetime
+
+
+CycleEvent = (
+    CycleOpened
+    | WindowSet
+    | DaysExcluded
+    | WindowExtended
+    | CycleClosed
+    | CycleWindowEnded
+    | WindowSettled
+    | WindowReopened
+    | ReopeningSettled
+)
 
 # --- batch-<id>: a hand-off to the examinations authority ---------------------------------------------------------
 

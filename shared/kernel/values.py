@@ -66,6 +66,11 @@ def parse_mobile(typed: str) -> Mobile:
     return Mobile(digits)
 
 
+def yuan(fen: int) -> str:
+    """12.50, as a bill has it."""
+    return f"{fen // 100}.{fen % 100:02}"
+
+
 def masked_mobile(number: str) -> str:
     return f"{number[:3]}****{number[-4:]}"
 

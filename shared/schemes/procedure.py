@@ -226,8 +226,9 @@ class Purpose(Sourced):
 StateId = Id
 DRAFT, SUBMITTED, RETURNED, DISCARDED, HANDED_OFF = "draft", "submitted", "returned", "discarded", "handed_off"
 SUPERSEDED, REFUSED, LAPSED, EXPIRED, REVOKED = "superseded", "refused", "lapsed", "expired", "revoked"
+UNPAID = "unpaid"
 ENGINE_STATES = frozenset(
-    {DRAFT, SUBMITTED, RETURNED, DISCARDED, HANDED_OFF, SUPERSEDED, REFUSED, LAPSED, EXPIRED, REVOKED}
+    {DRAFT, SUBMITTED, UNPAID, RETURNED, DISCARDED, HANDED_OFF, SUPERSEDED, REFUSED, LAPSED, EXPIRED, REVOKED}
 )
 """The states that the engine itself knows; a book has those that its words can lead to, and one for each stage."""
 
@@ -236,8 +237,8 @@ class State(Sourced):
     """A state by its official name, with the explanation a candidate reads."""
 
     id: StateId = Field(
-        description="draft, submitted, returned, discarded, handed_off, superseded, refused, lapsed, expired, revoked, "
-        "or one that a stage's `state` names."
+        description="draft, submitted, unpaid, returned, discarded, handed_off, superseded, refused, lapsed, expired, "
+        "revoked, or one that a stage's `state` names."
     )
     title: Text = Field(description="The official name.")
     explanation: Text = Field(description="What it means to the candidate.")

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from shared.kernel.values import yuan
 from shared.schemes.procedure import ASSUMPTION
 from shared.schemes.yaml_reading import read_sheet
 
@@ -94,6 +95,8 @@ class Words:
                 return _scaled(value, ((86_400, "天"), (3600, "小时"), (60, "分钟")), "秒")
             case "percent":
                 return f"{value * 100:g}%"
+            case "fen":
+                return f"{yuan(int(value))} 元"
             case _:
                 return self.units[unit].format(f"{value:g}")
 

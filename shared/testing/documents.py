@@ -2,6 +2,7 @@
 
 from typing import Self
 
+from shared.documents.archive_rules import Limits, Listing
 from shared.documents.hints import Reading
 from shared.documents.photo_rules import PhotoRules, PreparedPhoto
 from shared.documents.pool import DocumentWorkers, Pool
@@ -24,6 +25,14 @@ class SharedDocuments(DocumentWorkers):
     async def offer(self, data: bytes, rules: PhotoRules) -> bytes | None:
         self._begun(self._images)
         return await super().offer(data, rules)
+
+    async def list_archive(self, data: bytes, limits: Limits) -> Listing:
+        self._begun(self._images)
+        return await super().list_archive(data, limits)
+
+    async def open_archive(self, data: bytes, place: int, limits: Limits) -> bytes:
+        self._begun(self._images)
+        return await super().open_archive(data, place, limits)
 
     async def read(self, picture: bytes) -> Reading:
         assert self._ocr is not None

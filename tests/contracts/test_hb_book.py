@@ -379,6 +379,7 @@ def test_whoever_must_act_and_whoever_is_granted_gets_an_sms_and_both_stand_in_t
         "exemption.stage_passed": ("inbox",),
         "exemption.granted": ("sms", "inbox"),
         "exemption.lapsed": ("sms", "inbox"),
+        "exemption.revived": ("sms", "inbox"),
         "prior_education.effective": ("sms", "inbox"),
         "prior_education.not_effective": ("sms", "inbox"),
         "prior_education.unresolved": ("sms", "inbox"),

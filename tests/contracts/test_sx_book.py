@@ -297,7 +297,8 @@ def test_results_have_a_query_of_their_own_and_no_notice_tells_them_before() -> 
     window = BOOK.purpose(BOOK.results.window)
     assert window
     assert (window.title, window.query) == ("免考审核结果查询", True)
-    assert set(NOTICES.moments) == {"exemption.submitted", "exemption.unlocked", "exemption.lapsed"}
+    told = {f"exemption.{moment}" for moment in ("submitted", "unlocked", "lapsed", "revived")}
+    assert set(NOTICES.moments) == told
 
 
 def test_the_source_has_no_dates_so_the_book_announces_none() -> None:

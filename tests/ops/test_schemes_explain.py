@@ -154,6 +154,17 @@ def test_every_word_of_the_vocabulary_has_a_chinese_name_and_every_clause_a_name
     assert all(each.name for each in rows(chapter))
 
 
+def test_a_fee_is_told_in_yuan_with_its_refunds_and_what_follows_from_it() -> None:
+    catalog = Catalog.load(CLAIMS)
+    page = page_of(catalog.get("lagoon/ferry@1"), catalog)
+    told = {fact for each in rows(page) for fact in each.says} | {
+        f"{each.name}：{fact}" for each in rows(page) for fact in each.says
+    }
+    assert {"每门（份）：25.00 元", "计费：按课程门数", "在哪个环节之前缴清：初核"} <= told
+    assert "退还已缴费用的情形：被后一次提交取代、审核不通过" in "".join(sorted(told))
+    assert {"支付系统告知已缴费 → 待初核", "时间段结束 → 逾期未缴费"} <= told
+
+
 def test_every_word_about_persons_has_a_chinese_name() -> None:
     explainer = Explainer({}, lambda code: "")
     explainer.chapter(
@@ -163,7 +174,7 @@ def test_every_word_about_persons_has_a_chinese_name() -> None:
 
 
 def test_the_dictionary_says_of_each_word_only_what_it_can_use() -> None:
-    units = {*chinese().units, "bytes", "seconds", "percent", "hours", "ratio", "courses", "office", ""}
+    units = {*chinese().units, "bytes", "seconds", "percent", "fen", "hours", "ratio", "courses", "office", ""}
     units |= {"certificate", "certificate_level", "code_list", "diploma", "document", "window"}
     assert {word.unit for word in chinese().words.values()} <= units
     assert read_sheet(WORDS.read_bytes()).data.keys() == {"words", "entries", "units", "commands", "places"}
@@ -180,6 +191,7 @@ def test_the_dictionary_says_of_each_word_only_what_it_can_use() -> None:
         (90, "seconds", "1.5 分钟"),
         (100, "seconds", "100 秒"),
         (0.15, "percent", "15%"),
+        (5050, "fen", "50.50 元"),
     ],
 )
 def test_figures_are_told_in_units_that_people_use(value: float, unit: str, said: str) -> None:

@@ -19,6 +19,7 @@ from ops.schemes.whatif import NOT_ASKED, told
 from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.commands import ReleaseTicket, SaveDraft, SubmitApplication
 from services.exemption.domain.scheme import Rules
+from services.exemption.domain.terms import Uniqueness
 from shared.events.exemption import (
     AccountFollowed,
     CycleOpened,
@@ -139,6 +140,25 @@ def test_another_stage_is_another_outcome_and_not_a_refusal() -> None:
     assert change.would_be == "审核：通过（由 harbour_master）；等待复审（由 harbour_master）"
 
 
+def test_a_fee_that_becomes_another_is_another_outcome_of_handing_in() -> None:
+    payment = story.FERRY.book.payment
+    assert payment is not None
+    dearer = story.FERRY.book.model_copy(update={"payment": payment.model_copy(update={"fen": 3050})})
+    past = given(APPLICATION).and_then(story.START, story.me(by=story.FERRY))
+    saved = SaveDraft(application=story.CASE, form=story.FERRY_FORM, photos={}, claims=story.FERRY_GOOD)
+    past = past.and_then(saved, story.me(by=story.FERRY)).and_then(story.SUBMIT, story.me(by=story.FERRY))
+    replay = Replay.of(story.FERRY, replace(story.FERRY, book=dearer))
+    for each in around(story.FERRY):
+        replay.take(each)
+    for version, event in enumerate(past.past, 1):
+        replay.take(fact(f"application-{story.CASE}", version, event))
+    assert replay.not_reproduced == set()
+    (change,) = replay.changes.values()
+    assert change.was.endswith("等待缴纳免考课程审核费（金额 50.00）")
+    assert change.would_be.endswith("等待缴纳免考课程审核费（金额 61.00）")
+    assert change.why[0].clause == "lagoon/ferry@1 exemption.payment TT-74"
+
+
 NO_PHOTOGRAPHS = replace(story.REEF, book=story.REEF.book.model_copy(update={"photos": (), "materials": ()}))
 NO_TICKET = replace(ACCOUNT, ticket_number="")
 
@@ -178,6 +198,25 @@ def test_nothing_that_a_candidate_typed_is_printed() -> None:
     assert change.why[0].inputs["typed"] == ACCOUNT.holder
     assert not any(ACCOUNT.holder in line or ACCOUNT.id_number in line for line in lines)
     assert any("typed=〔未显示〕" in line for line in lines)
+
+
+@pytest.mark.parametrize(("tickets_of_others", "refused"), [(["99 0000 000001"], True), (["990000000002"], False)])
+def test_a_ticket_that_identity_knew_of_somebody_else_stops_those_who_would_be_counted_by_it(
+    tickets_of_others: list[str], refused: bool
+) -> None:
+    """SD-46."""
+    said = {"by": "ticket_number", "rule": "last_submission_wins", "text": "以最后一次为准", "source": "TT-51"}
+    counted = Uniqueness.model_validate(said)
+    replay = Replay.of(story.ISLE, changed(uniqueness=counted))
+    for each in around(story.ISLE):
+        replay.take(each)
+    for ticket in tickets_of_others:
+        account = AccountFollowed(holder="样本另", id_number="", mobile="", ticket_number=ticket)
+        replay.take(fact("person-candidate-other", 1, account))
+    for version, event in enumerate(story.submitted().past, 1):
+        replay.take(fact(f"application-{story.CASE}", version, event))
+    why = [each.code for change in replay.changes.values() for each in change.why]
+    assert why == (["exemption.ticket_of_another_account"] if refused else [])
 
 
 # --- over a real store

@@ -8,12 +8,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ops.schemes import app, faults
-from services.exemption.domain.case import Granted, HandedOff
-from services.exemption.domain.proofs import broken_laws, faults_of, walked
+from services.exemption.domain.case import Granted, HandedOff, InReview
+from services.exemption.domain.proofs import PAYMENT, broken_laws, faults_of, walked
 from services.exemption.domain.scheme import Rules
 from shared.documents.photo_rules import PhotoRules
 from shared.schemes.catalog import BOOKS, Catalog
 from shared.schemes.forms import Photo
+from tests.schemes.test_vocabulary import FERRY, REEF
+from tests.schemes.test_vocabulary import rules as rules_of
 from tests.services.exemption.story import GUILD, SWUST, TEST_BOOKS
 
 BOTH = pytest.mark.parametrize("rules", [SWUST, GUILD], ids=lambda rules: rules.ref)
@@ -50,6 +52,41 @@ def test_a_way_past_a_review_stage_is_found(rules: Rules) -> None:
             passed = {stage: who for stage, who in state.passed.items() if stage != first}
             walk.states[situation] = replace(state, passed=passed)
     assert (("stages",), f"granted without {rules.book.stages[0].name}") in broken_laws(walk, rules)
+
+
+def test_a_way_past_payment_is_found() -> None:
+    """At the stage behind the fee, and at the end."""
+    ferry = rules_of(FERRY)
+    walk = walked(ferry)
+    assert broken_laws(walk, ferry) == []
+    for situation, state in walk.states.items():
+        if isinstance(state, InReview | Granted):
+            walk.states[situation] = replace(state, orders={})
+    found = {law for _, law in broken_laws(walk, ferry)}
+    assert found == {f"a case in {title} without the fee" for title in ("待初核", "已初核", "审核通过")}
+
+
+def test_the_walk_tries_what_payment_may_tell() -> None:
+    moves = walked(rules_of(FERRY)).moves
+    told = {(title, to) for title, each in moves.items() for who, _, to in each if who == PAYMENT}
+    assert told == {
+        ("待缴费", "待缴费"),  # a wrong amount, or too late
+        ("待缴费", "待初核"),
+        ("待缴费", "已初核"),  # paid again, after money was gone
+        ("待初核", "待缴费"),
+        ("已初核", "待缴费"),
+        ("逾期未缴费", "待初核"),  # paid in time, told late
+        ("逾期未缴费", "已初核"),
+        ("逾期未缴费", "逾期未缴费"),
+    }
+
+
+def test_the_walk_tries_what_an_extension_gives_back() -> None:
+    moves = walked(rules_of(FERRY)).moves
+    assert ("timer", "ReviveApplication", "待缴费") in moves["逾期未缴费"]
+    reef = walked(rules_of(REEF)).moves
+    given_back = {to for each in reef.values() for _, by, to in each if by == "ReviveApplication"}
+    assert len(given_back) > 1
 
 
 def test_a_book_that_refuses_a_perfect_application_is_found() -> None:

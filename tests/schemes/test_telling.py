@@ -11,15 +11,18 @@ from ops.schemes.telling import faults_of_notices, moments_of
 from services.exemption.domain.scheme import ExemptionScheme
 from shared.schemes.catalog import BOOKS, Catalog
 from tests.schemes.test_broken import shelf
-from tests.schemes.test_vocabulary import ISLE, REEF, book
+from tests.schemes.test_vocabulary import FERRY, ISLE, REEF, book
 
 __all__ = ["shelf"]
 
 
 def test_what_can_happen_follows_from_the_words_of_the_book() -> None:
     always = {"submitted", "stage_passed", "granted"}
-    assert moments_of(book(REEF)) == always | {"returned", "refused", "superseded", "lapsed", "expired", "revoked"}
-    assert moments_of(book(ISLE)) == always | {"refused", "unlocked", "lapsed"}
+    ends = {"lapsed", "expired", "revived"}
+    assert moments_of(book(REEF)) == always | ends | {"returned", "refused", "superseded", "revoked"}
+    assert moments_of(book(ISLE)) == always | {"refused", "unlocked", "lapsed", "revived"}
+    of_a_fee = {"fee_due", "refund_asked", "lapsed", "revived"}
+    assert moments_of(book(FERRY)) == always | {"returned", "refused", "superseded"} | of_a_fee
 
 
 def told(shelf: Path, changes: dict[str, object], left_out: list[str]) -> list[str]:

@@ -19,7 +19,7 @@ from shared.schemes.procedure import ENGINE_STATES, Outcome
 from tests.schemes.test_catalog import GOOD
 
 CLAIMS = Path(__file__).parent / "claims_books"
-ISLE, REEF = "lagoon/isle@1", "lagoon/reef@1"
+ISLE, REEF, FERRY = "lagoon/isle@1", "lagoon/reef@1", "lagoon/ferry@1"
 Word = tuple[str, str]
 
 
@@ -59,7 +59,7 @@ def said(value: Any) -> Iterator[tuple[Word, Any]]:
 
 def everything_said() -> list[tuple[Word, Any]]:
     guild = Catalog.load(GOOD).get("madeup/guild@3").part("exemption", ExemptionScheme)
-    return [each for of in (guild, book(ISLE), book(REEF)) for each in said(of)]
+    return [each for of in (guild, book(ISLE), book(REEF), book(FERRY)) for each in said(of)]
 
 
 OF_THE_1X_BOOK = {
@@ -103,7 +103,7 @@ def test_the_made_up_books_use_every_value(word: Word, values: tuple[str, ...]) 
 
 
 def test_the_made_up_books_know_every_outcome_and_every_state_of_the_engine() -> None:
-    books = [book(ISLE), book(REEF)]
+    books = [book(ISLE), book(REEF), book(FERRY)]
     assert {outcome for each in books for stage in each.stages for outcome in stage.outcomes} == set(get_args(Outcome))
     assert {state.id for each in books for state in each.states} >= ENGINE_STATES
 
@@ -114,7 +114,8 @@ def shelf(tmp_path: Path) -> Path:
 
 
 def spoil(shelf: Path, ref: str, old: str, new: str) -> None:
-    file = shelf / ("lagoon/reef/exemption.yaml" if ref == REEF else "lagoon/exemption.yaml")
+    folder = {ISLE: "lagoon", REEF: "lagoon/reef", FERRY: "lagoon/ferry"}[ref]
+    file = shelf / folder / "exemption.yaml"
     text = file.read_text("utf-8")
     assert old in text
     file.write_text(text.replace(old, new, 1), "utf-8")
@@ -158,6 +159,15 @@ def spoil(shelf: Path, ref: str, old: str, new: str) -> None:
         (REEF, "holds: [fields], fields: [name", "holds: [photos], fields: [name", "it names fields and holds none"),
         (ISLE, "code_list: shores, deepest", "list: shores, deepest", "deepest is for a code list"),
         (REEF, "courses: {any: true,", "courses: {", "any of the catalogue or those of the offers"),
+        (FERRY, "before: 初核", "before: 终核", "payment: no such stage: 终核"),
+        (FERRY, "  window: pay\n", "  window: never\n", "windows: not declared: never"),
+        (FERRY, "title: 网上缴费,", "title: 网上缴费, query: true,", "nothing can be handed in: pay"),
+        (FERRY, "fen: 2500", "fen: 0", "greater than or equal to 1"),
+        (FERRY, "fen: 2500", "fen: 25.5", "integer"),
+        (FERRY, "when: [superseded, refused]", "when: [refused, refused]", "refunds: named twice: refused"),
+        (FERRY, "  - {id: unpaid, title: 待缴费, explanation: 缴费后才审核, source: TT-75}\n", "", "missing: unpaid"),
+        (REEF, "- {id: returned,", "- {id: unpaid, title: 待缴, explanation: 缴, source: TT-60}\n  - {id: returned,",
+         "can never be reached: unpaid"),
     ],
 )  # fmt: skip
 def test_words_that_make_no_sense_together_are_refused(shelf: Path, ref: str, old: str, new: str, law: str) -> None:
@@ -167,8 +177,29 @@ def test_words_that_make_no_sense_together_are_refused(shelf: Path, ref: str, ol
     assert law in str(bad.value)
 
 
+@pytest.mark.parametrize(
+    ("changes", "law"),
+    [
+        ([], "refunds: refused: it tells what was decided"),
+        ([("before: 初核", "before: 复核"), ("when: [superseded, refused]", "when: []")], "before 复核 it tells"),
+    ],
+)
+def test_neither_a_fee_nor_its_going_back_tells_what_the_results_hide(
+    shelf: Path, changes: list[tuple[str, str]], law: str
+) -> None:
+    """SX-E-39."""
+    spoil(shelf, FERRY, "submit: {", "results: {window: results, source: TT-70}\nsubmit: {")
+    query = "  - {id: results, title: 结果查询, query: true, source: TT-70}\n"
+    spoil(shelf, FERRY, "windows:\n", f"windows:\n{query}")
+    for old, new in changes:
+        spoil(shelf, FERRY, old, new)
+    with pytest.raises(BadBook) as bad:
+        book(FERRY, shelf)
+    assert law in str(bad.value)
+
+
 def test_what_a_book_says_of_reference_data_is_there() -> None:
-    assert [*strangers.strangers(rules(ISLE)), *strangers.strangers(rules(REEF))] == []
+    assert [fault for ref in (ISLE, REEF, FERRY) for fault in strangers.strangers(rules(ref))] == []
 
 
 @pytest.mark.parametrize(
@@ -189,7 +220,7 @@ def test_what_a_book_says_of_reference_data_that_is_not_there_is_found(
     assert any(fault in law for _, law in strangers.strangers(rules(ref, shelf)))
 
 
-@pytest.mark.parametrize("ref", [ISLE, REEF])
+@pytest.mark.parametrize("ref", [ISLE, REEF, FERRY])
 def test_every_state_of_the_made_up_books_is_reached_and_can_end(ref: str) -> None:
     assert faults_of(rules(ref)) == []
     assert {situation[1] for situation in walked(rules(ref)).steps} == {state.title for state in book(ref).states}

@@ -22,7 +22,7 @@ from ops.stack.processes import Program
 from ops.stack.screen import Screen
 from ops.stack.stack import stack_of_its_own
 from shared.runtime.points import LISTENERS, POINTS
-from soak.client import Client, Refusal
+from soak.client import Client, Refusal, Stopped
 from soak.faults import FAULTS, PASSED_BY, World, die, followers_away, made
 from soak.journal import Answered, Asked, Journal, Unknown, read
 from soak.people import Person
@@ -57,7 +57,7 @@ async def answering(answers: Sequence[bytes]) -> AsyncIterator[tuple[str, list[s
 async def test_what_got_no_answer_is_asked_again_with_the_same_key_and_written_down(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.jsonl")
     async with answering([CUT, AWAY, DONE]) as (url, keys):
-        client = Client({"exemption": url}, journal)
+        client = Client({"exemption": url}, journal, threading.Event())
         answer = await client.command("a story", SOMEBODY, "exemption", "POST", "/v1/things", "key-1")
         await client.close()
     assert answer == {"version": 1}
@@ -74,9 +74,23 @@ async def test_what_got_no_answer_is_asked_again_with_the_same_key_and_written_d
 async def test_a_refusal_is_a_last_word_and_not_asked_again(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.jsonl")
     async with answering([NO]) as (url, keys):
-        client = Client({"exemption": url}, journal)
+        client = Client({"exemption": url}, journal, threading.Event())
         with pytest.raises(Refusal, match="no"):
             await client.command("a story", SOMEBODY, "exemption", "POST", "/v1/things", "key-1")
+        await client.close()
+    assert keys == ["key-1"]
+    assert [type(entry) for entry in read(journal.file)] == [Asked, Answered]
+
+
+async def test_a_load_that_was_told_to_end_asks_nothing_more_in_the_middle_of_a_step(tmp_path: Path) -> None:
+    """What is asked after everything is whole again would be counted as unanswered when it only came late."""
+    journal, stopping = Journal(tmp_path / "journal.jsonl"), threading.Event()
+    async with answering([DONE]) as (url, keys):
+        client = Client({"exemption": url}, journal, stopping)
+        await client.command("a story", SOMEBODY, "exemption", "POST", "/v1/things", "key-1")
+        stopping.set()
+        with pytest.raises(Stopped):
+            await client.command("a story", SOMEBODY, "exemption", "POST", "/v1/things", "key-2")
         await client.close()
     assert keys == ["key-1"]
     assert [type(entry) for entry in read(journal.file)] == [Asked, Answered]

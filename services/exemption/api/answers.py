@@ -1,11 +1,12 @@
 """What pages are given: schemes, cycles and cases in words that people read. Pure shaping of what was found."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from math import ceil
 from typing import Any, cast
 
 from services.exemption.api.comparing import photo_shown, photos_of
+from services.exemption.api.fees import fee_shown
 from services.exemption.api.shapes import (
     CaseShown,
     ClaimWorded,
@@ -35,6 +36,7 @@ from services.exemption.domain.case import (
     Case,
     InReview,
 )
+from services.exemption.domain.fees import REASONS
 from services.exemption.domain.followed import Education, Organisation
 from services.exemption.domain.scheme import ExemptionScheme, Rules
 from services.exemption.domain.worded import Told, claims_told
@@ -45,6 +47,7 @@ from shared.events.exemption import (
     ApplicationLapsed,
     ApplicationRefused,
     ApplicationReturned,
+    ApplicationRevived,
     ApplicationStarted,
     ApplicationSubmitted,
     ApplicationSuperseded,
@@ -54,10 +57,16 @@ from shared.events.exemption import (
     ExemptionExpired,
     ExemptionGranted,
     ExemptionRevoked,
+    FeeDue,
+    FeePaid,
+    FeeRefunded,
+    FeeWithdrawn,
     HandOffAcknowledged,
     PhotographAccepted,
     ReapplicationUnlocked,
     RecordTablePrinted,
+    RefundAsked,
+    RevivalRefused,
     StageOpened,
     StagePassed,
     TicketReleased,
@@ -156,7 +165,7 @@ def candidates_line(row: ApplicationRow, context: Context) -> Line:
     return shown.model_copy(update={"state": hidden, "version": row.form_version, "changed_at": row.handed_in_at})
 
 
-_OPEN_STATES = frozenset({"draft", "returned", "discarded", "superseded", "lapsed"})
+_OPEN_STATES = frozenset({"draft", "unpaid", "returned", "discarded", "superseded", "lapsed"})
 """Rows whose state is no result."""
 
 
@@ -200,11 +209,13 @@ def case_shown(
     names: Mapping[str, Organisation],
     duplicates: Iterable[ApplicationRow] | None,
     records: Mapping[str, Education],
+    flags: Sequence[Fact[Any]] = (),
 ) -> CaseShown:
-    """One application for its candidate, and for a reviewer (`duplicates` is then given) with what the stage asks."""
+    """One application for its candidate, and for a reviewer (`duplicates` is then given) with what the stage asks and
+    with what is told to nobody else (`flags`)."""
     book = context.rules.book
     masked = duplicates is None and not results_are_visible(context)
-    told = [fact for fact in past if not (masked and isinstance(fact.event, _RESULTS))]
+    told = [fact for fact in past if not (masked and _is_result(fact.event))]
     hidden = masked and is_hidden(case, context)
     title = book.state(SUBMITTED).title if hidden else case.title
     handed_in = next((fact.version for fact in reversed(past) if isinstance(fact.event, ApplicationSubmitted)), 0)
@@ -225,7 +236,8 @@ def case_shown(
         warnings=case.warnings,
         course_codes=case.course_codes,
         returned=_returned_shown(told),
-        history=[_deed(fact, names) for fact in told if _is_told(fact, reviewing=duplicates is not None)],
+        fee=fee_shown(case, context),
+        history=[_deed(fact, names) for fact in _with(told, flags) if _is_told(fact, reviewing=duplicates is not None)],
         actions=available_actions(cast(Application, case), context),
     )
     desk = reading_desk(case, context.roles)
@@ -300,6 +312,8 @@ _DEEDS: Mapping[type[Any], str] = {
     TicketReleased: "ticket_released",
     ApplicationSuperseded: "superseded",
     ApplicationLapsed: "lapsed",
+    ApplicationRevived: "revived",
+    RevivalRefused: "revival_refused",
     ExemptionGranted: "granted",
     ExemptionExpired: "expired",
     ExemptionRevoked: "revoked",
@@ -307,7 +321,26 @@ _DEEDS: Mapping[type[Any], str] = {
     ApplicationHandedOff: "handed_off",
     HandOffAcknowledged: "acknowledged",
     DraftDiscarded: "discarded",
+    FeeDue: "fee_due",
+    FeeWithdrawn: "fee_withdrawn",
+    FeePaid: "fee_paid",
+    RefundAsked: "refund_asked",
+    FeeRefunded: "refunded",
 }
+
+
+def _with(told: Iterable[Fact[Any]], flags: Iterable[Fact[Any]]) -> Iterator[Fact[Any]]:
+    """Each submission with what was flagged at that moment."""
+    flagged = {fact.meta.at: fact for fact in flags}
+    for fact in told:
+        yield fact
+        if isinstance(fact.event, ApplicationSubmitted) and fact.meta.at in flagged:
+            yield flagged[fact.meta.at]
+
+
+def _is_result(event: Any) -> bool:
+    approved = isinstance(event, ApplicationRevived | RevivalRefused) and event.becomes == "granted"
+    return approved or isinstance(event, _RESULTS)
 
 
 def _is_told(fact: Fact[Any], *, reviewing: bool) -> bool:
@@ -325,9 +358,10 @@ def _deed(fact: Fact[Any], names: Mapping[str, Organisation]) -> Deed:
         role=getattr(event, "role", None),
         organisation=names[organisation].title if organisation in names else None,
         stage=getattr(event, "stage", None),
+        fen=getattr(event, "fen", None),
         state=getattr(event, "title", None),
         opinion=getattr(event, "opinion", None),
-        reason=getattr(event, "reason", None),
+        reason=REASONS.get(reason, reason) if (reason := getattr(event, "reason", None)) else None,
         note=getattr(event, "note", None),
         clause=event.clause,
     )

@@ -20,10 +20,12 @@ from services.exemption.domain.commands import (
     SubmitApplication,
     ViewDocuments,
 )
+from services.exemption.domain.flagging import FLAGS
 from services.exemption.domain.followed import ACCOUNT_FOLLOWED, Education
 from services.exemption.domain.upload import UPLOAD
 from services.exemption.submitting import with_what_is_known
-from services.exemption.views.applications import find_duplicates, find_own
+from services.exemption.views.applications import find_own
+from services.exemption.views.elsewhere import find_duplicates
 from services.exemption.views.organisations import find_named
 from services.exemption.views.uploads import find_uploads
 from shared.kernel.messages import Fact, stream_name
@@ -158,8 +160,9 @@ async def detail(application: Id, service: ServiceDep, books: BooksDep, caller: 
         names = await find_named(connection, sorted(named))
         photographs = await _photographs(service, connection, case)
         duplicates = await find_duplicates(connection, application) if reviewing else None
+        flags = await service.history(connection, stream_name(FLAGS.kind, application)) if reviewing else ()
         records = await _education(service, connection, case) if case.claims else {}
-    return case_shown(application, case, context, past, photographs, names, duplicates, records)
+    return case_shown(application, case, context, past, photographs, names, duplicates, records, flags)
 
 
 async def _education(service: Service, connection: Connection, case: Case) -> Mapping[str, Education]:

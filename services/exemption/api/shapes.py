@@ -6,6 +6,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
+from services.exemption.api.fees import FeeShown
 from services.exemption.domain.scheme import ExemptionScheme
 from shared.schemes.book import Head
 from shared.schemes.courses import CourseKind, FoundBy
@@ -248,6 +249,7 @@ class Deed(BaseModel):
     role: str | None
     organisation: str | None
     stage: str | None
+    fen: int | None = None
     state: str | None
     opinion: str | None
     reason: str | None
@@ -309,6 +311,7 @@ class CaseShown(BaseModel):
     warnings: Sequence[str]
     course_codes: Sequence[str]
     returned: ReturnedShown | None
+    fee: FeeShown | None = Field(description="of what was handed in; None: the rules ask for no fee, or it is a draft")
     history: Sequence[Deed]
     actions: Sequence[str]
     review: Stage | None = None

@@ -11,6 +11,7 @@ from datetime import datetime
 from services.exemption.domain import rules
 from services.exemption.domain.case import (
     Application,
+    AwaitingPayment,
     Case,
     Desk,
     Discarded,
@@ -30,7 +31,7 @@ from services.exemption.domain.followed import Account, Organisations
 from services.exemption.domain.form import Photograph
 from services.exemption.domain.scheme import Deadline, HandOff, RecordTable, Rules
 from services.exemption.domain.terms import Revocation, TicketRelease, Unlocking
-from services.exemption.domain.uniqueness import Heads
+from services.exemption.domain.uniqueness import Heads, must_be_the_holder, replaced_by
 from shared.kernel.errors import Refused
 from shared.schemes.procedure import SUBMITTED, Outcome, Stage
 
@@ -53,9 +54,38 @@ class Context:
     head: str = ""  # their stream
     ticket_elsewhere: bool = False  # identity knows this ticket number of another account
     number: str = ""  # what the book's numbering would give now
+    drafts: int = 0  # how many the candidate fills in already, in this cycle
     seen_elsewhere: tuple[str, ...] = ()  # other people's applications with this certificate number
     own_other: str | None = None  # another application of the same person with it, in review or approved
     own_courses: Mapping[str, str] = field(default_factory=dict)  # course -> such an application that has it
+
+
+def place_must_be_free(case: Case, context: Context) -> None:
+    """Of what had ended and comes back: nobody came to count meanwhile for its ticket number or person.
+
+    SD-46: what comes back by itself takes a ticket number from nobody, also not for the account that identity knows it
+    of; whoever hands in does. What held none any more when it ended, since an office released it, asks for none. Of
+    several that ended, the last one may.
+    """
+    unique, heads = context.rules.book.uniqueness, context.heads
+    if unique is None or case.ticket_released:
+        return
+    must_be_the_holder(heads, case.candidate, known_of_another=context.ticket_elsewhere)
+    whose, ended = heads.ended.get(case.cycle, (case.candidate, context.application))
+    if whose != case.candidate:
+        raise Refused("exemption.ticket_of_another_account")
+    if ended != context.application or replaced_by(heads, case.cycle, context.application):
+        raise Refused("exemption.already_submitted_in_this_cycle", text=unique.text)
+
+
+def nothing_must_have_taken_its_place(case: Case, context: Context) -> None:
+    """Nor with its certificate or with one of its courses."""
+    book = context.rules.book
+    place_must_be_free(case, context)
+    if book.certificates_are_used_once:
+        rules.certificate_must_be_used_once(context.own_other)
+    if book.course_once:
+        rules.course_must_be_granted_once(case.course_codes, context.own_courses, book.course_once.text)
 
 
 def reading_desk(state: Case, roles: frozenset[tuple[str, str]]) -> Desk | None:
@@ -92,7 +122,7 @@ def results_are_visible(context: Context) -> bool:
 
 def is_hidden(case: Case, context: Context) -> bool:
     """Whether its state is a result that the book does not let the candidate see yet."""
-    said = isinstance(case, Draft | Returned | Discarded | Superseded | Lapsed)
+    said = isinstance(case, Draft | AwaitingPayment | Returned | Discarded | Superseded | Lapsed)
     return not said and not results_are_visible(context)
 
 
@@ -107,7 +137,7 @@ def may_save(state: Application, context: Context) -> Editable:
         return case
     if isinstance(case, Discarded | Superseded | Lapsed):  # no results, so there is nothing to hide
         raise Refused("exemption.ended")
-    if isinstance(case, InReview | Submitted) or not results_are_visible(context):
+    if isinstance(case, AwaitingPayment | InReview | Submitted) or not results_are_visible(context):
         raise Refused("exemption.already_submitted")
     raise Refused("exemption.ended")
 
@@ -148,9 +178,25 @@ def may_review(state: Application, context: Context) -> tuple[InReview, Stage]:
     return case, stage
 
 
+def may_pass(state: Application, context: Context) -> tuple[InReview, Stage]:
+    """Where a fee comes next, it can still be paid: whoever is slow makes nobody lapse."""
+    case, stage = may_review(state, context)
+    book, following = context.rules.book, context.rules.book.after(stage.name)
+    if following and book.owed_before(following.name, len(case.course_codes), case.paid):
+        must_be_payable(context)
+    return case, stage
+
+
+def must_be_payable(context: Context) -> None:
+    """Once a cycle is closed by hand nobody can extend a window: then what was not paid lapses."""
+    payment, cycle = context.rules.book.payment, context.cycle
+    if payment and not cycle.closed:
+        rules.fee_must_be_payable(payment.title, cycle.phase(payment.window, context.now))
+
+
 def _may_review_to(outcome: Outcome) -> Callable[[Application, Context], object]:
     def guard(state: Application, context: Context) -> None:
-        case, stage = may_review(state, context)
+        case, stage = (may_pass if outcome == "pass" else may_review)(state, context)
         rules.outcome_must_be_of_the_stage(stage, outcome)
         if outcome == "pass":
             rules.ticket_must_be_the_candidates(released=case.ticket_released)
@@ -158,13 +204,13 @@ def _may_review_to(outcome: Outcome) -> Callable[[Application, Context], object]
     return guard
 
 
-def may_unlock(state: Application, context: Context) -> tuple[InReview, Unlocking, str]:
+def may_unlock(state: Application, context: Context) -> tuple[InReview | AwaitingPayment, Unlocking, str]:
     """SX-E-35: in the window, by the clerk of the candidate's own place, so often as the book says."""
     unique = context.rules.book.uniqueness
     if unique is None or unique.unlocking is None:
         raise Refused("exemption.no_unlocking")
     case, organisation = _must_be_held(state, unique.unlocking.role, unique.unlocking.scope, context)
-    if not isinstance(case, InReview):
+    if not isinstance(case, InReview | AwaitingPayment):
         raise Refused("exemption.stage_not_open", stage=case.title)
     if case.unlocked >= (unique.times or 0):
         raise Refused("exemption.unlocked_often_enough", times=unique.times)
@@ -178,7 +224,7 @@ def may_release_ticket(state: Application, context: Context) -> tuple[Case, Tick
     if unique is None or unique.release is None:
         raise Refused("exemption.no_ticket_release")
     case, organisation = _must_be_held(state, unique.release.role, unique.release.scope, context)
-    if case.ticket_released or not isinstance(case, InReview | Returned | Granted | HandedOff):
+    if case.ticket_released or not isinstance(case, AwaitingPayment | InReview | Returned | Granted | HandedOff):
         raise Refused("exemption.holds_no_ticket")
     return case, unique.release, organisation
 

@@ -6,9 +6,9 @@ anybody: where it no longer fits the state, nothing happens.
 
 from collections.abc import Sequence
 
-from services.exemption.domain import access, rules
+from services.exemption.domain import access, fees, rules
 from services.exemption.domain.access import Context
-from services.exemption.domain.case import Application, Granted, HandedOff, InReview, Returned
+from services.exemption.domain.case import Application, AwaitingPayment, Granted, HandedOff, InReview, Returned
 from services.exemption.domain.commands import (
     AcknowledgeRecord,
     ExpireExemption,
@@ -37,26 +37,32 @@ def supersede(command: SupersedeApplication, state: Application, context: Contex
     """SD-19: whatever became of it, also while it is reviewed; but not once others have it."""
     if isinstance(state, HandedOff):
         raise Refused("exemption.already_handed_off")
-    if not isinstance(state, InReview | Returned | Granted):
+    if not isinstance(state, AwaitingPayment | InReview | Returned | Granted):
         return []
     unique = context.rules.book.uniqueness
-    source = unique.source if unique else ""
-    title = context.rules.book.state(SUPERSEDED).title
-    return [ApplicationSuperseded(by=command.by, title=title, clause=context.rules.clause("uniqueness", source=source))]
+    clause = context.rules.clause("uniqueness", source=unique.source if unique else "")
+    superseded = ApplicationSuperseded(by=command.by, title=context.rules.book.state(SUPERSEDED).title, clause=clause)
+    due = fees.withdrawn("superseded", state, context)
+    return [superseded, *due, *fees.given_back("superseded", state, context)]
 
 
 def lapse(command: LapseApplication, state: Application, context: Context) -> Sequence[ApplicationEvent]:
-    """Not handed in again, or not confirmed on site, before the window was over."""
+    """Not handed in again, not confirmed on site or not paid before the window was over."""
+    payment = context.rules.book.payment
+    if isinstance(state, AwaitingPayment) and payment and payment.window == command.purpose:
+        over = is_over(command.purpose, context)
+        return fees.lapsed(command.purpose, command.due_at, state, context) if over else []
     source = _lapses_with(command.purpose, state, context)
-    if source is None or not _is_over(command.purpose, context):
+    if source is None or not isinstance(state, Returned | InReview) or not is_over(command.purpose, context):
         return []
     title = context.rules.book.state(LAPSED).title
     clause = context.rules.clause(f"windows[{command.purpose}]", source=source)
-    return [ApplicationLapsed(purpose=command.purpose, ended_at=command.due_at, title=title, clause=clause)]
+    lapsed = ApplicationLapsed(purpose=command.purpose, ended_at=command.due_at, title=title, clause=clause)
+    return [lapsed, *fees.given_back("lapsed", state, context)]
 
 
 def _lapses_with(purpose: str, state: Application, context: Context) -> str | None:
-    """By which source it lapses at the end of this window; None: it does not."""
+    """By which source it lapses at the end of this window, besides what was not paid; None: it does not."""
     book = context.rules.book
     again = book.once_resubmitted
     if isinstance(state, Returned) and again.lapses and again.window == purpose:
@@ -78,7 +84,7 @@ def expire(command: ExpireExemption, state: Application, context: Context) -> Se
 def expired_by_now(context: Context) -> Sequence[ApplicationEvent]:
     """SD-41: what becomes of an approved exemption whose validity is over, also of one that is approved only now."""
     validity = context.rules.book.validity
-    if validity is None or not _is_over(validity.window, context):
+    if validity is None or not is_over(validity.window, context):
         return []
     over = context.cycle.windows[validity.window].over_at()
     assert over is not None  # or it would not be over
@@ -92,7 +98,7 @@ def expired_by_now(context: Context) -> Sequence[ApplicationEvent]:
     ]
 
 
-def _is_over(purpose: str, context: Context) -> bool:
+def is_over(purpose: str, context: Context) -> bool:
     return context.cycle.phase(purpose, context.now) == "closed"
 
 

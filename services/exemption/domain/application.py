@@ -8,9 +8,9 @@ is written down with the clause of the book.
 from collections.abc import Mapping, Sequence
 from typing import assert_never
 
-from services.exemption.domain import access, afterwards, reviewing
+from services.exemption.domain import access, afterwards, fees, reviewing, reviving, rules
 from services.exemption.domain.access import Context
-from services.exemption.domain.case import Application, NotStarted, Returned, evolve
+from services.exemption.domain.case import Application, NotStarted, evolve
 from services.exemption.domain.claims import claim_of, kept_claims
 from services.exemption.domain.commands import (
     AcknowledgeRecord,
@@ -19,25 +19,27 @@ from services.exemption.domain.commands import (
     ExpireExemption,
     HandOffRecord,
     LapseApplication,
+    NoteRefund,
     PassStage,
     PrintRecordTable,
     RefuseApplication,
     ReleaseTicket,
     ReturnApplication,
+    ReviveApplication,
     RevokeExemption,
     SaveDraft,
+    SettleFee,
     StartApplication,
     SubmitApplication,
     SupersedeApplication,
     UnlockReapplication,
 )
 from services.exemption.domain.form import kept_form, photographs_must_be_own, slots_must_be_known
-from services.exemption.domain.hand_in import judged, surroundings
+from services.exemption.domain.hand_in import first_stage, judged, surroundings
 from shared.events.exemption import (
     ApplicationEvent,
     ApplicationStarted,
     ApplicationSubmitted,
-    CertificateSeenElsewhere,
     DraftDiscarded,
     DraftSaved,
 )
@@ -77,6 +79,12 @@ def decide(command: ApplicationCommand, state: Application, context: Context) ->
             return afterwards.lapse(command, state, context)
         case ExpireExemption():
             return afterwards.expire(command, state, context)
+        case ReviveApplication():
+            return reviving.revive(command, state, context)
+        case SettleFee():
+            return fees.settle(command, state, context)
+        case NoteRefund():
+            return fees.note_refund(command, state, context)
         case PrintRecordTable():
             return afterwards.print_table(command, state, context)
         case HandOffRecord():
@@ -92,6 +100,7 @@ def _start(state: Application, context: Context) -> Sequence[ApplicationEvent]:
         raise Refused("exemption.already_started")
     deadline = context.rules.book.submit
     access.must_be_in_time(deadline.window, context)
+    rules.drafts_must_be_few(context.drafts, context.rules.book.most_drafts)
     return [
         ApplicationStarted(
             scheme=context.rules.ref,
@@ -131,7 +140,7 @@ def _submit(state: Application, context: Context) -> Sequence[ApplicationEvent]:
     book = context.rules.book
     found = judged(case, context)
     found.findings.must_pass()
-    stage = book.stage(case.resume_at) if isinstance(case, Returned) else book.stages[0]
+    stage, courses = first_stage(case, context), found.course_codes(context.rules)
     submitted = ApplicationSubmitted(
         scheme=context.rules.ref,
         cycle=case.cycle,
@@ -144,14 +153,14 @@ def _submit(state: Application, context: Context) -> Sequence[ApplicationEvent]:
         majors=case.majors,
         bases=tuple(dict.fromkeys(each.basis for each in found.evidence)),
         papers=tuple(each.as_said() for each in found.evidence if each.number),
-        course_codes=found.course_codes(context.rules),
+        course_codes=courses,
         organisations=dict(found.organisations),
         offices=_offices(found.organisations, context),
         head=context.head,
         warnings=found.findings.warnings(),
         clause=found.evidence[0].clause,
     )
-    return [submitted, *_flags(context), reviewing.opened(stage, found.organisations, context)]
+    return [submitted, *fees.onward(stage, case, courses, found.organisations, context)]
 
 
 def _offices(organisations: Mapping[str, str], context: Context) -> tuple[tuple[str, str], ...]:
@@ -159,14 +168,6 @@ def _offices(organisations: Mapping[str, str], context: Context) -> tuple[tuple[
     book = context.rules.book
     offices = (*(book.uniqueness.offices() if book.uniqueness else ()), book.revocation)
     return tuple(dict.fromkeys((each.role, organisations[each.scope]) for each in offices if each))
-
-
-def _flags(context: Context) -> Sequence[ApplicationEvent]:
-    if not context.seen_elsewhere:
-        return []
-    source = context.rules.book.certificate_seen_elsewhere.source
-    clause = context.rules.clause("certificate_seen_elsewhere", source=source)
-    return [CertificateSeenElsewhere(applications=context.seen_elsewhere, clause=clause)]
 
 
 APPLICATION: Decider[ApplicationCommand, Application, ApplicationEvent, Context] = Decider(

@@ -21,6 +21,7 @@ from shared.schemes.procedure import (
     REVOKED,
     SUBMITTED,
     SUPERSEDED,
+    UNPAID,
     no_twins,
 )
 
@@ -56,10 +57,11 @@ def every_window_has_a_purpose(book: "ExemptionScheme") -> None:
     declared = {each.id for each in book.windows}
     handing = set(_windows_of_acts(book))
     others = {each.window for each in (book.validity, *(stage.starts_after for stage in book.stages)) if each}
+    paying = {book.payment.window} if book.payment else set()
     asked = {each.id for each in book.windows if each.query} | (declared & ASKED_ELSEWHERE)
-    if handing & asked:
-        raise ValueError(f"windows: nothing can be handed in: {', '.join(sorted(handing & asked))}")
-    used = handing | others | ({book.results.window} if book.results else set())
+    if (handing | paying) & asked:
+        raise ValueError(f"windows: nothing can be handed in: {', '.join(sorted((handing | paying) & asked))}")
+    used = handing | others | paying | ({book.results.window} if book.results else set())
     if used - declared:
         raise ValueError(f"windows: not declared: {', '.join(sorted(used - declared))}")
     if declared - used - asked:
@@ -102,7 +104,8 @@ def _engine_states(book: "ExemptionScheme") -> dict[str, bool]:
         RETURNED: "return" in outcomes or (unique is not None and unique.unlocking is not None),
         REFUSED: "refuse" in outcomes,
         SUPERSEDED: unique is not None and unique.rule == "last_submission_wins",
-        LAPSED: book.once_resubmitted.lapses or any(stage.onsite for stage in book.stages),
+        UNPAID: book.payment is not None,
+        LAPSED: book.once_resubmitted.lapses or bool(book.payment) or any(stage.onsite for stage in book.stages),
         EXPIRED: book.validity is not None,
         REVOKED: book.revocation is not None,
         HANDED_OFF: book.hand_off is not None,
@@ -233,6 +236,22 @@ def what_may_become_effective_later_is_rechecked(book: "ExemptionScheme") -> Non
         raise ValueError("conditions: prior_education: some stage must recheck prior_education_effective")
 
 
+def payment_makes_sense(book: "ExemptionScheme") -> None:
+    """The window to pay in outlives a cycle that is closed by hand, so nothing else is done in it. And nobody learns
+    from a fee, or from its going back, what the results hide."""
+    if (said := book.payment) is None:
+        return
+    names = [stage.name for stage in book.stages]
+    if said.before not in names:
+        raise ValueError(f"payment: no such stage: {said.before}")
+    if said.window in set(_windows_of_acts(book)):
+        raise ValueError(f"payment: something else is done in the window {said.window}")
+    if book.results and said.before != names[0]:
+        raise ValueError(f"payment: before {said.before} it tells what was decided, and the results hide that")
+    if book.results and "refused" in said.refunds.when:
+        raise ValueError("payment: refunds: refused: it tells what was decided, and the results hide that")
+
+
 LAWS: tuple[Law, ...] = (
     names_are_unique,
     every_window_has_a_purpose,
@@ -245,4 +264,5 @@ LAWS: tuple[Law, ...] = (
     plans_cover_what_is_counted,
     stages_make_sense,
     what_may_become_effective_later_is_rechecked,
+    payment_makes_sense,
 )

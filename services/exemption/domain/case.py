@@ -15,6 +15,7 @@ from shared.events.exemption import (
     ApplicationLapsed,
     ApplicationRefused,
     ApplicationReturned,
+    ApplicationRevived,
     ApplicationStarted,
     ApplicationSubmitted,
     ApplicationSuperseded,
@@ -24,9 +25,15 @@ from shared.events.exemption import (
     ExemptionExpired,
     ExemptionGranted,
     ExemptionRevoked,
+    FeeDue,
+    FeePaid,
+    FeeRefunded,
+    FeeWithdrawn,
     HandOffAcknowledged,
     ReapplicationUnlocked,
     RecordTablePrinted,
+    RefundAsked,
+    RevivalRefused,
     StageOpened,
     StagePassed,
     TicketReleased,
@@ -42,6 +49,21 @@ class Desk(NamedTuple):
 
 
 NO_DESK = Desk("", "", "")
+
+
+class Due(NamedTuple):
+    """What is to be paid before `stage` opens; `title` is the state it is in once that is done."""
+
+    stage: str
+    fen: int
+    title: str
+
+
+class Order(NamedTuple):
+    """Money that came: what of it is here still, and whether it counts for the fee or is to go back."""
+
+    fen: int
+    counts: bool
 
 
 @dataclass(frozen=True)
@@ -84,14 +106,19 @@ class Case:
     warnings: tuple[str, ...] = ()
     course_codes: tuple[str, ...] = ()
     organisations: Mapping[str, str] = field(default_factory=dict)  # scope -> organisation
-    seen_elsewhere: tuple[str, ...] = ()  # applications of others with the same certificate number
     passed: Mapping[str, str] = field(default_factory=dict)  # stage -> who passed it; only what still stands
     decided: tuple[tuple[str, str], ...] = ()  # (stage, who), of every submission: for separation of duties
     desks: tuple[Desk, ...] = ()  # reached with this submission: who may read it
+    orders: Mapping[str, Order] = field(default_factory=dict)  # what was paid, of every submission
 
     @property
     def state_title(self) -> str:
         return self.title
+
+    @property
+    def paid(self) -> int:
+        """In fen, as far as it counts."""
+        return sum(order.fen for order in self.orders.values() if order.counts)
 
 
 @dataclass(frozen=True)
@@ -102,6 +129,13 @@ class Draft(Case):
 @dataclass(frozen=True)
 class Submitted(Case):
     """Handed in; the event that opens a stage follows in the same breath."""
+
+
+@dataclass(frozen=True)
+class AwaitingPayment(Case):
+    """待缴费: the next stage opens when it is paid."""
+
+    due: Due | None = None
 
 
 @dataclass(frozen=True)
@@ -154,12 +188,25 @@ class Superseded(Case):
 
 @dataclass(frozen=True)
 class Lapsed(Case):
-    """A window ended before what the book asks for was done."""
+    """The window `purpose` ended before what the book asks for was done; `before` is what it was until then."""
+
+    purpose: str = ""
+    before: Returned | AwaitingPayment | InReview | None = None
+    withheld: str = ""  # by which law an extension did not give it back
+
+    @property
+    def due(self) -> Due | None:
+        """What was not paid, as far as we knew."""
+        return self.before.due if isinstance(self.before, AwaitingPayment) else None
 
 
 @dataclass(frozen=True)
 class Expired(Case):
     """过期不予保留."""
+
+    purpose: str = ""
+    before: Granted | None = None
+    withheld: str = ""
 
 
 @dataclass(frozen=True)
@@ -167,8 +214,17 @@ class Revoked(Case):
     """再次审定不通过."""
 
 
+def stage_of(state: AwaitingPayment | InReview) -> str:
+    """The stage that it lies at, or that opens once it is paid for."""
+    if isinstance(state, InReview):
+        return state.desk.stage
+    assert state.due is not None  # it waits for it
+    return state.due.stage
+
+
 Ended = Discarded | TurnedDown | Superseded | Lapsed | Expired | Revoked
-Application = NotStarted | Draft | Submitted | InReview | Returned | Granted | HandedOff | Ended
+Started = Draft | Submitted | AwaitingPayment | InReview | Returned | Granted | HandedOff | Ended
+Application = NotStarted | Started
 Editable = Draft | Returned
 
 S = TypeVar("S", bound=Case)
@@ -187,7 +243,7 @@ def evolve(state: Application, event: ApplicationEvent) -> Application:  # noqa:
         case ApplicationSubmitted():
             return _submitted(state, event)
         case CertificateSeenElsewhere():
-            return replace(state, seen_elsewhere=event.applications)
+            return state
         case StageOpened():
             desk = Desk(event.stage, event.role, event.organisation)
             return _become(InReview, state, desks=(*state.desks, desk), desk=desk, due_at=event.due_at)
@@ -215,9 +271,16 @@ def evolve(state: Application, event: ApplicationEvent) -> Application:  # noqa:
         case ApplicationSuperseded():
             return _become(Superseded, state, title=event.title, by=event.by)
         case ApplicationLapsed():
-            return _become(Lapsed, state, title=event.title)
+            return _become(Lapsed, state, title=event.title, purpose=event.purpose, before=state)
         case ExemptionExpired():
-            return _become(Expired, state, title=event.title)
+            return _become(Expired, state, title=event.title, purpose=event.purpose, before=state)
+        case ApplicationRevived():
+            assert isinstance(state, Lapsed | Expired)
+            assert state.before is not None
+            return replace(state.before, orders=state.orders)  # money may have come or gone meanwhile
+        case RevivalRefused():
+            assert isinstance(state, Lapsed | Expired)
+            return replace(state, withheld=event.code)
         case ExemptionRevoked():
             return _become(Revoked, state, title=event.title)
         case ExemptionGranted():
@@ -230,8 +293,32 @@ def evolve(state: Application, event: ApplicationEvent) -> Application:  # noqa:
         case HandOffAcknowledged():
             assert isinstance(state, HandedOff)
             return replace(state, reference=event.reference)
+        case FeeDue() | FeeWithdrawn() | FeePaid() | RefundAsked() | FeeRefunded():
+            return _with_money(state, event)
         case _:
             assert_never(event)
+
+
+def _with_money(state: Started, event: FeeDue | FeeWithdrawn | FeePaid | RefundAsked | FeeRefunded) -> Started:
+    match event:
+        case FeeDue():
+            before = state.due.title if isinstance(state, AwaitingPayment) and state.due else state.title
+            return _become(AwaitingPayment, state, title=event.title, due=Due(event.stage, event.fen, before))
+        case FeeWithdrawn():
+            return state
+        case FeePaid():
+            return _become(Submitted, state, title=event.title, orders=_with_order(state, event, counts=True))
+        case RefundAsked():
+            return replace(state, orders=_with_order(state, event, counts=False))
+        case FeeRefunded():
+            order = state.orders[event.order]
+            return replace(state, orders={**state.orders, event.order: order._replace(fen=order.fen - event.fen)})
+        case _:
+            assert_never(event)
+
+
+def _with_order(state: Case, event: FeePaid | RefundAsked, *, counts: bool) -> Mapping[str, Order]:
+    return {**state.orders, event.order: Order(event.fen, counts)}
 
 
 def _submitted(state: Case, event: ApplicationSubmitted) -> Submitted:
@@ -254,7 +341,6 @@ def _submitted(state: Case, event: ApplicationSubmitted) -> Submitted:
         warnings=event.warnings,
         course_codes=event.course_codes,
         organisations=event.organisations,
-        seen_elsewhere=(),
         desks=tuple(desk for desk in state.desks if desk.stage in state.passed),
     )
 

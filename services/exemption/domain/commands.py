@@ -166,33 +166,29 @@ class ExpireExemption(Command):
     due_at: datetime
 
 
-class TakeHead(Command):
-    """From now on this application counts; `value` is the ticket number or person, with the jurisdiction."""
+class SettleFee(Command):
+    """Somebody paid for this application, says payment."""
 
-    cycle: str
     application: str
-    value: str
+    order: str
+    fen: int
+    paid_at: datetime
 
 
-class ReleaseHead(Command):
-    """This application no longer stands in the way of another."""
+class NoteRefund(Command):
+    """So much of what was paid went back, says payment."""
 
-    cycle: str
     application: str
+    order: str
+    fen: int
+    refunded_at: datetime
 
 
-class EndHead(Command):
-    """This application came to its end: it holds no ticket number, and still is the one of its candidate."""
+class ReviveApplication(Command):
+    """The window with whose end it lapsed or expired was extended."""
 
-    cycle: str
     application: str
-
-
-class WithdrawHead(Command):
-    """An office took the ticket number from whoever handed in with it."""
-
-    cycle: str
-    application: str
+    purpose: str
 
 
 # --- hand-off
@@ -301,6 +297,14 @@ class SettleWindow(Command):
     due_at: datetime
 
 
+class SettleReopening(Command):
+    """Everything that the reopening of a window leads to has been done, says its timer."""
+
+    cycle: str
+    purpose: str
+    due_at: datetime
+
+
 # --- what identity says
 
 
@@ -380,12 +384,14 @@ ApplicationCommand = (
     | SupersedeApplication
     | LapseApplication
     | ExpireExemption
+    | SettleFee
+    | NoteRefund
+    | ReviveApplication
     | PrintRecordTable
     | HandOffRecord
     | AcknowledgeRecord
 )
-HeadCommand = TakeHead | ReleaseHead | EndHead | WithdrawHead
-CycleCommand = OpenCycle | ExtendWindow | CloseCycle | EndWindow | SettleWindow
+CycleCommand = OpenCycle | ExtendWindow | CloseCycle | EndWindow | SettleWindow | SettleReopening
 AccountCommand = FollowAccount | FollowVerification | FollowEducation | ForgetPerson
 OrganisationCommand = FollowOrganisation | FollowRenaming | FollowClosing
 BatchCommand = RecordBatch | ExportBatch | AcknowledgeBatch

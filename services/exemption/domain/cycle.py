@@ -16,6 +16,7 @@ from services.exemption.domain.commands import (
     EndWindow,
     ExtendWindow,
     OpenCycle,
+    SettleReopening,
     SettleWindow,
     WindowAsked,
 )
@@ -27,7 +28,9 @@ from shared.events.exemption import (
     CycleOpened,
     CycleWindowEnded,
     DaysExcluded,
+    ReopeningSettled,
     WindowExtended,
+    WindowReopened,
     WindowSet,
     WindowSettled,
 )
@@ -92,7 +95,9 @@ def decide(command: CycleCommand, state: CycleState, context: CycleContext) -> S
         case EndWindow():
             return _end(command, state, context)
         case SettleWindow():
-            return _settle(command, state)
+            return _settle(command, state, context)
+        case SettleReopening():
+            return [ReopeningSettled(purpose=command.purpose, reopened_at=command.due_at)]
         case _:
             assert_never(command)
 
@@ -112,21 +117,18 @@ def _open(command: OpenCycle, state: CycleState, context: CycleContext) -> Seque
         clause=context.rules.clause("open_by", source=book.submit.source),
     )
     windows = [event for said in book.windows for event in _announced(said, command.windows[said.id], context)]
-    _results_must_come_later(CYCLE.replay([opened, *windows]), context)
+    _windows_must_fit_together(CYCLE.replay([opened, *windows]), context)
     return [opened, *windows]
 
 
-def _results_must_come_later(opened: CycleState, context: CycleContext) -> None:
-    if found := _results_of(opened, context):
-        rules.results_must_open_after_handing_in(*found)
-
-
-def _results_of(cycle: CycleState, context: CycleContext) -> tuple[str, Window, Window] | None:
-    """Where results have a window: its purpose, its days, and those in which applications are handed in."""
+def _windows_must_fit_together(opened: CycleState, context: CycleContext) -> None:
     book = context.rules.book
-    if not book.results or isinstance(cycle, NotOpened):
-        return None
-    return book.results.window, cycle.windows[book.results.window], cycle.windows[book.submit.window]
+    assert isinstance(opened, Cycle)  # or extended
+    handing_in = opened.windows[book.submit.window]
+    if results := book.results:
+        rules.results_must_open_after_handing_in(results.window, opened.windows[results.window], handing_in)
+    if payment := book.payment:
+        rules.paying_must_end_after_handing_in(payment.window, opened.windows[payment.window], handing_in)
 
 
 def _announced(said: Purpose, asked: WindowAsked, context: CycleContext) -> Sequence[WindowSet | DaysExcluded]:
@@ -176,14 +178,16 @@ def _extend(command: ExtendWindow, state: CycleState, context: CycleContext) -> 
     lists = cycle.skips.get(command.purpose, ())
     off = days_off(window.to_day + timedelta(days=1), command.to_day, lists)
     rules.extension_must_open(command.purpose, window, command.to_day, off)
-    found = _results_of(_with(cycle, command.purpose, without(replace(window, to_day=command.to_day), off)), context)
-    if found and command.purpose == context.rules.book.submit.window:
-        rules.extension_must_end_before_results(command.purpose, *found[1:])
+    if command.purpose == context.rules.book.submit.window:
+        longest = without(replace(window, to_day=command.to_day), off)
+        _windows_must_fit_together(_with(cycle, command.purpose, longest), context)
+    ended = command.purpose in cycle.ended and context.rules.book.ends_with(command.purpose)
+    reopened = [WindowReopened(purpose=command.purpose, reopened_at=context.now)] if ended else []
     if not lists:
-        return [longer]
+        return [longer, *reopened]
     said = context.rules.book.purpose(command.purpose)
     clause = context.rules.clause(f"windows[{command.purpose}]", source=said.source if said else "")
-    return [longer, DaysExcluded(purpose=command.purpose, lists=lists, days=off, clause=clause)]
+    return [longer, DaysExcluded(purpose=command.purpose, lists=lists, days=off, clause=clause), *reopened]
 
 
 def _close(command: CloseCycle, state: CycleState, context: CycleContext) -> Sequence[CycleEvent]:
@@ -212,10 +216,13 @@ def _ended(purpose: str, at: datetime, context: CycleContext) -> CycleWindowEnde
     return CycleWindowEnded(purpose=purpose, ended_at=at, settles=bool(context.rules.book.ends_with(purpose)))
 
 
-def _settle(command: SettleWindow, state: CycleState) -> Sequence[CycleEvent]:
-    """Once for each end; where the window was opened again meanwhile, its next end brings another."""
-    if isinstance(state, NotOpened) or command.purpose not in state.ended:
+def _settle(command: SettleWindow, state: CycleState, context: CycleContext) -> Sequence[CycleEvent]:
+    """Once for each end. Where the window was opened again meanwhile, its next end brings another; and since some may
+    have ended after the reopening looked at them, it looks again."""
+    if isinstance(state, NotOpened):
         return []
+    if command.purpose not in state.ended:
+        return [WindowReopened(purpose=command.purpose, reopened_at=context.now)]
     return [WindowSettled(purpose=command.purpose, ended_at=command.due_at)]
 
 
@@ -246,7 +253,7 @@ def evolve(state: CycleState, event: CycleEvent) -> CycleState:
             return replace(state, closed=True)
         case CycleWindowEnded():
             return replace(state, ended=state.ended | {event.purpose})
-        case WindowSettled():
+        case WindowSettled() | WindowReopened() | ReopeningSettled():
             return state
         case _:
             assert_never(event)

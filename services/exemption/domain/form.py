@@ -28,6 +28,7 @@ class Photograph:
     owner: str
     application: str
     slot: str
+    digest: str = field(default="", compare=False, kw_only=True)  # of the file as it was sent
 
 
 @dataclass(frozen=True)

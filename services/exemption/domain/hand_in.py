@@ -9,8 +9,8 @@ from typing import Any, cast
 
 from services.exemption.domain import rules as laws
 from services.exemption.domain import uniqueness
-from services.exemption.domain.access import Context, may_submit, title_for_the_candidate
-from services.exemption.domain.case import Application, Case
+from services.exemption.domain.access import Context, may_submit, must_be_payable, title_for_the_candidate
+from services.exemption.domain.case import Application, Case, Returned
 from services.exemption.domain.claims import Claim, Judge, claim_of
 from services.exemption.domain.evidence import Evidence, evidence_of, paper_key
 from services.exemption.domain.followed import at_level
@@ -19,6 +19,7 @@ from services.exemption.domain.limits import Candidate, judge_limits
 from services.exemption.domain.scheme import Rules
 from services.exemption.domain.verdict import Finding, Findings
 from shared.kernel.errors import Refused
+from shared.schemes.forms import PhotoSlot
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,34 @@ def judged(case: Case, context: Context) -> Judged:
     for what in kept:
         _judge_kept(findings, what, case, context)
     organisations = _organisations(findings, form, context)
-    return Judged(findings, form, claims, evidence, organisations)
+    found = Judged(findings, form, claims, evidence, organisations)
+    _judge_payment(findings, case, len(found.course_codes(rules)), context)
+    return found
+
+
+def first_stage(case: Case, context: Context) -> str:
+    """Where it is reviewed once it is handed in."""
+    return case.resume_at if isinstance(case, Returned) else context.rules.book.stages[0].name
+
+
+# --- what it costs
+
+
+def _judge_payment(findings: Findings, case: Case, courses: int, context: Context) -> None:
+    """Nobody hands in what can only lapse; and whoever asks beforehand learns what is going to be due."""
+    book = context.rules.book
+    said, owed = book.payment, book.owed_before(first_stage(case, context), courses, case.paid)
+    if said is None or not owed:
+        return
+    _of(findings, context, "payment", source=said.source).ask(
+        lambda: must_be_payable(context),
+        rule="fee_must_be_payable",
+        about="payment",
+        label=said.title,
+        window=said.window,
+        fen=owed,
+        count=said.count(courses),
+    )
 
 
 # --- who may
@@ -173,19 +201,36 @@ def _judge_twice(findings: Findings, evidence: Sequence[Evidence]) -> None:
 
 def _judge_photographs_twice(findings: Findings, claims: Sequence[Claim], context: Context) -> None:
     """Materials may serve several claims; the picture of a certificate is that certificate's own."""
-    before: set[str] = set()
+    before: dict[str, str] = {}  # upload -> digest of its file
     for place, claim in enumerate(claims):
         basis = context.rules.book.basis(claim.basis)
         for slot in basis.asked_photos() if basis else ():
             if upload := claim.photos.get(slot.slot):
-                _of(findings, context, f"bases[{claim.basis}]", source=slot.source).ask(
-                    lambda upload=upload: laws.photograph_must_stand_once(upload, before),  # type: ignore[misc]
-                    rule="photograph_must_stand_once",
-                    about=f"claims[{place}].{slot.slot}",
-                    label=slot.label,
-                    in_form=True,
-                )
-                before.add(upload)
+                mine = _of(findings, context, f"bases[{claim.basis}]", source=slot.source)
+                known = context.photographs.get(upload)
+                _judge_photograph(mine, upload, known.digest if known else "", before, f"claims[{place}]", slot)
+
+
+def _judge_photograph(
+    findings: Findings, upload: str, digest: str, before: dict[str, str], claim: str, slot: PhotoSlot
+) -> None:
+    about = f"{claim}.{slot.slot}"
+    findings.ask(
+        lambda: laws.photograph_must_stand_once(upload, before),
+        rule="photograph_must_stand_once",
+        about=about,
+        label=slot.label,
+        in_form=True,
+    )
+    if upload not in before:
+        findings.ask(
+            lambda: laws.photographs_should_differ(digest, before.values()),
+            rule="photographs_should_differ",
+            about=about,
+            label=slot.label,
+            warns=True,
+        )
+    before[upload] = digest
 
 
 def _judge_courses_elsewhere(findings: Findings, claims: Sequence[Claim], context: Context) -> None:

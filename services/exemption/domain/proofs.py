@@ -13,6 +13,7 @@ from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.bases import Basis
 from services.exemption.domain.case import (
     Application,
+    AwaitingPayment,
     Case,
     Discarded,
     Draft,
@@ -33,11 +34,14 @@ from services.exemption.domain.commands import (
     ExpireExemption,
     HandOffRecord,
     LapseApplication,
+    NoteRefund,
     PassStage,
     RefuseApplication,
     ReleaseTicket,
     ReturnApplication,
+    ReviveApplication,
     RevokeExemption,
+    SettleFee,
     StartApplication,
     SubmitApplication,
     SupersedeApplication,
@@ -53,8 +57,8 @@ from shared.kernel.errors import Refused
 from shared.schemes.procedure import Window
 from shared.schemes.reference import Fault
 
-UNLOCKER, RELEASER, REVOKER = "unlocker", "releaser", "revoker"
-Situation = tuple[str, str, str, tuple[str, ...], bool, bool]
+UNLOCKER, RELEASER, REVOKER, PAYMENT = "unlocker", "releaser", "revoker", "payment"
+Situation = tuple[str, str, str, tuple[str, ...], bool, bool, bool]
 
 
 @dataclass
@@ -116,12 +120,16 @@ def _of_a_perfect_application(refused: Refused) -> Iterator[Fault]:
 
 def broken_laws(walk: Walk, rules: Rules) -> list[Fault]:
     """What the walk of a case shows to be wrong."""
-    return [*_ends(walk, rules), *_stages_kept(walk, rules), *_reached(walk, rules)]
+    return [*_ends(walk, rules), *_stages_kept(walk, rules), *_paid_for(walk, rules), *_reached(walk, rules)]
 
 
 def _ends(walk: Walk, rules: Rules) -> Iterator[Fault]:
     """Every state can end."""
-    can_end = {situation for situation, state in walk.states.items() if _is_end(state, walk.steps[situation])}
+    decided = {
+        situation: {each for each in onward if not isinstance(walk.states[each], _NO_WAY_OUT)}
+        for situation, onward in walk.steps.items()
+    }
+    can_end = {situation for situation, state in walk.states.items() if _is_end(state, decided[situation])}
     grown = True
     while grown:
         more = {situation for situation, onward in walk.steps.items() if onward & can_end} - can_end
@@ -135,11 +143,13 @@ def _ends(walk: Walk, rules: Rules) -> Iterator[Fault]:
 
 
 def _is_end(state: Application, onward: set[Situation]) -> bool:
-    return not onward and isinstance(state, Granted | HandedOff | Discarded | TurnedDown | Expired | Revoked)
+    """What expired is an end, though an extension would give it back."""
+    over = isinstance(state, Discarded | TurnedDown | Expired | Revoked)
+    return over or (not onward and isinstance(state, Granted | HandedOff))
 
 
 _NO_WAY_OUT = (Superseded, Lapsed)
-"""Ends that nobody decides: they prove nothing about the states before them."""
+"""Ends that nobody decides: they prove nothing about the states before them, neither that these end nor that not."""
 
 
 def _stages_kept(walk: Walk, rules: Rules) -> Iterator[Fault]:
@@ -151,6 +161,16 @@ def _stages_kept(walk: Walk, rules: Rules) -> Iterator[Fault]:
                 yield ("stages",), f"granted without {', '.join(sorted(missing))}"
             if CANDIDATE in state.passed.values():
                 yield ("stages",), "granted by the candidate"
+
+
+def _paid_for(walk: Walk, rules: Rules) -> Iterator[Fault]:
+    """No way past payment: nothing is granted, and nothing lies at a stage behind the fee, without all of it."""
+    last = rules.book.stages[-1].name
+    for state in walk.states.values():
+        if isinstance(state, InReview | Granted | HandedOff):
+            stage = state.desk.stage if isinstance(state, InReview) else last
+            if rules.book.owed_before(stage, len(state.course_codes), state.paid):
+                yield ("payment",), f"a case in {state.title} without the fee"
 
 
 def _reached(walk: Walk, rules: Rules) -> Iterator[Fault]:
@@ -185,9 +205,13 @@ def walked(rules: Rules) -> Walk:
 def _situation(state: Application) -> Situation:
     assert isinstance(state, Case)
     stage = state.desk.stage if isinstance(state, InReview) else state.resume_at if isinstance(state, Returned) else ""
-    known = isinstance(state, HandedOff) and state.reference is not None
+    if isinstance(state, AwaitingPayment | Lapsed) and state.due:
+        stage = state.due.stage
+    if isinstance(state, Lapsed):
+        stage = f"{type(state.before).__name__} {stage}"  # what an extension makes of it
+    known = (isinstance(state, HandedOff) and state.reference is not None) or bool(state.form)
     passed = tuple(sorted(state.passed))
-    return (type(state).__name__, state.title, stage, passed, known or bool(state.form), state.ticket_released)
+    return (type(state).__name__, state.title, stage, passed, known, bool(state.paid), state.ticket_released)
 
 
 def _tries(state: Application, trial: Trial) -> Iterator[tuple[ApplicationCommand, str]]:
@@ -220,32 +244,48 @@ def _tries(state: Application, trial: Trial) -> Iterator[tuple[ApplicationComman
             )
             yield no, f"by-{stage.name}"
     yield from _tries_besides(state, book)
+    yield from _money(state)
     if book.hand_off and isinstance(state, Granted):
         yield HandOffRecord(batch="b", receiver=book.hand_off.receiver_scope), "sender"
     if isinstance(state, HandedOff) and state.reference is None:
         yield AcknowledgeRecord(batch="b", reference="r"), "receiver"
 
 
+def _money(state: Application) -> Iterator[tuple[ApplicationCommand, str]]:
+    """What payment may tell: the right amount, too much, too late; and that what a review rests on is gone."""
+    if isinstance(state, AwaitingPayment | Lapsed) and state.due:
+        due, order = state.due.fen, f"order-{len(state.orders)}"
+        for fen, late in ((due, False), (due + 1, False), (due, True)):
+            at = NOON + timedelta(days=9 if late else -1)  # while every window was open, or when every one is over
+            yield SettleFee(application=APPLICATION_ID, order=order, fen=fen, paid_at=at), PAYMENT
+    if isinstance(state, InReview):
+        for name, paid in state.orders.items():
+            gone = NoteRefund(application=APPLICATION_ID, order=name, fen=paid.fen, refunded_at=NOON)
+            yield gone, PAYMENT
+
+
 def _tries_besides(state: Application, book: ExemptionScheme) -> Iterator[tuple[ApplicationCommand, str]]:
-    """What the book's terms lead to: unlocked, its ticket released, superseded, lapsed, expired, revoked."""
+    """What the book's terms lead to: unlocked, its ticket released, superseded, lapsed, expired, revived, revoked."""
     unique, revocation = book.uniqueness, book.revocation
     unlocking = unique.unlocking if unique else None
-    if unique and unlocking and isinstance(state, InReview) and state.unlocked < (unique.times or 0):
+    if unique and unlocking and isinstance(state, AwaitingPayment | InReview) and state.unlocked < (unique.times or 0):
         seen = {item.id: True for item in unlocking.seen}
         reason = unlocking.reasons[0]
         yield UnlockReapplication(application=APPLICATION_ID, seen=seen, reason_code=reason.code, note="x"), UNLOCKER
-    release = unique.release if unique else None
-    if release and isinstance(state, InReview | Returned | Granted | HandedOff) and not state.ticket_released:
+    counting, release = AwaitingPayment | InReview | Returned | Granted, unique.release if unique else None
+    if release and isinstance(state, counting | HandedOff) and not state.ticket_released:
         seen = {item.id: True for item in release.seen}
         reason = release.reasons[0]
         yield ReleaseTicket(application=APPLICATION_ID, seen=seen, reason_code=reason.code, note="x"), RELEASER
-    if unique and unique.rule == "last_submission_wins" and isinstance(state, InReview | Returned | Granted):
+    if unique and unique.rule == "last_submission_wins" and isinstance(state, counting):
         yield SupersedeApplication(by="another"), CANDIDATE
     for window in book.windows:
-        if isinstance(state, InReview | Returned):
+        if isinstance(state, AwaitingPayment | InReview | Returned):
             yield LapseApplication(application=APPLICATION_ID, purpose=window.id, due_at=NOON), "timer"
         if isinstance(state, Granted):
             yield ExpireExemption(application=APPLICATION_ID, purpose=window.id, due_at=NOON), "timer"
+    if isinstance(state, Lapsed | Expired):
+        yield ReviveApplication(application=APPLICATION_ID, purpose=state.purpose), "timer"
     if revocation and isinstance(state, Granted | HandedOff):
         reason = revocation.reasons[0]
         yield RevokeExemption(application=APPLICATION_ID, reason_code=reason.code, note="x"), REVOKER

@@ -27,11 +27,6 @@ REFUSALS: dict[str, Refusal] = {
     "exemption.impossible_window": Refusal(
         422, "“{purpose}”时间段不合理：{faults}。", "Window {purpose} makes no sense: {faults}."
     ),
-    "exemption.extension_past_results": Refusal(
-        422,
-        "“{purpose}”时间段须在结果查询开放（{opens}）之前结束。",
-        "Window {purpose} must end before the results are open, at {opens}.",
-    ),
     "exemption.window_not_over": Refusal(
         409, "“{purpose}”时间段至 {ends} 才结束。", "Window {purpose} is not over before {ends}."
     ),
@@ -122,6 +117,11 @@ REFUSALS: dict[str, Refusal] = {
         "每个证书须上传各自的照片，该照片已用于另一证书。",
         "Each certificate needs a photograph of its own; this one is another's.",
     ),
+    "exemption.photographs_are_equal": Refusal(
+        422,
+        "该照片与另一证书的照片是同一文件，请核对。",
+        "This photograph and that of another certificate are one file; check it.",
+    ),
     "exemption.module_is_there_already": Refusal(
         422, "所选模块须与“{module}”不同。", "Choose another module: {module} has to be there in any case."
     ),
@@ -158,6 +158,11 @@ REFUSALS: dict[str, Refusal] = {
     "exemption.already_submitted_in_this_cycle": Refusal(
         409, "本批次已有申请：{text}。", "There is an application in this cycle already: {text}."
     ),
+    "exemption.too_many_drafts": Refusal(
+        409,
+        "您在本批次填写中的申请已有 {most} 份，请先提交或放弃其中一份。",
+        "You are filling in {most} applications of this cycle already: hand in or give up one of them.",
+    ),
     "exemption.must_stay_as_it_was": Refusal(
         422, "重新提交时不能更改“{what}”。", "It cannot be changed when handing in again: {what}."
     ),
@@ -166,6 +171,15 @@ REFUSALS: dict[str, Refusal] = {
         409, "重新申请机会已用完（{times} 次）。", "It was unlocked {times} times already, and no more are allowed."
     ),
     "exemption.not_everything_seen": Refusal(422, "须先查验：{items}。", "These must have been seen first: {items}."),
+    # what it costs
+    "exemption.pay_window_over": Refusal(
+        409,
+        "“{what}”的缴费时间已截止，须先延长缴费时间。",
+        "“{what}” can no longer be paid: the window to pay in must be extended first.",
+    ),
+    "exemption.no_such_order": Refusal(
+        404, "该申请没有缴费订单 {order}。", "No order {order} was paid for this application."
+    ),
     # claims
     "exemption.unknown_basis": Refusal(422, "没有这种免考依据：{basis}。", "There is no such basis: {basis}."),
     "exemption.draft_too_long": Refusal(422, "草稿最多保存 {most} 行。", "A draft keeps {most} rows at most."),

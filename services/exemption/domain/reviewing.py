@@ -1,8 +1,8 @@
 """审核 decisions of reviewers about an application: pass, send back, refuse, unlock. Pure; part of APPLICATION."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from services.exemption.domain import access, afterwards, rules
+from services.exemption.domain import access, afterwards, fees, rules
 from services.exemption.domain.access import Context
 from services.exemption.domain.case import Application, InReview
 from services.exemption.domain.claims import records_for
@@ -21,7 +21,6 @@ from shared.events.exemption import (
     ApplicationReturned,
     ExemptionGranted,
     ReapplicationUnlocked,
-    StageOpened,
     StagePassed,
     TicketReleased,
 )
@@ -31,7 +30,7 @@ from shared.schemes.procedure import REFUSED, RETURNED, Stage
 
 
 def pass_stage(command: PassStage, state: Application, context: Context) -> Sequence[ApplicationEvent]:
-    case, stage = access.may_review(state, context)
+    case, stage = access.may_pass(state, context)
     _must_be_the_open_stage(command.stage, stage)
     rules.person_must_not_be_erased(case.form)
     book = context.rules.book
@@ -54,7 +53,7 @@ def pass_stage(command: PassStage, state: Application, context: Context) -> Sequ
     if following is None:
         granted = ExemptionGranted(course_codes=case.course_codes, title=title, clause=clause)
         return [passed, granted, *afterwards.expired_by_now(context)]
-    return [passed, opened(following, case.organisations, context)]
+    return [passed, *fees.onward(following.name, case, case.course_codes, case.organisations, context)]
 
 
 def _must_still_hold(stage: Stage, case: InReview, context: Context) -> None:
@@ -120,20 +119,19 @@ def refuse(command: RefuseApplication, state: Application, context: Context) -> 
     rules.person_must_not_be_erased(case.form)
     reason = rules.refusing_reason_must_be_given(stage.refuse_reasons, command.reason_code)
     clause = context.rules.clause(f"stages[{stage.name}]", f"refuse_reasons[{reason.code}]", source=reason.source)
-    return [
-        ApplicationRefused(
-            stage=stage.name,
-            title=context.rules.book.state(REFUSED).title,
-            reviewer=context.actor,
-            role=case.desk.role,
-            organisation=case.desk.organisation,
-            reason_code=reason.code,
-            reason=reason.text,
-            note=parse_text(command.note, "note", most=500, least=1),
-            may_submit_again=stage.may_submit_again,
-            clause=clause,
-        )
-    ]
+    refused = ApplicationRefused(
+        stage=stage.name,
+        title=context.rules.book.state(REFUSED).title,
+        reviewer=context.actor,
+        role=case.desk.role,
+        organisation=case.desk.organisation,
+        reason_code=reason.code,
+        reason=reason.text,
+        note=parse_text(command.note, "note", most=500, least=1),
+        may_submit_again=stage.may_submit_again,
+        clause=clause,
+    )
+    return [refused, *fees.given_back("refused", case, context)]
 
 
 def unlock(command: UnlockReapplication, state: Application, context: Context) -> Sequence[ApplicationEvent]:
@@ -154,7 +152,8 @@ def unlock(command: UnlockReapplication, state: Application, context: Context) -
             title=book.state(RETURNED).title,
             reopens=tuple(stage.name for stage in book.stages),
             clause=context.rules.clause("uniqueness", "unlocking", source=unlocking.source),
-        )
+        ),
+        *fees.withdrawn("unlocked", case, context),
     ]
 
 
@@ -175,16 +174,6 @@ def release_ticket(command: ReleaseTicket, state: Application, context: Context)
             clause=context.rules.clause("uniqueness", "release", source=release.source),
         )
     ]
-
-
-def opened(stage: Stage, organisations: Mapping[str, str], context: Context) -> StageOpened:
-    return StageOpened(
-        stage=stage.name,
-        role=stage.role,
-        organisation=organisations[stage.scope],
-        due_at=stage.due(context.now),
-        clause=context.rules.clause(f"stages[{stage.name}]", source=stage.source),
-    )
 
 
 def _must_be_the_open_stage(asked: str, stage: Stage) -> None:

@@ -85,19 +85,21 @@ def window_must_make_sense(purpose: str, window: Window) -> None:
 
 def results_must_open_after_handing_in(purpose: str, results: Window, handing_in: Window) -> None:
     """SX-E-39: with a query that is open before, every decision would be seen as it is made."""
-    if _opens_before_the_end(results, handing_in):
+    opens, over = next(results.intervals(), None), handing_in.last_closing()
+    if opens and over and opens[0] < over:
         raise Refused("exemption.impossible_window", purpose=purpose, faults=["results_before_handing_in_is_over"])
 
 
-def extension_must_end_before_results(purpose: str, results: Window, handing_in: Window) -> None:
-    """SX-E-39, once the cycle is open: a query that was announced is not taken back, so it bounds the extension."""
-    if opens := _opens_before_the_end(results, handing_in):
-        raise Refused("exemption.extension_past_results", purpose=purpose, opens=spoken(opens))
+def paying_must_end_after_handing_in(purpose: str, paying: Window, handing_in: Window) -> None:
+    """Whoever hands in at the last moment has time to pay."""
+    over, last = paying.over_at(), handing_in.over_at()
+    if over and last and over <= last:
+        raise Refused("exemption.impossible_window", purpose=purpose, faults=["paying_ends_with_handing_in"])
 
 
-def _opens_before_the_end(results: Window, handing_in: Window) -> datetime | None:
-    first, over = next(results.intervals(), None), handing_in.last_closing()
-    return first[0] if first and over and first[0] < over else None
+def fee_must_be_payable(what: str, phase: Phase) -> None:
+    if phase == "closed":
+        raise Refused("exemption.pay_window_over", what=what)
 
 
 def nights_must_be_of_the_book(said: Purpose, window: Window) -> None:
@@ -137,6 +139,12 @@ def applicant_must_be_the_account_holder(field: FormField, value: str, account: 
         raise Refused("exemption.account_not_known_yet")
     if value != getattr(account, field.same_as_account):
         raise Refused("exemption.not_the_account_holder", field=field.name)
+
+
+def drafts_must_be_few(drafts: int, most: int) -> None:
+    """Whoever begins applications without end fills our tables: one of those that are there goes on, or is given up."""
+    if drafts >= most:
+        raise Refused("exemption.too_many_drafts", most=most)
 
 
 def photographs_must_be_few(slot: str, received_today: int, most: int, now: datetime) -> None:
@@ -197,6 +205,12 @@ def certificate_must_stand_once(key: str, before: Collection[str]) -> None:
     """SX-E-24, SX-E-26, SX-E-40: two claims, or the two of a pair, are two certificates."""
     if key in before:
         raise Refused("exemption.certificate_claimed_twice")
+
+
+def photographs_should_differ(digest: str, before: Collection[str]) -> None:
+    """SX-E-46: one file that was uploaded twice shows one certificate; both are told, and the reviewer looks."""
+    if digest and digest in before:
+        raise Refused("exemption.photographs_are_equal")
 
 
 def photograph_must_stand_once(upload: str, before: Collection[str]) -> None:

@@ -15,12 +15,14 @@ from services.exemption.domain import book_laws
 from services.exemption.domain.bases import MODULES, Basis
 from services.exemption.domain.terms import (
     Cap,
+    CertificateOnce,
     Conditions,
     CourseNames,
     FormDocument,
     Limit,
     MajorLimit,
     Numbering,
+    Payment,
     Plan,
     Receipt,
     Results,
@@ -89,6 +91,9 @@ class Material(PhotoSlot):
     bases: tuple[Id, ...] = Field((), description="The bases whose claims need it; none: every claim.")
 
 
+_MOST_DRAFTS = 20
+"""Of one candidate in one cycle at the same time, where the book says nothing: rows without end cost space."""
+
 PagePart = Literal["fields", "majors", "claims", "claim", "photos", "materials", "receipt"]
 """What a page holds: the fields of the form, the majors, the table of claims, one claim in hand, and so on."""
 
@@ -146,7 +151,7 @@ class ExemptionScheme(Clause):
     levels: tuple[Entry, ...] = Field((), description="Levels of `certificates`, the lowest first.")
     certificates: tuple[Certificate, ...] = Field((), description="For a form that asks for one certificate itself.")
     certificate_valid: Sentence | None = Field(None, description="The certificate must be in its validity period.")
-    certificate_once: Sentence | None = Field(
+    certificate_once: CertificateOnce | None = Field(
         None,
         description="No certificate in two applications of one person that count; so in any case for `certificates`.",
     )
@@ -165,12 +170,14 @@ class ExemptionScheme(Clause):
     photos: tuple[PhotoSlot, ...] = ()
     materials: tuple[Material, ...] = ()
     photos_a_day: Quota = Field(description="Of one candidate for one photograph, accepted or not.")
+    drafts: Quota | None = Field(None, description="Of one candidate in one cycle, at the same time; none: 20.")
     number: Numbering | None = None
     receipt: Receipt | None = None
     form_document: FormDocument | None = None
     states: tuple[State, ...]
     progress: tuple[ProgressStep, ...] = Field(min_length=1)
     stages: tuple[Stage, ...] = Field(min_length=1, description="In order; nothing passes without all of them.")
+    payment: Payment | None = Field(None, description="A fee; none: it costs nothing.")
     results: Results | None = Field(None, description="When decisions can be seen; none: at once.")
     validity: Validity | None = Field(None, description="Until when an exemption counts; none: for good.")
     revocation: Revocation | None = None
@@ -192,6 +199,13 @@ class ExemptionScheme(Clause):
         """The stages to be reviewed again after `stage` sent an application back, the first one first."""
         names = [each.name for each in self.stages]
         return tuple(names if stage.resubmit_to == "first" else names[names.index(stage.name) :])
+
+    def owed_before(self, stage: str, courses: int, paid: int) -> int:
+        """Fen that somebody who claims so many courses, and has paid so much, must pay before this stage opens."""
+        names = [each.name for each in self.stages]
+        if self.payment is None or names.index(stage) < names.index(self.payment.before):
+            return 0
+        return max(0, self.payment.fee(courses) - paid)
 
     def state(self, state: str) -> State:
         return next(each for each in self.states if each.id == state)
@@ -249,13 +263,23 @@ class ExemptionScheme(Clause):
     def certificates_are_used_once(self) -> bool:
         return bool(self.certificates) or self.certificate_once is not None
 
+    def cycle_of_certificates(self, cycle: str) -> str | None:
+        """The one cycle in which a certificate is used once; None: in all of them together."""
+        once = self.certificate_once
+        return cycle if once and once.within == "cycle" else None
+
+    @property
+    def most_drafts(self) -> int:
+        return self.drafts.most if self.drafts else _MOST_DRAFTS
+
     def purpose(self, purpose: str) -> Purpose | None:
         return next((each for each in self.windows if each.id == purpose), None)
 
     def keeps_its_days(self, purpose: str) -> bool:
         """Whether a window ends by its days alone, also in a cycle that was closed by hand: nobody hands in in it."""
         said = self.purpose(purpose)
-        return bool(said and said.query) or (self.validity is not None and self.validity.window == purpose)
+        of_what_is_there = {each.window for each in (self.validity, self.payment) if each}
+        return bool(said and said.query) or purpose in of_what_is_there
 
     def scopes(self) -> tuple[Id, ...]:
         """The levels of organisations that have to do with every case, the stages' first."""
@@ -264,10 +288,11 @@ class ExemptionScheme(Clause):
         return tuple(dict.fromkeys([*(stage.scope for stage in self.stages), *(each.scope for each in after if each)]))
 
     def ends_with(self, purpose: str) -> tuple[str, ...]:
-        """What the end of a window does something to: approved exemptions, what was sent back, what is in review."""
+        """What the end of a window does something to: what is approved, sent back, in review, not paid for."""
         ends = {
             "granted": self.validity is not None and self.validity.window == purpose,
             "returned": self.once_resubmitted.lapses and self.once_resubmitted.window == purpose,
+            "unpaid": self.payment is not None and self.payment.window == purpose,
             "in_review": any(stage.onsite and stage.onsite.window == purpose for stage in self.stages),
         }
         return tuple(state for state, does in ends.items() if does)

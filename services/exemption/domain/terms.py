@@ -184,6 +184,40 @@ class Uniqueness(Sourced):
         return tuple(each for each in (self.unlocking, self.release) if each)
 
 
+# --- what it costs -----------------------------------------------------------------------------------------------
+
+
+class Refunds(Sourced):
+    """退费: what becomes of a fee that was owed and paid. What was never owed goes back in any case."""
+
+    when: tuple[Literal["refused", "superseded", "lapsed"], ...] = Field(
+        (), description="It goes back when this becomes of the application; none: never."
+    )
+    text: Text = Field(description="What candidates read before they pay.")
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "Refunds":
+        no_twins(self.when, "refunds")
+        return self
+
+
+class Payment(Sourced):
+    """缴费: a stage opens only when a fee is paid."""
+
+    title: Text = Field(description="What it is for.")
+    before: Text = Field(description="The stage that it is paid before; those that follow ask for it as well.")
+    each: Literal["course", "application"] = Field(description="What it is counted by.")
+    fen: int = Field(ge=1, le=10_000_000, description="For each of them, in fen (分).")
+    window: Id = Field(description="When it can be paid; what is not paid by its end lapses.")
+    refunds: Refunds
+
+    def fee(self, courses: int) -> int:
+        return self.fen * self.count(courses)
+
+    def count(self, courses: int) -> int:
+        return courses if self.each == "course" else 1
+
+
 # --- what is given, shown and ended ------------------------------------------------------------------------------
 
 NUMBER_FACTS = frozenset({"year", "month", "day", "serial"})
@@ -193,7 +227,9 @@ class Numbering(Sourced):
     """编号: given when an application is handed in for the first time."""
 
     pattern: str = Field(
-        min_length=1, max_length=60, description="Text with {year}, {month}, {day} and {serial}, counted in the cycle."
+        min_length=1,
+        max_length=60,
+        description="Text with {year}, {month}, {day} and {serial}, counted in the jurisdiction.",
     )
     digits: int = Field(5, ge=1, le=9, description="Of the serial number, filled up with zeros.")
 
@@ -236,6 +272,14 @@ class FormDocument(Sourced):
     code: Text = Field(description="Heading of the column of course codes.")
     basis: Text = Field(description="Heading of the column of bases.")
     note: Sentence = Field(description="Stands below it: what has to be done for the application to count.")
+
+
+class CertificateOnce(Sentence):
+    """一证一用: no certificate in two applications of one person that count, in this jurisdiction."""
+
+    within: Literal["cycle", "ever"] = Field(
+        "ever", description="cycle: in another cycle it may be used again. ever: in none."
+    )
 
 
 class Results(Sourced):

@@ -11,13 +11,45 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from services.exemption.domain.case import Case, Expired, Lapsed, NotStarted, Revoked, TurnedDown
-from services.exemption.domain.commands import EndHead, HeadCommand, ReleaseHead, TakeHead, WithdrawHead
 from services.exemption.domain.scheme import Rules
 from services.exemption.domain.terms import Uniqueness
 from shared.events.exemption import HeadEnded, HeadEvent, HeadReleased, HeadTaken, HeadWithdrawn
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refused
+from shared.kernel.messages import Command
 from shared.schemes.reading import certificate_number
+
+
+class TakeHead(Command):
+    """From now on this application counts; `value` is the ticket number or person, with the jurisdiction."""
+
+    cycle: str
+    application: str
+    value: str
+
+
+class ReleaseHead(Command):
+    """This application no longer stands in the way of another."""
+
+    cycle: str
+    application: str
+
+
+class EndHead(Command):
+    """This application came to its end: it holds no ticket number, and still is the one of its candidate."""
+
+    cycle: str
+    application: str
+
+
+class WithdrawHead(Command):
+    """An office took the ticket number from whoever handed in with it."""
+
+    cycle: str
+    application: str
+
+
+HeadCommand = TakeHead | ReleaseHead | EndHead | WithdrawHead
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,6 @@ class Accepted(Photograph):
     """Kept, and usable in its application."""
 
     state_title: ClassVar[str] = "合格"
-    picture: str
-    picture_digest: str
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ def evolve(_: Upload, event: UploadEvent) -> Upload:
     """The past is never refused."""
     match event:
         case PhotographAccepted():
-            return Accepted(event.owner, event.application, event.slot, event.picture, event.picture_digest)
+            return Accepted(event.owner, event.application, event.slot, digest=event.original_digest)
         case PhotographRefused():
             return NotAccepted(event.owner, event.application, event.slot)
         case _:

@@ -15,6 +15,7 @@ from shared.events.exemption import (
     ApplicationLapsed,
     ApplicationRefused,
     ApplicationReturned,
+    ApplicationRevived,
     ApplicationStarted,
     ApplicationSubmitted,
     ApplicationSuperseded,
@@ -24,11 +25,17 @@ from shared.events.exemption import (
     ExemptionExpired,
     ExemptionGranted,
     ExemptionRevoked,
+    FeeDue,
+    FeePaid,
+    FeeRefunded,
+    FeeWithdrawn,
     HandOffAcknowledged,
     HeadTaken,
     PersonForgotten,
     ReapplicationUnlocked,
     RecordTablePrinted,
+    RefundAsked,
+    RevivalRefused,
     StageOpened,
     StagePassed,
     TicketReleased,
@@ -83,7 +90,7 @@ async def _submitted(tx: Tx, fact: Fact[ApplicationSubmitted]) -> None:
         handed_in_at=fact.meta.at,
     )
     if event.number and event.submission == 1:
-        await tx.add("numbers_given", {"cycle": event.cycle}, given=1)
+        await tx.add("numbers_given", {"jurisdiction": event.scheme.split("/")[0]}, given=1)
     await tx.remove("certificate_numbers", application=fact.subject)
     for key in {paper_key(paper["type"], paper["number"]) for paper in event.papers}:
         await tx.insert(
@@ -155,6 +162,16 @@ async def _revoked(tx: Tx, fact: Fact[ExemptionRevoked]) -> None:
     await _moved(tx, fact, state="revoked", title=fact.event.title)
 
 
+async def _due(tx: Tx, fact: Fact[FeeDue]) -> None:
+    """Where it lay on a desk, money that the review rested on is gone."""
+    await _moved(tx, fact, state="unpaid", title=fact.event.title)
+    await _cleared(tx, fact, "unpaid")
+
+
+async def _paid(tx: Tx, fact: Fact[FeePaid]) -> None:
+    await _moved(tx, fact, state="in_review", title=fact.event.title)
+
+
 async def _cleared(tx: Tx, fact: Fact[Any], outcome: str) -> None:
     """Nobody has to decide about it any more, at whatever stage it lay."""
     waiting = {"application": fact.subject, "outcome": "open"}
@@ -172,6 +189,16 @@ async def _granted(tx: Tx, fact: Fact[ExemptionGranted]) -> None:
 
 async def _handed_off(tx: Tx, fact: Fact[ApplicationHandedOff]) -> None:
     await _moved(tx, fact, state="handed_off", title=fact.event.title, batch=fact.event.batch)
+
+
+async def _revived(tx: Tx, fact: Fact[ApplicationRevived]) -> None:
+    await _moved(tx, fact, state=fact.event.becomes, title=fact.event.title)
+
+
+async def _flagged(tx: Tx, fact: Fact[CertificateSeenElsewhere]) -> None:
+    """Only where it was written into the application itself, before there was a stream for it."""
+    if fact.stream.startswith("application-"):
+        await _moved(tx, fact)
 
 
 async def _noted(tx: Tx, fact: Fact[Any]) -> None:
@@ -194,7 +221,7 @@ APPLICATIONS = View(
         DraftSaved: _saved,
         DraftDiscarded: _discarded,
         ApplicationSubmitted: _submitted,
-        CertificateSeenElsewhere: _noted,
+        CertificateSeenElsewhere: _flagged,
         StageOpened: _opened,
         StagePassed: _passed,
         ApplicationReturned: _returned,
@@ -204,12 +231,19 @@ APPLICATIONS = View(
         ApplicationSuperseded: _superseded,
         ApplicationLapsed: _lapsed,
         ExemptionExpired: _expired,
+        ApplicationRevived: _revived,
+        RevivalRefused: _noted,
         ExemptionRevoked: _revoked,
         HeadTaken: _head_taken,
         ExemptionGranted: _granted,
         RecordTablePrinted: _noted,
         ApplicationHandedOff: _handed_off,
         HandOffAcknowledged: _noted,
+        FeeDue: _due,
+        FeeWithdrawn: _noted,
+        FeePaid: _paid,
+        RefundAsked: _noted,
+        FeeRefunded: _noted,
         PersonForgotten: _forgotten,
     },
 )
@@ -305,61 +339,6 @@ async def find_work(
     return [WorkRow(ApplicationRow(*row[:width]), *row[width:]) for row in map(tuple, rows)]
 
 
-async def find_others_with_number(connection: Connection, person: str, hashes: Sequence[bytes]) -> list[str]:
-    """Applications of other people that carry one of these certificate numbers."""
-    rows = await connection.fetch(
-        "select distinct application from certificate_numbers where hash = any($1::bytea[]) and person <> $2 "
-        "order by application",
-        list(hashes),
-        person,
-    )
-    return [row["application"] for row in rows]
-
-
-async def find_own_other(
-    connection: Connection, person: str, but: Sequence[str], hashes: Sequence[bytes]
-) -> str | None:
-    """Another application of the same person with one of these certificate numbers, in review or approved.
-
-    One that was sent back does not count: its cycle may be over. Handed in again, it meets the newer one here.
-    """
-    found: str | None = await connection.fetchval(
-        "select m.application from certificate_numbers m join applications a on a.id = m.application "
-        "where m.hash = any($1::bytea[]) and m.person = $2 and m.application <> all($3::text[]) "
-        "and a.state in ('in_review', 'granted', 'handed_off') order by m.application limit 1",
-        list(hashes),
-        person,
-        list(but),
-    )
-    return found
-
-
-async def find_own_courses(
-    connection: Connection, person: str, but: Sequence[str], jurisdiction: str
-) -> dict[str, str]:
-    """Course -> the person's application in this jurisdiction that has it, in review or approved, in any cycle."""
-    rows = await connection.fetch(
-        "select unnest(course_codes) as course, min(id) as id from applications "
-        "where person = $1 and id <> all($2::text[]) and split_part(scheme, '/', 1) = $3 "
-        "and state in ('in_review', 'granted', 'handed_off') group by 1",
-        person,
-        list(but),
-        jurisdiction,
-    )
-    return {row["course"]: row["id"] for row in rows}
-
-
-async def find_duplicates(connection: Connection, application: str) -> list[ApplicationRow]:
-    """SW-38: applications of other people with the certificate number of this one, as it stands now."""
-    rows = await connection.fetch(
-        f"select distinct {COLUMNS} from certificate_numbers m "  # noqa: S608
-        "join certificate_numbers o on o.hash = m.hash and o.person <> m.person "
-        "join applications a on a.id = o.application where m.application = $1 order by a.id",
-        application,
-    )
-    return [ApplicationRow(*row) for row in rows]
-
-
 async def find_in_state(connection: Connection, cycle: str, states: Sequence[str], after: str, limit: int) -> list[str]:
     """Applications of a cycle that are in one of these states, by id."""
     rows = await connection.fetch(
@@ -378,6 +357,14 @@ async def find_head(connection: Connection, key: bytes) -> str | None:
     return stream.split("-", 1)[1] if stream else None
 
 
-async def count_numbers(connection: Connection, cycle: str) -> int:
-    given: int | None = await connection.fetchval("select given from numbers_given where cycle = $1", cycle)
+async def count_numbers(connection: Connection, jurisdiction: str) -> int:
+    query = "select given from numbers_given where jurisdiction = $1"
+    given: int | None = await connection.fetchval(query, jurisdiction)
     return given or 0
+
+
+async def count_drafts(connection: Connection, person: str, cycle: str) -> int:
+    """How many applications somebody fills in at the same time."""
+    query = "select count(*) from applications where person = $1 and cycle = $2 and state = 'draft'"
+    found: int = await connection.fetchval(query, person, cycle)
+    return found

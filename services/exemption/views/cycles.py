@@ -13,7 +13,9 @@ from shared.events.exemption import (
     CycleOpened,
     CycleWindowEnded,
     DaysExcluded,
+    ReopeningSettled,
     WindowExtended,
+    WindowReopened,
     WindowSet,
     WindowSettled,
 )
@@ -26,6 +28,8 @@ WINDOW_OVER = "window_over"
 """The timer of a window's end; its key is the purpose."""
 WINDOW_ENDED = "window_ended"
 """The timer of what a window's end leads to: some applications lapse or expire with it."""
+WINDOW_REOPENED = "window_reopened"
+"""The timer of what follows from an extension after the end: they are as they were before."""
 
 
 async def _opened(tx: Tx, fact: Fact[CycleOpened]) -> None:
@@ -90,6 +94,18 @@ async def _settled(tx: Tx, fact: Fact[WindowSettled]) -> None:
     await _follow(tx, fact.subject, fact.version)
 
 
+async def _reopened(tx: Tx, fact: Fact[WindowReopened]) -> None:
+    await tx.schedule(WINDOW_REOPENED, fact.stream, fact.event.reopened_at, fact.event.purpose)
+    await _follow(tx, fact.subject, fact.version)
+
+
+async def _reopening_settled(tx: Tx, fact: Fact[ReopeningSettled]) -> None:
+    """That one: where it was opened again meanwhile, its timer stays."""
+    timer = {"kind": WINDOW_REOPENED, "stream": fact.stream, "key": fact.event.purpose}
+    await tx.remove("timers", **timer, due_at=fact.event.reopened_at)
+    await _follow(tx, fact.subject, fact.version)
+
+
 async def _closed(tx: Tx, fact: Fact[CycleClosed]) -> None:
     """What ends with it says so by itself; a window that keeps its days keeps its timer."""
     await tx.change("cycles", {"id": fact.subject}, closed=True)
@@ -119,6 +135,8 @@ CYCLES = View(
         CycleClosed: _closed,
         CycleWindowEnded: _ended,
         WindowSettled: _settled,
+        WindowReopened: _reopened,
+        ReopeningSettled: _reopening_settled,
     },
 )
 

@@ -1,5 +1,6 @@
-"""Made-up cases with claims, by the two books of the made-up jurisdiction: `ISLE` (majors, modules, a diploma, once and
-again) and `REEF` (the last submission wins, number, receipt, caps, on site, expiry). Everybody here is invented."""
+"""Made-up cases with claims, by the books of the made-up jurisdiction: `ISLE` (majors, modules, a diploma, once and
+again) and `REEF` (the last submission wins, number, receipt, caps, on site, expiry), and by that which asks for a fee,
+`FERRY`. Everybody here is invented."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -23,12 +24,13 @@ from shared.kernel.errors import Refused
 from shared.kernel.time import SHANGHAI
 from shared.schemes.procedure import Window
 from shared.testing.given import given
+from tests.schemes.test_vocabulary import FERRY as FERRY_REF
 from tests.schemes.test_vocabulary import ISLE as ISLE_REF
 from tests.schemes.test_vocabulary import REEF as REEF_REF
 from tests.schemes.test_vocabulary import rules
 from tests.services.exemption.story import Past
 
-ISLE, REEF = rules(ISLE_REF), rules(REEF_REF)
+ISLE, REEF, FERRY = rules(ISLE_REF), rules(REEF_REF), rules(FERRY_REF)
 CASE, CANDIDATE = "application-c", "candidate-hai"
 NOON = datetime(2026, 3, 10, 11, 0, tzinfo=SHANGHAI)
 LATER = datetime(2026, 4, 5, 11, 0, tzinfo=SHANGHAI)
@@ -62,6 +64,10 @@ WINDOWS = {
         "confirm": window(1, 31),
         "use": window(1, 31, 5),
         "results": window(1, 30, 4),
+    },
+    FERRY_REF: {
+        "apply": window(1, 31),
+        "pay": Window(datetime(2026, 3, 1).date(), datetime(2026, 4, 5).date()),  # noqa: DTZ001
     },
 }
 
@@ -125,6 +131,8 @@ ISLE_FORM = {
 }
 REEF_FORM = {"name": "海一", "mobile": "13800138000", "ticket": "990000000001", "plan": "2020", "standing": "social"}
 GOOD = (tide(course("90001"), course("90002")), diploma(course("90003", learned="潮汐", score="75"), course("90004")))
+FERRY_FORM = {"name": "海一", "mobile": "13800138000"}
+FERRY_GOOD = (claim("tide", course("90001"), course("90002"), number="T-1"),)
 REEF_GOOD = (
     claim("passed_before", course("90003", "潮汐学", obtained_in="2019年03月"), photos=("transcript",)),
     claim("tide", course("90001", "海图绘制"), number="T-1", valid_until="长期", obtained_on="2019-03-02"),

@@ -26,14 +26,24 @@ from shared.testing.documents import DOCUMENTS
 from shared.testing.pictures import plain
 from shared.testing.services import running
 from shared.testing.stores import KEK, pool_of
-from tests.schemes.test_vocabulary import CLAIMS, ISLE, REEF
-from tests.services.exemption.claims_story import GOOD, ISLE_FORM, RECORD, REEF_FORM, REEF_GOOD
+from tests.schemes.test_vocabulary import CLAIMS, FERRY, ISLE, REEF
+from tests.services.exemption.claims_story import (
+    FERRY_FORM,
+    FERRY_GOOD,
+    GOOD,
+    ISLE_FORM,
+    RECORD,
+    REEF_FORM,
+    REEF_GOOD,
+)
 from tests.services.exemption.office import NOBODY, Clock, Office, Person
 
 BOOKS = Books(Catalog.load(CLAIMS))
+TYPED = {ISLE: (ISLE_FORM, GOOD), REEF: (REEF_FORM, REEF_GOOD), FERRY: (FERRY_FORM, FERRY_GOOD)}
+"""Scheme -> a good form and good claims."""
 MASTER, CLERK = ("harbour_master", "harbour"), ("jetty_clerk", "jetty")
 PLACES = (("harbour", "虚构港务局", "harbour", None), ("jetty", "一号码头", "jetty", "harbour"))
-SPANS = {"apply": (0, 9), "correct": (0, 9), "confirm": (0, 9), "results": (11, 40), "use": (11, 40)}
+SPANS = {"apply": (0, 9), "pay": (0, 14), "correct": (0, 9), "confirm": (0, 9), "results": (25, 42), "use": (11, 40)}
 """Window -> its first and last day, counted from the day on which the cycle is opened."""
 
 
@@ -89,15 +99,15 @@ class Harbour(Office):
         return application
 
     async def save(self, who: Person, ticket: str, application: str, scheme: str, **changes: Any) -> httpx.Response:
-        isle = scheme == ISLE
-        form = {**(ISLE_FORM if isle else REEF_FORM), "name": who.holder, "ticket": ticket}
-        form |= {"id_number": who.id_number} if isle else {"mobile": who.mobile}
-        claims = [dict(each) for each in changes.pop("claims", GOOD if isle else REEF_GOOD)]
+        book, (form, good) = BOOKS.rules(scheme).book, TYPED[scheme]
+        own = {"name": who.holder, "ticket": ticket, "id_number": who.id_number, "mobile": who.mobile}
+        form = form | {name: value for name, value in own.items() if name in form}
+        claims = [dict(each) for each in changes.pop("claims", good)]
         for claim in claims:
             slots = {slot: f"{claim['basis']}.{slot}" for slot in claim["photos"]}
             claim["photos"] = {each: await self.picture(who, application, slot) for each, slot in slots.items()}
-        photos = {} if isle else {"portrait": await self.picture(who, application, "portrait")}
-        majors = [{"level": "本科", "code": "990101"}]
+        photos = {each.slot: await self.picture(who, application, each.slot) for each in book.photos}
+        majors = [{"level": "本科", "code": "990101"}] if book.majors else []
         body = {"form": {**form, **changes}, "photos": photos, "claims": claims, "majors": majors}
         return await self.me(who, "put", f"/v1/applications/{application}/draft", json=body)
 

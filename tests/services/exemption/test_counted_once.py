@@ -4,6 +4,7 @@ import pytest
 
 from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.form import Photograph
+from shared.events.exemption import ApplicationSubmitted
 from shared.testing.given import given
 from tests.services.exemption.claims_story import (
     CANDIDATE,
@@ -47,6 +48,26 @@ def test_two_certificates_have_two_photographs() -> None:
     """SX-E-46."""
     claims = (tide(course("90001")), tide(course("90002"), number="T-2"))
     assert codes(draft(*claims)) == {"claims[1].paper": "exemption.photograph_used_twice"}
+
+
+def test_one_file_uploaded_for_two_certificates_is_pointed_out_to_candidate_and_reviewer() -> None:
+    """SX-E-46: two uploads, each accepted, of one and the same file."""
+
+    def warned(one: str, other: str) -> tuple[str, ...]:
+        uploads = {
+            "u-one": Photograph(CANDIDATE, CASE, "tide_two.paper", digest=one),
+            "u-other": Photograph(CANDIDATE, CASE, "tide_two.paper", digest=other),
+        }
+        first = {**tide(course("90001")), "photos": {"paper": "u-one"}}
+        second = {**tide(course("90002"), number="T-2"), "photos": {"paper": "u-other"}}
+        known = me(photographs=uploads)
+        past = given(APPLICATION).and_then(START, me()).and_then(save(first, second), known)
+        event, _ = past.when(SUBMIT, known).happened()
+        assert isinstance(event, ApplicationSubmitted)
+        return event.warnings
+
+    assert warned("sha256:1", "sha256:1") == ("exemption.photographs_are_equal",)
+    assert warned("sha256:1", "sha256:2") == ()
 
 
 @pytest.mark.parametrize("typed", ["基础绳结", "《基础绳结》", " 基础 绳结"])

@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from services.exemption.domain.commands import CloseCycle, EndWindow, ExtendWindow, OpenCycle, WindowAsked
+from services.exemption.domain.commands import (
+    CloseCycle,
+    EndWindow,
+    ExtendWindow,
+    OpenCycle,
+    WindowAsked,
+)
 from services.exemption.domain.cycle import CYCLE, Cycle, CycleContext, CycleState
 from services.exemption.domain.followed import Organisation
 from services.exemption.domain.scheme import ExemptionScheme, Rules
@@ -313,8 +319,8 @@ def test_handing_in_is_extended_up_to_the_opening_of_the_results_and_not_into_it
     def longer(purpose: str, days: int) -> ExtendWindow:
         return ExtendWindow(cycle="c", purpose=purpose, to_day=last + timedelta(days=days), reason="系统维护")
 
-    refused = past.when(longer("apply", 4), reef())
-    refused.refused("exemption.extension_past_results", purpose="apply", opens=f"{last + timedelta(days=4)} 00:00:00")
+    into = past.when(longer("apply", 4), reef())
+    into.refused("exemption.impossible_window", purpose="results", faults=["results_before_handing_in_is_over"])
     past.when(longer("apply", 3), reef()).then_kinds(WindowExtended)
     past.when(longer("results", 20), reef()).then_kinds(WindowExtended)
 

@@ -11,15 +11,13 @@ from services.exemption.domain.commands import (
     ExpireExemption,
     HandOffRecord,
     LapseApplication,
-    ReleaseHead,
     ReturnApplication,
     RevokeExemption,
     SaveDraft,
     SupersedeApplication,
-    TakeHead,
 )
 from services.exemption.domain.scheme import Rules
-from services.exemption.domain.uniqueness import HEAD, HeadContext, Heads
+from services.exemption.domain.uniqueness import HEAD, HeadContext, Heads, ReleaseHead, TakeHead
 from shared.events.exemption import (
     ApplicationLapsed,
     ApplicationRefused,

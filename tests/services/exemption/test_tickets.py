@@ -8,17 +8,21 @@ import pytest
 from services.exemption.api.reviewers import FaceToFace, Pass
 from services.exemption.domain.access import available_actions
 from services.exemption.domain.commands import (
-    EndHead,
-    HeadCommand,
-    ReleaseHead,
     ReleaseTicket,
     RevokeExemption,
-    TakeHead,
-    WithdrawHead,
 )
 from services.exemption.domain.scheme import Rules
 from services.exemption.domain.terms import Uniqueness
-from services.exemption.domain.uniqueness import HEAD, HeadContext, Heads
+from services.exemption.domain.uniqueness import (
+    HEAD,
+    EndHead,
+    HeadCommand,
+    HeadContext,
+    Heads,
+    ReleaseHead,
+    TakeHead,
+    WithdrawHead,
+)
 from shared.events.exemption import (
     ApplicationSubmitted,
     HeadEnded,

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from services.exemption.domain.commands import FollowAccount
+from services.exemption.domain.refusals import REFUSALS
 from services.exemption.main import exemption
 from shared.runtime.replay import compare
 from shared.testing.stores import prepared
@@ -17,11 +18,13 @@ from tests.conftest import Databases
 from tests.schemes.test_vocabulary import REEF
 from tests.services.exemption.harbour import BOOKS, MASTER, Harbour, open_harbour
 from tests.services.exemption.office import Person, code
-from tests.services.exemption.test_claims_api import settled
+from tests.services.exemption.test_claims_api import settled, states_of
+from tests.services.exemption.test_extended import after, extend, later
 
 pytestmark = pytest.mark.servers
 
 TAKEN = "exemption.ticket_of_another_account"
+WORDS = REFUSALS[TAKEN].zh
 BODY = {"seen": {"ticket": True}, "reason_code": "not_theirs", "note": "见准考证原件"}
 
 
@@ -121,6 +124,47 @@ async def test_whom_identity_knows_the_number_of_takes_it_from_whoever_was_first
     await harbour.tell(FollowAccount(person=owner.id, ticket_number=ticket))
     assert (await harbour.submit(owner, mine)).status_code == 200
     assert await harbour.state(stranger, taken) == "superseded"
+
+
+async def lapsed(harbour: Harbour, who: Person, ticket: str) -> tuple[str, str]:
+    """Not confirmed on site in time, while one may still hand in: cycle and application."""
+    cycle = await harbour.season(REEF)
+    application = await harbour.handed_in(who, ticket, cycle, REEF)
+    await after(harbour, cycle, 10)
+    await extend(harbour, cycle, "apply", 3)
+    assert await harbour.state(who, application) == "lapsed"
+    return cycle, application
+
+
+async def test_what_is_revived_takes_the_ticket_number_from_nobody_who_handed_in_with_it_since(
+    harbour: Harbour,
+) -> None:
+    stranger, owner, ticket = await a_stranger_and_an_owner(harbour)
+    with later(harbour):
+        cycle, first = await lapsed(harbour, stranger, ticket)
+        mine = await harbour.handed_in(owner, ticket, cycle, REEF)
+        await extend(harbour, cycle, "confirm", 2)
+        assert await states_of(harbour, cycle) == {first: "lapsed", mine: "in_review"}
+        told = (await harbour.me(stranger, "get", f"/v1/applications/{first}")).json()["history"][-1]
+        assert (told["deed"], told["reason"]) == ("revival_refused", WORDS)
+        await after(harbour, cycle, 5)
+        await extend(harbour, cycle, "confirm", 2)
+        again = (await harbour.me(stranger, "get", f"/v1/applications/{first}")).json()["history"]
+        assert [each["deed"] for each in again].count("revival_refused") == 1
+        assert (await harbour.decide(mine, "现场确认", REEF)).status_code == 200
+
+
+async def test_what_is_revived_holds_its_ticket_number_again(harbour: Harbour) -> None:
+    first, other, ticket = await a_stranger_and_an_owner(harbour)
+    with later(harbour):
+        cycle, application = await lapsed(harbour, first, ticket)
+        await extend(harbour, cycle, "confirm", 2)
+        assert await states_of(harbour, cycle) == {application: "in_review"}
+        theirs = await harbour.claimed(other, ticket, cycle, REEF)
+        assert code(await harbour.submit(other, theirs), 409) == TAKEN
+        newer = await harbour.handed_in(first, ticket, cycle, REEF)
+        assert (await states_of(harbour, cycle))[application] == "superseded"
+        assert await harbour.state(first, newer) == "submitted"
 
 
 async def test_all_of_it_is_rebuilt_from_events_without_a_difference(harbour: Harbour) -> None:

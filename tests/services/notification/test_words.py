@@ -19,12 +19,15 @@ from shared.events.exemption import (
     ApplicationLapsed,
     ApplicationRefused,
     ApplicationReturned,
+    ApplicationRevived,
     ApplicationSubmitted,
     ApplicationSuperseded,
     ExemptionExpired,
     ExemptionGranted,
     ExemptionRevoked,
+    FeeDue,
     ReapplicationUnlocked,
+    RefundAsked,
     StagePassed,
     TicketReleased,
 )
@@ -32,6 +35,7 @@ from shared.events.identity import AccountRegistered, MobileReplaced, SmsCodeIss
 from shared.events.notification import CaseLearned, CaseReviewersLearned, ContactLearned
 from shared.kernel.errors import Refused
 from shared.kernel.messages import Command, Event, Fact, Meta, erased_value, personal_fields
+from shared.kernel.time import spoken
 from shared.schemes.catalog import BOOKS, BadBook
 from shared.testing.given import given
 from tests.services.notification.story import CASE, CATALOG, MOBILE, NOON, PERSON, PLATFORM, POLICY, at
@@ -279,8 +283,24 @@ REVOKED = ExemptionRevoked(revoked_by="r", title="撤销", clause="", **_BY)
 SUPERSEDED = ApplicationSuperseded(by="b", title="被取代", clause="")
 LAPSED = ApplicationLapsed(purpose="apply", ended_at=NOON, title="已失效", clause="")
 EXPIRED = ExemptionExpired(purpose="graduation", ended_at=NOON, title="已过期", clause="")
+DUE = FeeDue(
+    stage="初核",
+    what="审核费",
+    fen=5005,
+    whole=5005,
+    each="course",
+    count=2,
+    cycle="c",
+    purpose="pay",
+    payable_until=NOON,
+    refunds="审核不通过的退还",
+    title="待缴费",
+    clause="",
+)
+BACK = RefundAsked(order="order-1", fen=5005, reason="too_late", clause="")
+REVIVED = ApplicationRevived(purpose="apply", becomes="returned", title="被退回", clause="")
 RELEASED = TicketReleased(released_by="r", seen=("ticket",), clause="", **_BY)
-OUTCOMES = [REFUSED, UNLOCKED, RELEASED, REVOKED, SUPERSEDED, LAPSED, EXPIRED]
+OUTCOMES = [RELEASED, REFUSED, UNLOCKED, REVOKED, SUPERSEDED, LAPSED, EXPIRED, REVIVED, DUE, BACK]
 
 
 def reacted(event: Event, since: tuple[str, ...] = ("beginning", "deployment")) -> list[Command]:
@@ -315,6 +335,14 @@ def test_a_code_goes_to_the_number_in_the_fact_and_ends_with_it() -> None:
     assert told == RequestMessage(
         moment="identity.code_to_register", facts={"code": "123456"}, mobile=MOBILE, expires_at=CODE.expires_at
     )
+
+
+def test_a_fee_is_told_with_its_amount_its_end_and_what_becomes_of_it() -> None:
+    """F-04."""
+    facts = {"what": "审核费", "amount": "50.05", "until": spoken(NOON), "refunds": "审核不通过的退还"}
+    assert reacted(DUE) == [RequestMessage(moment="exemption.fee_due", facts=facts)]
+    assert reacted(BACK) == [RequestMessage(moment="exemption.refund_asked", facts={"amount": "50.05"})]
+    assert reacted(structs.replace(BACK, reason="erased")) == []  # type: ignore[type-var]
 
 
 def test_a_refusal_is_told_with_its_stage_its_reason_and_the_note() -> None:
