@@ -66,6 +66,7 @@ class Walk:
     """Every situation that an application can be in, and where each leads."""
 
     steps: dict[Situation, set[Situation]] = field(default_factory=dict)
+    revived: dict[Situation, set[Situation]] = field(default_factory=dict)  # those steps that only an extension makes
     states: dict[Situation, Application] = field(default_factory=dict)
     moves: dict[str, set[tuple[str, str, str]]] = field(default_factory=dict)  # title -> who, by what, to which title
 
@@ -125,17 +126,18 @@ def broken_laws(walk: Walk, rules: Rules) -> list[Fault]:
 
 def _ends(walk: Walk, rules: Rules) -> Iterator[Fault]:
     """Every state can end."""
+    steps = _without_extensions(walk)
     decided = {
         situation: {each for each in onward if not isinstance(walk.states[each], _NO_WAY_OUT)}
-        for situation, onward in walk.steps.items()
+        for situation, onward in steps.items()
     }
     can_end = {situation for situation, state in walk.states.items() if _is_end(state, decided[situation])}
     grown = True
     while grown:
-        more = {situation for situation, onward in walk.steps.items() if onward & can_end} - can_end
+        more = {situation for situation, onward in steps.items() if onward & can_end} - can_end
         can_end |= more
         grown = bool(more)
-    left = walk.steps.keys() - can_end
+    left = steps.keys() - can_end
     stuck = {situation[1] for situation in left if not isinstance(walk.states[situation], _NO_WAY_OUT)}
     for index, state in enumerate(rules.book.states):
         if state.title in stuck:
@@ -173,8 +175,19 @@ def _paid_for(walk: Walk, rules: Rules) -> Iterator[Fault]:
                 yield ("payment",), f"a case in {state.title} without the fee"
 
 
+def _without_extensions(walk: Walk) -> dict[Situation, set[Situation]]:
+    """That a window may be extended proves nothing: else what expires as it is approved would be approved."""
+    return {situation: onward - walk.revived.get(situation, set()) for situation, onward in walk.steps.items()}
+
+
 def _reached(walk: Walk, rules: Rules) -> Iterator[Fault]:
-    titles = {state.title for state in walk.states.values() if isinstance(state, Case)}
+    steps = _without_extensions(walk)
+    found, ahead = set[Situation](), [*walk.steps][:1]  # from where every case begins
+    while ahead:
+        situation = ahead.pop()
+        found.add(situation)
+        ahead += steps[situation] - found
+    titles = {situation[1] for situation in found}
     for index, state in enumerate(rules.book.states):
         if state.title not in titles:
             yield ("states", index), f"no case is ever in {state.title}"
@@ -195,6 +208,8 @@ def walked(rules: Rules) -> Walk:
         walk.states[situation] = state
         onward = [(sent, _after(state, sent[0], trial, sent[1])) for sent in _tries(state, trial)]
         walk.steps[situation] = {_situation(each) for _, each in onward} - {situation}
+        decided = {_situation(each) for (command, _), each in onward if not isinstance(command, ReviveApplication)}
+        walk.revived[situation] = walk.steps[situation] - decided
         walk.moves.setdefault(situation[1], set()).update(
             (actor, type(command).__name__, _situation(after)[1]) for (command, actor), after in onward
         )
