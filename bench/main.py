@@ -18,6 +18,8 @@ from ops.stack.infrastructure import Infrastructure, temporary_place
 from ops.stack.places import Unserviceable
 from ops.stack.screen import Screen
 
+app = typer.Typer(add_completion=False)
+
 ROOMS = ("appending", "reading", "publishing", "effects", "submitting", "photograph")
 """In this order they are measured and shown."""
 LONG = ("sizes",)
@@ -42,6 +44,7 @@ def _writable(file: Path | None) -> Path | None:
     return file
 
 
+@app.command()
 def bench(
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="How often every case is measured.")] = 5,
     seconds: Annotated[float, typer.Option("--seconds", min=0.05, help="How long a case is tried in a round.")] = 2.0,

@@ -27,7 +27,7 @@ from shared.runtime.database import AUDITOR
 from shared.runtime.keyring import Keyring
 from shared.runtime.trail import Deciders, Trail, UnknownCase, rebuild_trail
 
-app = typer.Typer(help="Read the events as an auditor.", no_args_is_help=True)
+app = typer.Typer(help="Read the events as an auditor.", no_args_is_help=True, add_completion=False)
 
 Url = Annotated[str | None, typer.Option("--url", help=f"The database as the role auditor; {WITHOUT}")]
 

@@ -55,7 +55,11 @@ _SPELT: Mapping[str, Refusal] = {
 _TEXTS = {**COMMON, **REFUSALS, **_SPELT}
 _PHASES = {"not_yet": "not yet open", "open": "open", "paused": "between its hours", "closed": "over"}
 
-app = typer.Typer(help="Dated openings of schemes (批次). Days and hours are those of Shanghai.", no_args_is_help=True)
+app = typer.Typer(
+    help="Dated openings of schemes (批次). Days and hours are those of Shanghai.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 CycleId = Annotated[str, typer.Argument(metavar="CYCLE", help="Its id, as `list` shows it.")]
 Why = Annotated[str, typer.Option("--reason", help="Why; kept, and shown to whoever may open cycles.")]

@@ -55,7 +55,7 @@ async def make_first_administrator(
     return FirstAdministrator(**answer.json())
 
 
-app = typer.Typer(help="The first administrator.", no_args_is_help=True)
+app = typer.Typer(help="The first administrator.", no_args_is_help=True, add_completion=False)
 
 
 @app.callback()

@@ -13,14 +13,13 @@ from typing import Annotated
 
 import typer
 
-from bench.main import bench
-from ops import checks, operate
-from ops.demo import story
+from ops import checks
 from ops.demo.api import Unexpected
+from ops.operate import ROOMS
+from ops.rooms import opening
 from ops.stack.places import CHECKOUT, Unserviceable, place_of
 from ops.stack.screen import Screen
 from ops.stack.stack import INTERRUPTED, MOST_REPLICAS, Stack, bring_down, erase, running_stack, stop_on_signals
-from soak.main import soak
 
 KEPT = "Stopped. The data is kept: `./zikao down --erase` removes it."
 Replicas = Annotated[
@@ -29,16 +28,12 @@ Replicas = Annotated[
 
 app = typer.Typer(
     name="zikao",
+    cls=opening({**ROOMS, "bench": "bench.main", "soak": "soak.main"}),
     help="Zikao runs the paperwork of self-taught higher education examinations (自考).",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-app.add_typer(operate.app)  # without a name: its commands are ours
-app.command()(bench)
-app.command()(soak)
 
 
 @app.command()
@@ -58,6 +53,8 @@ def demo(
     replicas: Replicas = 1,
 ) -> None:
     """Bring up the stack and carry a candidate through each of four procedures; rebuild their trails from events."""
+    from ops.demo import story  # it draws papers: OpenCV and the services' own pictures, which nothing else here needs
+
     with _stack(replicas) as (stack, screen):
         story.run(stack, screen.console)
         if not leave:

@@ -39,7 +39,9 @@ from shared.runtime.service import Service
 GOING_ON = "going_on"
 _NEXT = {POISON: "waits for a person", GOING_ON: "goes on"}
 
-app = typer.Typer(help="Streams of other services that wait, and what to do about them.", no_args_is_help=True)
+app = typer.Typer(
+    help="Streams of other services that wait, and what to do about them.", no_args_is_help=True, add_completion=False
+)
 
 ServiceName = Annotated[str, typer.Argument(metavar="SERVICE", help="Who is stuck: exemption, notification, ...")]
 Source = Annotated[str, typer.Argument(help="Whose stream it is.")]

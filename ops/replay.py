@@ -23,7 +23,7 @@ from shared.runtime.service import ServiceDefinition
 
 T = TypeVar("T")
 
-app = typer.Typer(help="Build read models again from the events alone.", no_args_is_help=True)
+app = typer.Typer(help="Build read models again from the events alone.", no_args_is_help=True, add_completion=False)
 
 Url = Annotated[str | None, typer.Option("--url", help=f"The database as the service's own role; {WITHOUT}")]
 

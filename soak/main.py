@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from soak.checker import Verdict
 
 
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
 def soak(
     minutes: Annotated[float, typer.Option("--minutes", min=0.1, help="How long things are broken.")] = 10.0,
     seed: Annotated[int | None, typer.Option("--seed", help="Run this choice of faults again.")] = None,

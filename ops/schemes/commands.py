@@ -23,7 +23,7 @@ from shared.schemes.catalog import BOOKS, PUBLISHED, BadBook, Book, Catalog, rea
 from shared.schemes.comparing import changes
 from shared.schemes.procedure import Stage
 
-app = typer.Typer(no_args_is_help=True, help="The books of rules.")
+app = typer.Typer(no_args_is_help=True, help="The books of rules.", add_completion=False)
 
 Shelf = Annotated[Path, typer.Option(help="The folder of the books.")]
 Named = Annotated[
