@@ -37,7 +37,7 @@ from shared.events.exemption import (
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refused
 from shared.kernel.values import parse_text
-from shared.schemes.procedure import Phase, Purpose, Skip, Window
+from shared.schemes.procedure import PRIOR_EDUCATION, Phase, Purpose, Skip, Window
 from shared.schemes.workdays import days_off
 
 
@@ -121,14 +121,23 @@ def _open(command: OpenCycle, state: CycleState, context: CycleContext) -> Seque
     return [opened, *windows]
 
 
-def _windows_must_fit_together(opened: CycleState, context: CycleContext) -> None:
+def _windows_must_fit_together(cycle: CycleState, context: CycleContext, extended: str | None = None) -> None:
+    """Of all windows, or of those that are measured by the one that is extended: the others are as they were."""
     book = context.rules.book
-    assert isinstance(opened, Cycle)  # or extended
-    handing_in = opened.windows[book.submit.window]
-    if results := book.results:
-        rules.results_must_open_after_handing_in(results.window, opened.windows[results.window], handing_in)
-    if payment := book.payment:
-        rules.paying_must_end_after_handing_in(payment.window, opened.windows[payment.window], handing_in)
+    assert isinstance(cycle, Cycle)  # opened, or extended
+    windows = cycle.windows
+    if extended in {None, book.submit.window}:
+        handing_in = windows[book.submit.window]
+        if results := book.results:
+            rules.results_must_open_after_handing_in(results.window, windows[results.window], handing_in)
+        if payment := book.payment:
+            rules.paying_must_end_after_handing_in(payment.window, windows[payment.window], handing_in)
+        if prior := windows.get(PRIOR_EDUCATION):
+            rules.prior_education_must_open_before_handing_in_is_over(prior, handing_in)
+    for purpose, earlier in book.outlasting():
+        added_later = extended is not None and "in_review" in book.ends_with(purpose)  # days on site: it waits for them
+        if extended in {None, earlier} and not added_later:
+            rules.window_must_outlast(purpose, windows[purpose], windows[earlier])
 
 
 def _announced(said: Purpose, asked: WindowAsked, context: CycleContext) -> Sequence[WindowSet | DaysExcluded]:
@@ -178,9 +187,8 @@ def _extend(command: ExtendWindow, state: CycleState, context: CycleContext) -> 
     lists = cycle.skips.get(command.purpose, ())
     off = days_off(window.to_day + timedelta(days=1), command.to_day, lists)
     rules.extension_must_open(command.purpose, window, command.to_day, off)
-    if command.purpose == context.rules.book.submit.window:
-        longest = without(replace(window, to_day=command.to_day), off)
-        _windows_must_fit_together(_with(cycle, command.purpose, longest), context)
+    longest = without(replace(window, to_day=command.to_day), off)
+    _windows_must_fit_together(_with(cycle, command.purpose, longest), context, command.purpose)
     ended = command.purpose in cycle.ended and context.rules.book.ends_with(command.purpose)
     reopened = [WindowReopened(purpose=command.purpose, reopened_at=context.now)] if ended else []
     if not lists:

@@ -14,7 +14,7 @@ from services.exemption.domain.terms import PriorEducationNeeded
 from shared.kernel.errors import Refused
 from shared.kernel.time import SHANGHAI, spoken
 from shared.schemes.forms import LONG_TERM, FormField
-from shared.schemes.procedure import Item, Outcome, Phase, Purpose, Reason, Refusing, Stage, Window
+from shared.schemes.procedure import PRIOR_EDUCATION, Item, Outcome, Phase, Purpose, Reason, Refusing, Stage, Window
 
 EVERYWHERE = "*"
 """The organisation scope of those whose role holds everywhere."""
@@ -95,6 +95,22 @@ def paying_must_end_after_handing_in(purpose: str, paying: Window, handing_in: W
     over, last = paying.over_at(), handing_in.over_at()
     if over and last and over <= last:
         raise Refused("exemption.impossible_window", purpose=purpose, faults=["paying_ends_with_handing_in"])
+
+
+def window_must_outlast(purpose: str, window: Window, earlier: Window) -> None:
+    """SD-41, HB-07: what is over before handing in is leaves no time to put right, or to use, what was handed in."""
+    over, last = window.over_at(), earlier.over_at()
+    if over and last and over < last:
+        raise Refused("exemption.impossible_window", purpose=purpose, faults=["over_before_handing_in_is"])
+
+
+def prior_education_must_open_before_handing_in_is_over(prior: Window, handing_in: Window) -> None:
+    """HB-03: a diploma that is taken only afterwards comes too late for every application."""
+    opens, over = next(prior.intervals(), None), handing_in.over_at()
+    if opens and over and opens[0] >= over:
+        raise Refused(
+            "exemption.impossible_window", purpose=PRIOR_EDUCATION, faults=["prior_education_after_handing_in_is_over"]
+        )
 
 
 def fee_must_be_payable(what: str, phase: Phase) -> None:

@@ -281,6 +281,14 @@ class ExemptionScheme(Clause):
         of_what_is_there = {each.window for each in (self.validity, self.payment) if each}
         return bool(said and said.query) or purpose in of_what_is_there
 
+    def outlasting(self) -> tuple[tuple[Id, Id], ...]:
+        """(window, another) where in no cycle the first is over before the second: what is handed in at the last moment
+        can still be paid for, confirmed on site, put right and used."""
+        handing_in, again = self.submit.window, self.once_resubmitted.window
+        following = (self.validity, self.payment, *(stage.onsite for stage in self.stages))
+        after = [(each.window, before) for each in following if each for before in (handing_in, again)]
+        return tuple(dict.fromkeys(pair for pair in ((again, handing_in), *after) if pair[0] != pair[1]))
+
     def scopes(self) -> tuple[Id, ...]:
         """The levels of organisations that have to do with every case, the stages' first."""
         seen_by = self.uniqueness.offices() if self.uniqueness else ()

@@ -101,7 +101,8 @@ async def test_what_was_not_confirmed_on_site_waits_on_its_desk_again(harbour: H
     with later(harbour):
         await after(harbour, cycle, 10)
         assert (await states_of(harbour, cycle), await open_desks(harbour, application)) == ({application: "lapsed"}, 0)
-        await extend(harbour, cycle, "apply", 2)  # another window revives nothing
+        for other in ("correct", "apply"):  # another window revives nothing
+            await extend(harbour, cycle, other, 2)
         assert await states_of(harbour, cycle) == {application: "lapsed"}
         await extend(harbour, cycle, "confirm", 2)
         assert await open_desks(harbour, application) == 1
@@ -113,6 +114,7 @@ async def test_what_another_has_taken_the_place_of_stays_as_it_is(harbour: Harbo
     first = await harbour.handed_in(who, ticket, cycle, REEF)
     with later(harbour):
         await after(harbour, cycle, 10)
+        await extend(harbour, cycle, "correct", 2)
         await extend(harbour, cycle, "apply", 2)
         second = await harbour.handed_in(who, ticket, cycle, REEF)
         await extend(harbour, cycle, "confirm", 2)
