@@ -6,10 +6,13 @@ knows the other.
 
 from collections.abc import Iterator
 
+from services.exemption.domain.followed import Account
+from services.exemption.domain.sample import HOLDER, ID_NUMBER, MOBILE, NOON, TICKET, value_for
 from services.exemption.domain.scheme import ExemptionScheme
-from services.identity.domain.education_rules import PriorEducation
+from services.identity.domain.education_rules import PriorEducation, checked_form
 from services.identity.domain.routes import VerificationRules
 from services.identity.domain.scheme import JurisdictionIdentity
+from shared.kernel.errors import Refused
 from shared.schemes.catalog import Book, Catalog
 from shared.schemes.procedure import PRIOR_EDUCATION
 
@@ -77,3 +80,25 @@ def _needing(rules: ExemptionScheme) -> Iterator[tuple[Path, str, tuple[str, ...
         if basis.diploma:
             yield ("bases", place, "diploma", "categories"), "category", basis.diploma.categories
             yield ("bases", place, "diploma", "levels"), "level", basis.diploma.levels
+
+
+_LIKE_ANYBODYS = {"holder": HOLDER, "school": "样例职业技术学院", "major": "样例专业", "graduated_on": "2017-06-30"}
+"""Of a diploma; the rest of the form is as the book has it."""
+
+
+def faults_of_records(catalog: Catalog, book: Book, _: ExemptionScheme) -> Iterator[str]:
+    """A record in which nothing is wrong is taken: else nobody comes as far as an application."""
+    if (found := education_of(catalog, book)) is None:
+        return
+    holder, prior = found
+    somebody, lists = Account(HOLDER, ID_NUMBER, MOBILE, TICKET), prior.choices()
+    record = {
+        each.name: _LIKE_ANYBODYS.get(each.name) or value_for(each, lists, somebody, None) for each in prior.fields
+    }
+    places = {each.name: place for place, each in enumerate(prior.fields)}
+    try:
+        checked_form(prior, record, HOLDER, NOON)
+    except Refused as refused:
+        for wrong in refused.facts["faults"]:
+            law = f"a perfect record is refused: {wrong['label']}: {wrong['en']}"
+            yield holder.fault(PART, ("prior_education", "fields", places[wrong["field"]]), law)

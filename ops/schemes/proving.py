@@ -1,16 +1,16 @@
 """What must hold of every book before a service starts with it. Called by `commands.py`, and by tests of books.
 
 What one service can say of its own part, its model says (`domain/scheme.py`); what an invented case shows is in
-`services/exemption/domain/proofs.py`; here is what holds between the parts of a book, and between books. What an
-application needs of identity is compared in `identifying.py`, where offices stand in `placing.py`, what people are told
-in `telling.py`.
+`services/exemption/domain/proofs.py`; here is what holds between the parts of a book, and
+between books. What an application needs of identity is compared in `identifying.py`, where offices stand in
+`placing.py`, what people are told in `telling.py`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 
 from pydantic import BaseModel
 
-from ops.schemes.identifying import education_of, faults_of_diplomas, faults_of_persons
+from ops.schemes.identifying import education_of, faults_of_diplomas, faults_of_persons, faults_of_records
 from ops.schemes.placing import faults_of_identitys_offices, faults_of_offices, given_by_identity
 from ops.schemes.sealing import broken_seals
 from ops.schemes.telling import faults_of_notices
@@ -145,6 +145,7 @@ PROOFS: tuple[Proof, ...] = (
     _tiles_nothing_opens,
     faults_of_persons,
     faults_of_diplomas,
+    faults_of_records,
     faults_of_offices,
     faults_of_identitys_offices,
     _what_an_invented_case_shows,

@@ -149,6 +149,7 @@ def fields_must_have_one_meaning(fields: Collection[FormField]) -> None:
 # --- photographs -------------------------------------------------------------------------------------------------
 
 _MOST_PIXELS = 20_000
+_BLOCK = 8 * 8  # pixels that JPEG keeps together; of no photograph there is less than a byte for each
 _ASPECT_TOLERANCE = 0.01  # as `shared.documents.photo_rules` has it where a book says nothing
 Pixels = Annotated[int, Field(ge=1, le=_MOST_PIXELS)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -190,6 +191,8 @@ class Photo(Clause):
             room = 2 if inclusive is False else 0  # neither bound itself
             if low is not None and high is not None and low + room > high:
                 raise ValueError(f"min_{what} is above max_{what}: there is no such photograph")
+        if self.max_bytes is not None and self.max_bytes * _BLOCK < (self.min_width or 1) * (self.min_height or 1):
+            raise ValueError("max_bytes is too little for min_width and min_height: there is no such photograph")
         if self.aspect is not None:
             _shape_must_fit(self, self.aspect)
         return self

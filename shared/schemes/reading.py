@@ -1,11 +1,12 @@
 """What was typed into one field, in canonical form: checked by the field's kind. Pure.
 
-Called where a form is handed in; the vocabulary of fields is `forms.py`. What a person typed is never guessed at: a
-full-width separator, a date that does not exist, a score out of bounds is refused with an example.
+Called where a form is handed in, and of the examples of books; the vocabulary of fields is `forms.py`. What a person
+typed is never guessed at: a full-width separator, a date that does not exist, a score out of bounds is refused with an
+example.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -15,6 +16,17 @@ from shared.schemes.forms import LONG_TERM, FormField
 
 _EARLIEST = date(1950, 1, 1)
 """No paper of anybody who applies is older: an earlier year is a slip."""
+
+_ANY_DAY = date(2026, 1, 1)
+"""An example that has passed by then has passed for good."""
+
+_TYPED = frozenset(
+    {
+        *("name", "id_number", "ticket_number", "mobile", "landline", "certificate_number"),
+        *("text", "date", "month", "number", "numbers", "valid_until"),
+    }
+)
+"""Kinds that are typed; what is chosen is a matter of its list."""
 
 
 def read_value(  # noqa: C901 - one case for each kind
@@ -48,6 +60,17 @@ def read_value(  # noqa: C901 - one case for each kind
             if typed not in lists[field.chosen_from]:
                 raise Refused("exemption.not_on_the_list", field=field.name)
             return typed
+
+
+def examples_must_pass(fields: Iterable[FormField]) -> None:
+    """A law of every form: who typed something else is shown the example, and types that."""
+    for field in fields:
+        if field.example is None or field.kind not in _TYPED:
+            continue
+        try:
+            read_value(field, field.example, _ANY_DAY, {})
+        except Refused as refused:
+            raise ValueError(f"fields: {field.name}: its example is refused: {refused.code}") from None
 
 
 def certificate_number(typed: str) -> str:

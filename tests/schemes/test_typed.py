@@ -9,7 +9,7 @@ from services.identity.domain.rules import parse_staff_login, parse_ticket_numbe
 from shared.kernel.errors import Refused
 from shared.kernel.values import kept_text, parse_id_number, parse_mobile, parse_name, parse_text
 from shared.schemes.forms import FormField
-from shared.schemes.reading import certificate_key, certificate_number, read_value
+from shared.schemes.reading import certificate_key, certificate_number, examples_must_pass, read_value
 
 TODAY = date(2026, 3, 2)
 FILLERS = ("\u3164\u3164", "\u115f", "\uffa0\uffa0", "\u2800\u2800", "\u00ad\u00ad", "----", "。", "👍", "·")
@@ -120,3 +120,27 @@ def test_but_not_what_no_store_and_no_document_can_keep(typed: str) -> None:
 def test_nor_what_has_no_end() -> None:
     with pytest.raises(Refused, match=r"request\.text_length"):
         kept_text("x" * 41, "it", 40)
+
+
+@pytest.mark.parametrize(
+    ("said", "passes"),
+    [
+        ({"kind": "month", "past": True, "example": "2019年03月"}, True),
+        ({"kind": "month", "past": True, "example": "2031年03月"}, False),
+        ({"kind": "month", "example": "三月"}, False),
+        ({"kind": "landline", "example": "0351-1234567"}, True),
+        ({"kind": "landline", "example": "1234567"}, False),
+        ({"kind": "number", "lowest": 0, "highest": 100, "passing": 60, "example": "59"}, False),
+        ({"kind": "certificate_number", "pattern": "[a-z]+", "example": "abc"}, False),
+        ({"kind": "text", "most": 3, "example": "abcd"}, False),
+        ({"kind": "valid_until", "example": "长期"}, True),
+        ({"kind": "choice", "list": "any", "example": "whatever"}, True),  # it is chosen, not typed
+    ],
+)
+def test_an_example_passes(said: dict[str, Any], passes: bool) -> None:
+    field = FormField(name="asked", label="栏", source="assumption", **said)
+    if passes:
+        examples_must_pass([field])
+        return
+    with pytest.raises(ValueError, match="asked: its example is refused"):
+        examples_must_pass([field])

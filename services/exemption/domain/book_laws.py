@@ -7,7 +7,7 @@ with it by `strangers.py`, since that data belongs to no version of a book.
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from shared.schemes.forms import FormField, Kind, fields_must_have_one_meaning
+from shared.schemes.forms import FormField, Kind, fields_must_have_one_meaning, placeholders
 from shared.schemes.procedure import (
     ASKED_ELSEWHERE,
     DISCARDED,
@@ -24,6 +24,7 @@ from shared.schemes.procedure import (
     UNPAID,
     no_twins,
 )
+from shared.schemes.reading import examples_must_pass
 
 if TYPE_CHECKING:
     from services.exemption.domain.scheme import ExemptionScheme
@@ -252,6 +253,28 @@ def payment_makes_sense(book: "ExemptionScheme") -> None:
         raise ValueError("payment: refunds: refused: it tells what was decided, and the results hide that")
 
 
+def windows_can_end_one_after_the_other(book: "ExemptionScheme") -> None:
+    """Else no cycle could be opened."""
+    for window, earlier in book.outlasting():
+        if (earlier, window) in book.outlasting():
+            raise ValueError(f"windows: {window} would have to end before and after {earlier}")
+
+
+def examples_pass(book: "ExemptionScheme") -> None:
+    """SD-31, HB-26: who is refused is shown the example."""
+    examples_must_pass(_every_field(book))
+
+
+def a_number_that_is_shown_is_given(book: "ExemptionScheme") -> None:
+    """SD-20."""
+    if book.number:
+        return
+    if book.form_document:
+        raise ValueError("form_document: it shows a number, and no `number:` gives one")
+    if named := [name for name, slot in book.slots().items() if "number" in placeholders(slot.file_name or "")]:
+        raise ValueError(f"{named[0]}: file_name: it holds a number, and no `number:` gives one")
+
+
 LAWS: tuple[Law, ...] = (
     names_are_unique,
     every_window_has_a_purpose,
@@ -265,4 +288,7 @@ LAWS: tuple[Law, ...] = (
     stages_make_sense,
     what_may_become_effective_later_is_rechecked,
     payment_makes_sense,
+    windows_can_end_one_after_the_other,
+    examples_pass,
+    a_number_that_is_shown_is_given,
 )

@@ -24,6 +24,7 @@ NOON = datetime.combine(date(2026, 1, 2), time(12), SHANGHAI)
 APPLICATION, CANDIDATE = "sample", "sample-candidate"
 _RECORD = "sample-record"
 _ID = "110101199003070" + "01"
+HOLDER, ID_NUMBER, MOBILE, TICKET = "样本", _ID + id_check_digit(_ID), "13800138000", "800000000001"
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,14 @@ def _account(rules: Rules, basis: Basis | None, prior_major: str | None) -> Acco
     education = Education("effective", level, categories[0], "D10000001", "样例学院", prior_major or "样例")
     verified = {rules.jurisdiction: "photographs"}
     typed = rules.book.field_of("ticket_number")
-    ticket = (typed.example if typed else None) or "800000000001"  # one as the book has them
-    return Account("样本", _ID + id_check_digit(_ID), "13800138000", ticket, verified, {_RECORD: education})
+    ticket = (typed.example if typed else None) or TICKET  # one as the book has them
+    return Account(HOLDER, ID_NUMBER, MOBILE, ticket, verified, {_RECORD: education})
 
 
 def _sample(rules: Rules, basis: Basis | None, major: str | None, account: Account) -> Sample:
     book = rules.book
     lists: Mapping[str, Any] = rules.choices()
-    form = {each.name: _value(each, lists, account, major) for each in book.fields}
+    form = {each.name: value_for(each, lists, account, major) for each in book.fields}
     slots = [*(each.slot for each in book.photos)]
     claims: tuple[dict[str, Any], ...] = ()
     if basis:
@@ -85,7 +86,7 @@ def claim_on(rules: Rules, basis: Basis, major: str | None, account: Account) ->
     """A perfect claim on one basis, with as few courses as may be."""
     lists = rules.choices(basis)
     levels = rules.known.levels_of(basis.certificate.type) if basis.certificate else ()
-    form = {each.name: _value(each, lists, account, major) for each in basis.asked_fields()}
+    form = {each.name: value_for(each, lists, account, major) for each in basis.asked_fields()}
     form |= {each.name: levels[-1] for each in basis.fields if each.kind == "certificate_level" and levels}
     if basis.modules:
         form |= {each.name: form[each.name][:-1] + str(n) for n, each in enumerate(basis.modules.numbers(), 1)}
@@ -118,12 +119,13 @@ def _name(rules: Rules, code: str) -> str:
 def details_of(rules: Rules, basis: Basis, code: str, account: Account, major: str | None) -> dict[str, str]:
     """What is asked of one course, filled in."""
     lists = rules.choices(basis)
-    return {each.name: _value(each, lists, account, major) for each in basis.details_of(code)}
+    return {each.name: value_for(each, lists, account, major) for each in basis.details_of(code)}
 
 
-def _value(  # noqa: C901 - one case for each kind
+def value_for(  # noqa: C901 - one case for each kind
     each: FormField, lists: Mapping[str, Any], account: Account, major: str | None
 ) -> str:
+    """What passes in one field."""
     match each.kind:
         case "name":
             return account.holder

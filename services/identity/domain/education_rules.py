@@ -19,7 +19,7 @@ from shared.kernel.time import SHANGHAI, spoken
 from shared.kernel.values import kept_text
 from shared.schemes.forms import FormField, Kind
 from shared.schemes.procedure import Id, Sentence, Sourced, Text, no_twins
-from shared.schemes.reading import read_value
+from shared.schemes.reading import examples_must_pass, read_value
 from shared.schemes.reference import OrganisationId
 
 NEEDED: Mapping[str, Kind] = {
@@ -32,6 +32,10 @@ NEEDED: Mapping[str, Kind] = {
     "graduated_on": "date",
 }
 """Fields that every book asks for, since CHSI is asked by them or others judge by them."""
+ONLY_IN_APPLICATIONS: frozenset[Kind] = frozenset(
+    {"organisation", "major", "prior_education", "certificate", "certificate_level"}
+)
+"""Kinds that choose from what identity does not know."""
 DRAFT, SUBMITTED, CHECKING, UNRESOLVED, EFFECTIVE, NOT_EFFECTIVE = (
     *("draft", "submitted", "checking", "unresolved", "effective", "not_effective"),
 )
@@ -173,11 +177,14 @@ class PriorEducation(Sourced):
     @model_validator(mode="after")
     def _makes_sense(self) -> "PriorEducation":
         no_twins([each.name for each in self.fields], "fields")
+        examples_must_pass(self.fields)
         kinds = {each.name: each.kind for each in self.fields if each.required}
         if missing := [f"{name} ({kind})" for name, kind in NEEDED.items() if kinds.get(name) != kind]:
             raise ValueError(f"fields: required of this kind: {', '.join(missing)}")
         if unknown := {each.list for each in self.fields if each.list} - set(self.lists):
             raise ValueError(f"fields: no such list: {', '.join(sorted(unknown))}")
+        if strange := sorted(each.name for each in self.fields if each.code_list or each.kind in ONLY_IN_APPLICATIONS):
+            raise ValueError(f"fields: nothing is there to choose from: {', '.join(strange)}")
         if unknown := set(self.repair_after_deadline.keeps) - set(kinds):
             raise ValueError(f"repair_after_deadline: no such field: {', '.join(sorted(unknown))}")
         if unknown := set(self.must_agree.fields) - set(NEEDED):

@@ -6,17 +6,16 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from services.identity.domain.education_rules import OURS
+from services.identity.domain.education_rules import ONLY_IN_APPLICATIONS, OURS
 from services.identity.domain.refusals import said
 from shared.kernel.errors import Refused
 from shared.schemes.forms import FormField
 from shared.schemes.procedure import Clause, Id, Sentence, Sourced, Text, no_twins
-from shared.schemes.reading import read_value
+from shared.schemes.reading import examples_must_pass, read_value
 from shared.schemes.reference import CodeLists
 
 AccountFact = Literal["name", "id_number", "ticket_number", "sex", "mobile"]
 """What is known from the account; the sex stands in the ID number."""
-_MEANS_NOTHING_HERE = {"organisation", "major", "prior_education", "certificate", "certificate_level"}
 
 
 class Entry(Sourced):
@@ -63,10 +62,11 @@ class PersonalCentre(Clause):
         no_twins(self.order, "order")
         if set(self.order) != set(names):
             raise ValueError("order: names every fact and every field, and nothing else")
-        if strange := sorted(each.name for each in self.fields if each.kind in _MEANS_NOTHING_HERE):
+        if strange := sorted(each.name for each in self.fields if each.kind in ONLY_IN_APPLICATIONS):
             raise ValueError(f"fields: of a kind that only an application has: {', '.join(strange)}")
         if missing := {each.list for each in self.fields if each.list} - set(self.lists):
             raise ValueError(f"fields: no such list: {', '.join(sorted(missing))}")
+        examples_must_pass(self.fields)
         return self
 
 

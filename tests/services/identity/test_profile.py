@@ -88,6 +88,14 @@ def test_a_centre_that_contradicts_itself_is_refused(where: str, value: Any, law
         PersonalCentre.model_validate({**CENTRE.model_dump(), where: value})
 
 
+def test_an_example_that_would_be_refused_is_no_example() -> None:
+    assert CENTRE is not None
+    said = CENTRE.model_dump()
+    fields = [{**each, "example": "长" * 41} if each["name"] == "occupation" else each for each in said["fields"]]
+    with pytest.raises(ValidationError, match="occupation: its example is refused"):
+        PersonalCentre.model_validate({**said, "fields": fields})
+
+
 def test_a_photograph_that_nobody_is_asked_for_cannot_be_shown() -> None:
     said = BOOKS.parts[BOOK].model_dump()
     with pytest.raises(ValidationError, match="no such photograph: passport"):
