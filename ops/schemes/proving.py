@@ -1,7 +1,7 @@
 """What must hold of every book before a service starts with it. Called by `commands.py`, and by tests of books.
 
 What one service can say of its own part, its model says (`domain/scheme.py`); what an invented case shows is in
-`services/exemption/domain/proofs.py`; here is what holds between the parts of a book, and
+`proofs.py` and `proofs_in_time.py` of `services/exemption/domain`; here is what holds between the parts of a book, and
 between books. What an application needs of identity is compared in `identifying.py`, where offices stand in
 `placing.py`, what people are told in `telling.py`.
 """
@@ -15,6 +15,7 @@ from ops.schemes.placing import faults_of_identitys_offices, faults_of_offices, 
 from ops.schemes.sealing import broken_seals
 from ops.schemes.telling import faults_of_notices
 from services.exemption.domain.proofs import faults_of
+from services.exemption.domain.proofs_in_time import faults_in_time
 from services.exemption.domain.scheme import ExemptionScheme, Rules
 from services.exemption.domain.strangers import strangers
 from services.exemption.handlers import known_of
@@ -63,7 +64,7 @@ def _what_an_invented_case_shows(catalog: Catalog, book: Book, rules: ExemptionS
     known = Rules(book.ref, rules, known_of(catalog, book.ref))
     if any(True for _ in strangers(known)):
         return iter(())  # nobody can invent a case of certificates or lists that do not exist
-    return (book.fault("exemption", path, law) for path, law in faults_of(known))
+    return (book.fault("exemption", path, law) for path, law in (*faults_of(known), *faults_in_time(known)))
 
 
 def _reference_data_that_is_not_there(catalog: Catalog, book: Book, rules: ExemptionScheme) -> Iterator[str]:

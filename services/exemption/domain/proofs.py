@@ -202,22 +202,22 @@ def walked(rules: Rules) -> Walk:
     found = [start]
     while found:
         state = found.pop()
-        situation = _situation(state)
+        situation = situation_of(state)
         if situation in walk.steps:
             continue
         walk.states[situation] = state
-        onward = [(sent, _after(state, sent[0], trial, sent[1])) for sent in _tries(state, trial)]
-        walk.steps[situation] = {_situation(each) for _, each in onward} - {situation}
-        decided = {_situation(each) for (command, _), each in onward if not isinstance(command, ReviveApplication)}
+        onward = [(sent, _after(state, sent[0], trial, sent[1])) for sent in tries(state, trial)]
+        walk.steps[situation] = {situation_of(each) for _, each in onward} - {situation}
+        decided = {situation_of(each) for (command, _), each in onward if not isinstance(command, ReviveApplication)}
         walk.revived[situation] = walk.steps[situation] - decided
         walk.moves.setdefault(situation[1], set()).update(
-            (actor, type(command).__name__, _situation(after)[1]) for (command, actor), after in onward
+            (actor, type(command).__name__, situation_of(each)[1]) for (command, actor), each in onward
         )
-        found += [after for _, after in onward]
+        found += [each for _, each in onward]
     return walk
 
 
-def _situation(state: Application) -> Situation:
+def situation_of(state: Application) -> Situation:
     assert isinstance(state, Case)
     stage = state.desk.stage if isinstance(state, InReview) else state.resume_at if isinstance(state, Returned) else ""
     if isinstance(state, AwaitingPayment | Lapsed) and state.due:
@@ -229,7 +229,7 @@ def _situation(state: Application) -> Situation:
     return (type(state).__name__, state.title, stage, passed, known, bool(state.paid), state.ticket_released)
 
 
-def _tries(state: Application, trial: Trial) -> Iterator[tuple[ApplicationCommand, str]]:
+def tries(state: Application, trial: Trial) -> Iterator[tuple[ApplicationCommand, str]]:
     """What may be tried in a state, and by whom; a stage is decided by a person of its own."""
     book = trial.rules.book
     if isinstance(state, Draft | Returned):
@@ -307,7 +307,11 @@ def _tries_besides(state: Application, book: ExemptionScheme) -> Iterator[tuple[
 
 
 def _after(state: Application, command: ApplicationCommand, trial: Trial, actor: str) -> Application:
-    context = circumstances(trial, actor, _closed_for(command, trial.rules.book))
+    return after(state, command, circumstances(trial, actor, _closed_for(command, trial.rules.book)))
+
+
+def after(state: Application, command: ApplicationCommand, context: Context) -> Application:
+    """What becomes of a case by a command; Refused when nothing does."""
     for event in APPLICATION.decide(command, state, context):
         state = APPLICATION.evolve(state, event)
     return state
