@@ -95,10 +95,10 @@ def perfect(rules: Rules, only: Basis | None = None) -> Trial:
     return next((trial for trial in trials if trial.refusal() is None), trials[-1])
 
 
-def faults_of(rules: Rules) -> list[Fault]:
+def faults_of(rules: Rules, trial: Trial | None = None) -> list[Fault]:
     """The laws that a book breaks, and where; empty when every proof holds."""
     try:
-        walk = walked(rules)
+        walk = walked(rules, trial)
     except Refused as refused:
         return list(_of_a_perfect_application(refused))
     return [*broken_laws(walk, rules), *_claimed(rules)]
@@ -193,9 +193,9 @@ def _reached(walk: Walk, rules: Rules) -> Iterator[Fault]:
             yield ("states", index), f"no case is ever in {state.title}"
 
 
-def walked(rules: Rules) -> Walk:
+def walked(rules: Rules, perfect_trial: Trial | None = None) -> Walk:
     """Every situation there is under a book; Refused when a perfect application is not even taken."""
-    walk, trial = Walk(), perfect(rules)
+    walk, trial = Walk(), perfect_trial or perfect(rules)
     if refusal := trial.refusal():
         raise refusal
     start = _after(APPLICATION.initial, StartApplication(cycle="c"), trial, CANDIDATE)

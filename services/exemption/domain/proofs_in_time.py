@@ -35,13 +35,12 @@ from services.exemption.domain.proofs import (
     Trial,
     after,
     circumstances,
-    perfect,
     situation_of,
     tries,
 )
 from services.exemption.domain.sample import APPLICATION as APPLICATION_ID
 from services.exemption.domain.sample import CANDIDATE, NOON
-from services.exemption.domain.scheme import ExemptionScheme, Rules
+from services.exemption.domain.scheme import ExemptionScheme
 from shared.kernel.errors import Refused
 from shared.schemes.reference import Fault
 
@@ -60,9 +59,8 @@ class WalkInTime:
     steps: dict[Moment, set[Moment]] = field(default_factory=dict)
 
 
-def faults_in_time(rules: Rules) -> Iterator[Fault]:
+def faults_in_time(trial: Trial) -> Iterator[Fault]:
     """The laws that a book breaks as its windows end; nothing of one that refuses everybody, which `proofs.py` says."""
-    trial = perfect(rules)
     if trial.refusal() is None:
         walk = _walked(trial)
         yield from _left_behind(walk, trial)
