@@ -52,6 +52,7 @@ def moments_of(rules: ExemptionScheme) -> set[str]:
         "returned": "return" in outcomes,
         "refused": "refuse" in outcomes,
         "unlocked": unique is not None and unique.unlocking is not None,
+        "ticket_released": unique is not None and unique.release is not None,
         "superseded": unique is not None and unique.rule == "last_submission_wins",
         "lapsed": lapses,
         "fee_due": rules.payment is not None,

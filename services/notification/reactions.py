@@ -18,6 +18,7 @@ from shared.events.exemption import (
     ReapplicationUnlocked,
     RefundAsked,
     StagePassed,
+    TicketReleased,
 )
 from shared.events.identity import (
     AccountRegistered,
@@ -118,11 +119,16 @@ def tell_of_unlocking(fact: Fact[ReapplicationUnlocked]) -> Sequence[Command]:
     return _told("exemption.unlocked", _why(fact.event), erased=fact.event.note == ERASED)
 
 
+def tell_of_ticket_release(fact: Fact[TicketReleased]) -> Sequence[Command]:
+    """SD-46: to whoever handed in with it, not to whose it is."""
+    return _told("exemption.ticket_released", _why(fact.event), erased=fact.event.note == ERASED)
+
+
 def tell_of_revocation(fact: Fact[ExemptionRevoked]) -> Sequence[Command]:
     return _told("exemption.revoked", _why(fact.event), erased=fact.event.note == ERASED)
 
 
-def _why(event: ReapplicationUnlocked | ExemptionRevoked) -> dict[str, Any]:
+def _why(event: ReapplicationUnlocked | TicketReleased | ExemptionRevoked) -> dict[str, Any]:
     return {"reason": event.reason, "note": event.note}
 
 
@@ -190,6 +196,7 @@ REACTIONS = (
     Reaction(ExemptionGranted, tell_of_grant, since="deployment"),
     Reaction(ApplicationRefused, tell_of_refusal, since="deployment"),
     Reaction(ReapplicationUnlocked, tell_of_unlocking, since="deployment"),
+    Reaction(TicketReleased, tell_of_ticket_release, since="deployment"),
     Reaction(ApplicationSuperseded, tell_of_superseding, since="deployment"),
     Reaction(ApplicationLapsed, tell_of_lapse, since="deployment"),
     Reaction(ExemptionExpired, tell_of_expiry, since="deployment"),

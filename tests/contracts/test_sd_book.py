@@ -305,6 +305,15 @@ def test_both_results_are_told_by_sms(notices: NotificationScheme) -> None:
         assert "SD-40" in notices.moments[moment].source
 
 
+def test_whose_ticket_number_was_released_is_told_by_sms_and_what_to_do(notices: NotificationScheme) -> None:
+    """SD-46."""
+    told = notices.moments["exemption.ticket_released"]
+    assert set(told.channels) == {"sms", "inbox"}
+    assert "assumption" in told.source
+    assert told.sms
+    assert "请核对后以本人准考证号重新申请" in told.sms.text
+
+
 def test_an_exemption_not_used_in_this_cycle_expires(book: ExemptionScheme) -> None:
     """SD-41."""
     assert book.validity

@@ -123,7 +123,7 @@ def _open(command: OpenCycle, state: CycleState, context: CycleContext) -> Seque
 
 def _windows_must_fit_together(opened: CycleState, context: CycleContext) -> None:
     book = context.rules.book
-    assert isinstance(opened, Cycle)  # it has just been opened
+    assert isinstance(opened, Cycle)  # or extended
     handing_in = opened.windows[book.submit.window]
     if results := book.results:
         rules.results_must_open_after_handing_in(results.window, opened.windows[results.window], handing_in)
@@ -178,6 +178,9 @@ def _extend(command: ExtendWindow, state: CycleState, context: CycleContext) -> 
     lists = cycle.skips.get(command.purpose, ())
     off = days_off(window.to_day + timedelta(days=1), command.to_day, lists)
     rules.extension_must_open(command.purpose, window, command.to_day, off)
+    if command.purpose == context.rules.book.submit.window:
+        longest = without(replace(window, to_day=command.to_day), off)
+        _windows_must_fit_together(_with(cycle, command.purpose, longest), context)
     ended = command.purpose in cycle.ended and context.rules.book.ends_with(command.purpose)
     reopened = [WindowReopened(purpose=command.purpose, reopened_at=context.now)] if ended else []
     if not lists:

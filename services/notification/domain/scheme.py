@@ -28,6 +28,7 @@ MOMENTS: Mapping[str, frozenset[str]] = {
     "exemption.granted": frozenset(),
     "exemption.refused": frozenset({"stage", "reason", "note"}),
     "exemption.unlocked": frozenset({"reason", "note"}),
+    "exemption.ticket_released": frozenset({"reason", "note"}),
     "exemption.superseded": frozenset(),
     "exemption.lapsed": frozenset(),
     "exemption.expired": frozenset(),

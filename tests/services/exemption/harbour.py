@@ -43,7 +43,7 @@ TYPED = {ISLE: (ISLE_FORM, GOOD), REEF: (REEF_FORM, REEF_GOOD), FERRY: (FERRY_FO
 """Scheme -> a good form and good claims."""
 MASTER, CLERK = ("harbour_master", "harbour"), ("jetty_clerk", "jetty")
 PLACES = (("harbour", "虚构港务局", "harbour", None), ("jetty", "一号码头", "jetty", "harbour"))
-SPANS = {"apply": (0, 9), "pay": (0, 14), "correct": (0, 9), "confirm": (0, 9), "results": (11, 40), "use": (11, 40)}
+SPANS = {"apply": (0, 9), "pay": (0, 14), "correct": (0, 9), "confirm": (0, 9), "results": (25, 42), "use": (11, 40)}
 """Window -> its first and last day, counted from the day on which the cycle is opened."""
 
 

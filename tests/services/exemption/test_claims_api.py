@@ -167,7 +167,7 @@ async def test_what_was_decided_is_hidden_until_the_results_are_open(harbour: Ha
         assert {deed["deed"] for deed in shown["history"]} == {"started", "submitted"}
         (line,) = (await harbour.me(who, "get", "/v1/applications")).json()["items"]
         assert (line["state"]["title"], line["version"]) == ("已提交", shown["version"])
-        harbour.clock.now = start + timedelta(days=12)
+        harbour.clock.now = start + timedelta(days=26)
         assert await harbour.state(who, application) == "approved"
         harbour.clock.now = start + timedelta(days=45)
         assert await harbour.state(who, application) == "submitted"

@@ -310,6 +310,21 @@ def test_results_that_could_be_seen_while_applications_are_taken_open_no_cycle()
     given(CYCLE).and_then(season(results=late), reef())
 
 
+def test_handing_in_is_extended_up_to_the_opening_of_the_results_and_not_into_it() -> None:
+    """SX-E-39: else whoever hands in late reads what was decided of the others."""
+    last = WINDOWS[REEF.ref]["apply"].to_day
+    query = WindowAsked(last + timedelta(days=4), last + timedelta(days=9))
+    past = given(CYCLE).and_then(season(results=query), reef())
+
+    def longer(purpose: str, days: int) -> ExtendWindow:
+        return ExtendWindow(cycle="c", purpose=purpose, to_day=last + timedelta(days=days), reason="系统维护")
+
+    into = past.when(longer("apply", 4), reef())
+    into.refused("exemption.impossible_window", purpose="results", faults=["results_before_handing_in_is_over"])
+    past.when(longer("apply", 3), reef()).then_kinds(WindowExtended)
+    past.when(longer("results", 20), reef()).then_kinds(WindowExtended)
+
+
 # --- who may open
 
 FOREIGN = Organisation("far", "远港", "harbour", None)

@@ -9,6 +9,7 @@ from services.exemption.domain.access import title_for_the_candidate
 from services.exemption.domain.case import AwaitingPayment, Case, Due, Granted, InReview, Returned, TurnedDown
 from services.exemption.domain.commands import (
     CloseCycle,
+    ExtendWindow,
     OpenCycle,
     ReleaseTicket,
     SupersedeApplication,
@@ -32,6 +33,7 @@ from shared.events.exemption import (
     ReapplicationUnlocked,
     RefundAsked,
     StageOpened,
+    WindowExtended,
 )
 from shared.events.payment import OrderRefunded, OrderSettled
 from shared.kernel.messages import Command, Event, Fact, Meta
@@ -228,6 +230,18 @@ def test_a_cycle_in_which_the_last_to_hand_in_could_not_pay_is_not_opened() -> N
     refused = given(CYCLE).when(opening(9), cycle_context())
     refused.refused("exemption.impossible_window", faults=["paying_ends_with_handing_in"])
     given(CYCLE).and_then(opening(10), cycle_context())
+
+
+def test_nor_is_handing_in_extended_to_when_nobody_can_pay() -> None:
+    def longer(purpose: str, days: int) -> ExtendWindow:
+        to_day = NOON.date() + timedelta(days=days)
+        return ExtendWindow(cycle="c", purpose=purpose, to_day=to_day, reason="系统维护")
+
+    opened = given(CYCLE).and_then(opening(10), cycle_context())
+    refused = opened.when(longer("apply", 12), cycle_context())
+    refused.refused("exemption.impossible_window", purpose="pay", faults=["paying_ends_with_handing_in"])
+    paying = opened.and_then(longer("pay", 13), cycle_context())
+    paying.when(longer("apply", 12), cycle_context()).then_kinds(WindowExtended)
 
 
 def test_a_closing_by_hand_leaves_people_their_days_to_pay() -> None:

@@ -94,7 +94,11 @@ async def test_a_query_that_opens_before_the_applications_are_in_is_refused(sx: 
         answer = await opening(early)
         assert code(answer, 422) == "exemption.impossible_window"
         assert answer.json()["facts"]["faults"] == ["results_before_handing_in_is_over"]
-    assert (await opening(days(6, 9))).status_code == 201
+    answer = await opening(days(6, 9))
+    assert answer.status_code == 201
+    longer = {"purpose": "apply", "to_day": days(0, 6)["to_day"], "reason": "系统维护"}
+    into = await sx.office.staff("post", f"/v1/cycles/{answer.json()['id']}/extend", CENTRE, json=longer)
+    assert code(into, 422) == "exemption.impossible_window"
 
 
 async def test_the_receipt_of_a_submission_does_not_say_that_somebody_else_has_the_certificate(sx: Shanxi) -> None:

@@ -20,6 +20,7 @@ from tests.services.notification.world import (
     GRANTED,
     PASSED,
     REFUSED,
+    RELEASED,
     RETURNED,
     Gateways,
     World,
@@ -83,6 +84,20 @@ async def test_both_results_reach_the_candidate_by_sms_in_the_words_of_the_provi
     await w.due()
     (sms,) = await w.sandbox.sent(who.mobile)
     assert words in sms["text"]
+    await w.due(seconds=3)
+    assert await w.state(message) == ("delivered", "DELIVERED")
+
+
+async def test_whose_ticket_number_was_released_is_told_by_sms_and_why_in_the_inbox(w: World) -> None:
+    """SD-46."""
+    who = await w.somebody()
+    message = await w.told("exemption", who, submitted(who, scheme="sd/exemption@1"), RELEASED)
+    await w.due()
+    (sms,) = await w.sandbox.sent(who.mobile)
+    assert "您的免考课程申请所填准考证号经核实属于他人，已由考试机构释放，不能再用于您的申请" in sms["text"]
+    assert RELEASED.note not in sms["text"]
+    inbox = (await w.requested(message)).inbox_text
+    assert inbox.count(RELEASED.reason) == inbox.count(RELEASED.note) == 1
     await w.due(seconds=3)
     assert await w.state(message) == ("delivered", "DELIVERED")
 

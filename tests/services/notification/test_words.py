@@ -29,6 +29,7 @@ from shared.events.exemption import (
     ReapplicationUnlocked,
     RefundAsked,
     StagePassed,
+    TicketReleased,
 )
 from shared.events.identity import AccountRegistered, MobileReplaced, SmsCodeIssued
 from shared.events.notification import CaseLearned, CaseReviewersLearned, ContactLearned
@@ -298,7 +299,8 @@ DUE = FeeDue(
 )
 BACK = RefundAsked(order="order-1", fen=5005, reason="too_late", clause="")
 REVIVED = ApplicationRevived(purpose="apply", becomes="returned", title="被退回", clause="")
-OUTCOMES = [REFUSED, UNLOCKED, REVOKED, SUPERSEDED, LAPSED, EXPIRED, REVIVED, DUE, BACK]
+RELEASED = TicketReleased(released_by="r", seen=("ticket",), clause="", **_BY)
+OUTCOMES = [RELEASED, REFUSED, UNLOCKED, REVOKED, SUPERSEDED, LAPSED, EXPIRED, REVIVED, DUE, BACK]
 
 
 def reacted(event: Event, since: tuple[str, ...] = ("beginning", "deployment")) -> list[Command]:

@@ -23,6 +23,7 @@ from shared.events.exemption import (
     ApplicationSubmitted,
     ExemptionGranted,
     StagePassed,
+    TicketReleased,
 )
 from shared.events.identity import AccountRegistered, MobileReplaced, SmsCodeIssued
 from shared.events.notification import MessageRequested
@@ -253,6 +254,17 @@ REFUSED = ApplicationRefused(
     reason="不符合免考实施细则",
     note="见文件",
     may_submit_again=True,
+    clause="",
+)
+
+RELEASED = TicketReleased(
+    released_by="staff-1",
+    role="authority_clerk",
+    organisation="o",
+    seen=("id_card", "ticket"),
+    reason_code="not_theirs",
+    reason="该准考证号属于他人",
+    note="见准考证原件",
     clause="",
 )
 
