@@ -298,7 +298,12 @@ def test_each_route_is_handed_in_by_itself_and_both_may_be() -> None:
     assert BOOK.claims
     assert (BOOK.claims.least, BOOK.claims.most) == (1, 1)
     assert BOOK.uniqueness is None
-    assert BOOK.certificates_are_used_once
+
+
+def test_a_course_is_recognised_once_and_a_diploma_or_certificate_is_not_used_up() -> None:
+    """HB-13, HB-14, HB-21, HB-23: whoever ticked fewer may claim the others later."""
+    assert BOOK.course_once
+    assert not BOOK.certificates_are_used_once
 
 
 # --- names, reference data, help: HB-02, HB-15, HB-25, HB-27, HB-29
