@@ -178,7 +178,7 @@ class ApplicationSuperseded(Event):
 
 
 class ApplicationLapsed(Event):
-    """逾期失效: a window ended before something was done that the book asks for."""
+    """逾期失效: a window ended before something was done that the book asks for, or before it was sent back."""
 
     name: ClassVar[str] = "exemption.application_lapsed.v1"
     purpose: str

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from services.exemption.domain import access, fees, rules
 from services.exemption.domain.access import Context
-from services.exemption.domain.case import Application, AwaitingPayment, Granted, HandedOff, InReview, Returned
+from services.exemption.domain.case import Application, AwaitingPayment, Case, Granted, HandedOff, InReview, Returned
 from services.exemption.domain.commands import (
     AcknowledgeRecord,
     ExpireExemption,
@@ -62,6 +62,26 @@ def lapse(command: LapseApplication, state: Application, context: Context) -> Se
 
 
 def _lapses_with(purpose: str, state: Application, context: Context) -> str | None:
+def cannot_be_put_right(context: Context) -> bool:
+    """Whether what is sent back now lapses at once: the window to hand it in again is over."""
+    again = context.rules.book.once_resubmitted
+    return again.lapses and is_over(again.window, context)
+
+
+def lapsed_as_it_was_sent_back(case: Case, context: Context) -> Sequence[ApplicationEvent]:
+    """The timer of that window has gone off before. A cycle that was closed by hand ended it before its last day."""
+    again = context.rules.book.once_resubmitted
+    over = context.cycle.windows[again.window].over_at()
+    assert over is not None  # a window that never opens is refused
+    lapsed = ApplicationLapsed(
+        purpose=again.window,
+        ended_at=min(over, context.now),
+        title=context.rules.book.state(LAPSED).title,
+        clause=context.rules.clause(f"windows[{again.window}]", source=again.source),
+    )
+    return [lapsed, *fees.given_back("lapsed", case, context)]
+
+
     """By which source it lapses at the end of this window, besides what was not paid; None: it does not."""
     book = context.rules.book
     again = book.once_resubmitted

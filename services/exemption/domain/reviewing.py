@@ -95,21 +95,21 @@ def send_back(command: ReturnApplication, state: Application, context: Context) 
     document = command.document or reason.document
     if document not in book.documents(case.bases):
         raise Refused("exemption.no_such_document", document=document[:80])
-    return [
-        ApplicationReturned(
-            stage=stage.name,
-            title=book.state(RETURNED).title,
-            reviewer=context.actor,
-            role=case.desk.role,
-            organisation=case.desk.organisation,
-            reason_code=reason.code,
-            reason=reason.text,
-            document=document,
-            note=parse_text(command.note, "note", most=500, least=1),
-            reopens=book.reopened_by(stage),
-            clause=context.rules.clause(f"stages[{stage.name}]", f"reasons[{reason.code}]", source=reason.source),
-        )
-    ]
+    returned = ApplicationReturned(
+        stage=stage.name,
+        title=book.state(RETURNED).title,
+        reviewer=context.actor,
+        role=case.desk.role,
+        organisation=case.desk.organisation,
+        reason_code=reason.code,
+        reason=reason.text,
+        document=document,
+        note=parse_text(command.note, "note", most=500, least=1),
+        reopens=book.reopened_by(stage),
+        clause=context.rules.clause(f"stages[{stage.name}]", f"reasons[{reason.code}]", source=reason.source),
+    )
+    too_late = afterwards.cannot_be_put_right(context)
+    return [returned, *(afterwards.lapsed_as_it_was_sent_back(case, context) if too_late else ())]
 
 
 def refuse(command: RefuseApplication, state: Application, context: Context) -> Sequence[ApplicationEvent]:
