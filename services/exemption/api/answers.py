@@ -244,7 +244,7 @@ def case_shown(
     desk = reading_desk(case, context.roles)
     if duplicates is None or desk is None:
         return shown
-    warning = book.certificate_seen_elsewhere.text
+    warning = book.certificate_seen_elsewhere.text if book.certificate_seen_elsewhere else ""
     also = [Duplicate(application=row.id, state=row.title, warning=warning) for row in duplicates]
     stage = _stage_in_hand(case, context, desk.stage)
     lapses = "return" in shown.actions and cannot_be_put_right(context)

@@ -174,6 +174,7 @@ def _judge_evidence(findings: Findings, evidence: Sequence[Evidence], context: C
     if book.certificates_are_used_once and evidence:
         word = "certificate_once" if book.certificate_once else "certificate_seen_elsewhere"
         said = book.certificate_once or book.certificate_seen_elsewhere
+        assert said is not None  # a form with certificates asks their number
         mine = _of(findings, context, word, source=said.source)
         mine.ask(
             lambda: laws.certificate_must_be_used_once(context.own_other),
