@@ -27,6 +27,7 @@ from shared.events.exemption import (
     ExemptionRevoked,
     HandOffAcknowledged,
     RecordTablePrinted,
+    TicketReleased,
 )
 from shared.kernel.errors import Refused
 from shared.kernel.values import parse_text
@@ -61,7 +62,6 @@ def lapse(command: LapseApplication, state: Application, context: Context) -> Se
     return [lapsed, *fees.given_back("lapsed", state, context)]
 
 
-def _lapses_with(purpose: str, state: Application, context: Context) -> str | None:
 def cannot_be_put_right(context: Context) -> bool:
     """Whether what is sent back now lapses at once: the window to hand it in again is over."""
     again = context.rules.book.once_resubmitted
@@ -82,6 +82,7 @@ def lapsed_as_it_was_sent_back(case: Case, context: Context) -> Sequence[Applica
     return [lapsed, *fees.given_back("lapsed", case, context)]
 
 
+def _lapses_with(purpose: str, state: Application, context: Context) -> str | None:
     """By which source it lapses at the end of this window, besides what was not paid; None: it does not."""
     book = context.rules.book
     again = book.once_resubmitted
@@ -120,6 +121,20 @@ def expired_by_now(context: Context) -> Sequence[ApplicationEvent]:
 
 def is_over(purpose: str, context: Context) -> bool:
     return context.cycle.phase(purpose, context.now) == "closed"
+
+
+def revoked_with_its_ticket(released: TicketReleased, context: Context) -> ExemptionRevoked:
+    """SD-46: nothing stays approved under a ticket number that is another one's; for the reason of the release."""
+    return ExemptionRevoked(
+        revoked_by=released.released_by,
+        role=released.role,
+        organisation=released.organisation,
+        reason_code=released.reason_code,
+        reason=released.reason,
+        note=released.note,
+        title=context.rules.book.state(REVOKED).title,
+        clause=released.clause,
+    )
 
 
 def revoke(command: RevokeExemption, state: Application, context: Context) -> Sequence[ApplicationEvent]:

@@ -107,7 +107,7 @@ def _engine_states(book: "ExemptionScheme") -> dict[str, bool]:
         UNPAID: book.payment is not None,
         LAPSED: book.once_resubmitted.lapses or bool(book.payment) or any(stage.onsite for stage in book.stages),
         EXPIRED: book.validity is not None,
-        REVOKED: book.revocation is not None,
+        REVOKED: book.revocation is not None or (unique is not None and unique.release is not None),
         HANDED_OFF: book.hand_off is not None,
     }
 

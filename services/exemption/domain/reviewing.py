@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from services.exemption.domain import access, afterwards, fees, rules
 from services.exemption.domain.access import Context
-from services.exemption.domain.case import Application, InReview
+from services.exemption.domain.case import Application, Granted, HandedOff, InReview
 from services.exemption.domain.claims import records_for
 from services.exemption.domain.commands import (
     PassStage,
@@ -162,18 +162,18 @@ def release_ticket(command: ReleaseTicket, state: Application, context: Context)
     rules.person_must_not_be_erased(case.form)
     rules.everything_must_be_seen(release.seen, command.seen)
     reason = rules.refusing_reason_must_be_given(release.reasons, command.reason_code)
-    return [
-        TicketReleased(
-            released_by=context.actor,
-            role=release.role,
-            organisation=organisation,
-            seen=tuple(item.id for item in release.seen),
-            reason_code=reason.code,
-            reason=reason.text,
-            note=parse_text(command.note, "note", most=500, least=1),
-            clause=context.rules.clause("uniqueness", "release", source=release.source),
-        )
-    ]
+    released = TicketReleased(
+        released_by=context.actor,
+        role=release.role,
+        organisation=organisation,
+        seen=tuple(item.id for item in release.seen),
+        reason_code=reason.code,
+        reason=reason.text,
+        note=parse_text(command.note, "note", most=500, least=1),
+        clause=context.rules.clause("uniqueness", "release", source=release.source),
+    )
+    approved = isinstance(case, Granted | HandedOff)
+    return [released, *([afterwards.revoked_with_its_ticket(released, context)] if approved else [])]
 
 
 def _must_be_the_open_stage(asked: str, stage: Stage) -> None:
