@@ -300,8 +300,8 @@ class Play:
 
     def _outcome(self, key: str, events: list[Event]) -> Outcome:
         state = self.cases.get(key, APPLICATION.initial)
-        elsewhere = self.rules.book.certificate_seen_elsewhere.text
-        seen = [elsewhere for event in events if isinstance(event, CertificateSeenElsewhere)]
+        elsewhere = self.rules.book.certificate_seen_elsewhere
+        seen = [elsewhere.text for event in events if elsewhere and isinstance(event, CertificateSeenElsewhere)]
         titles = {role.id: role.title for role in self.head.roles}
         return Outcome(
             state.state_title,

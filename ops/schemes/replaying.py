@@ -145,8 +145,8 @@ class Replay:
 
     def _judge(self, application: str, case: Case, fact: Fact[Any]) -> None:
         command = command_of(fact.event)
-        if command is None:
-            return
+        if command is None or (isinstance(fact.event, ExemptionRevoked) and case.ticket_released):
+            return  # what followed from the release of its ticket number was decided with it
         self.seen.add(application)
         if not case.form:
             self.erased.add(application)

@@ -155,7 +155,10 @@ class ReapplicationUnlocked(Event):
 
 
 class TicketReleased(Event):
-    """释放准考证号: a clerk saw whose it is: not of the account that handed in with it, which can no longer pass."""
+    """释放准考证号: a clerk saw whose it is: not of the account that handed in with it, which can no longer pass.
+
+    Where it was approved already, `ExemptionRevoked` follows.
+    """
 
     name: ClassVar[str] = "exemption.ticket_released.v1"
     released_by: str
@@ -178,7 +181,7 @@ class ApplicationSuperseded(Event):
 
 
 class ApplicationLapsed(Event):
-    """逾期失效: a window ended before something was done that the book asks for."""
+    """逾期失效: a window ended before something was done that the book asks for, or before it was sent back."""
 
     name: ClassVar[str] = "exemption.application_lapsed.v1"
     purpose: str
@@ -225,7 +228,7 @@ class RevivalRefused(Event):
 
 
 class ExemptionRevoked(Event):
-    """撤销免考: taken back after it was approved, with a reason."""
+    """撤销免考: taken back after it was approved, with a reason; that of `TicketReleased`, if it follows that."""
 
     name: ClassVar[str] = "exemption.exemption_revoked.v1"
     revoked_by: str

@@ -298,7 +298,12 @@ def test_each_route_is_handed_in_by_itself_and_both_may_be() -> None:
     assert BOOK.claims
     assert (BOOK.claims.least, BOOK.claims.most) == (1, 1)
     assert BOOK.uniqueness is None
-    assert BOOK.certificates_are_used_once
+
+
+def test_a_course_is_recognised_once_and_a_diploma_or_certificate_is_not_used_up() -> None:
+    """HB-13, HB-14, HB-21, HB-23: whoever ticked fewer may claim the others later."""
+    assert BOOK.course_once
+    assert not BOOK.certificates_are_used_once
 
 
 # --- names, reference data, help: HB-02, HB-15, HB-25, HB-27, HB-29
@@ -385,6 +390,14 @@ def test_whoever_must_act_and_whoever_is_granted_gets_an_sms_and_both_stand_in_t
         "prior_education.unresolved": ("sms", "inbox"),
     }
     assert all(ASSUMPTION in each.source for each in moments.values())
+
+
+def test_nobody_is_promised_to_put_right_what_is_sent_back_too_late() -> None:
+    """HB-07: then both are told at once, the return and that it lapsed."""
+    returned, lapsed = NOTICES.moments["exemption.returned"], NOTICES.moments["exemption.lapsed"]
+    assert all("如仍在补正时间内" in text for text in returned.texts()[1:])
+    assert all("补正时间已截止" in text and "本次申请已失效" in text for text in lapsed.texts()[1:])
+    assert "或退回时补正时间已截止" in BOOK.state("lapsed").explanation
 
 
 def test_the_candidate_is_told_in_words_what_a_return_is_about() -> None:

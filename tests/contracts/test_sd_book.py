@@ -311,7 +311,43 @@ def test_whose_ticket_number_was_released_is_told_by_sms_and_what_to_do(notices:
     assert set(told.channels) == {"sms", "inbox"}
     assert "assumption" in told.source
     assert told.sms
-    assert "请核对后以本人准考证号重新申请" in told.sms.text
+    assert "如仍在申请时间内，可以本人准考证号重新申请" in told.sms.text
+    assert "已审核通过的，免考同时撤销" in told.sms.text
+
+
+def test_what_was_handed_in_with_another_ones_ticket_number_has_a_reason_to_be_refused(book: ExemptionScheme) -> None:
+    """SD-46: after the release it can no longer pass, and this province sends nothing back."""
+    (stage,) = book.stages
+    reasons = {each.code: each for each in stage.refuse_reasons}
+    assert reasons["ticket_not_theirs"].text == "所填准考证号属于他人"
+    assert "assumption" in reasons["ticket_not_theirs"].source
+
+
+def test_an_exemption_that_is_taken_back_is_told_by_its_reason(notices: NotificationScheme) -> None:
+    """SD-42, SD-46: at graduation, or with a ticket number that is another one's; the words fit both."""
+    told = notices.moments["exemption.revoked"]
+    assert told.sms
+    assert "原因：{reason}" in told.sms.text
+    assert all("专业毕业条件" not in text for text in told.texts())
+
+
+def test_nobody_is_promised_to_hand_in_again_after_the_days_are_over(
+    book: ExemptionScheme, notices: NotificationScheme
+) -> None:
+    """SD-03: who is refused is told so weeks after the three days, as a rule."""
+    said = [book.state("refused").explanation]
+    for moment in ("exemption.refused", "exemption.ticket_released"):
+        said += [text for text in notices.moments[moment].texts() if "重新" in text]
+    assert len(said) >= 5
+    for text in said:
+        assert "如仍在申请时间内" in text
+
+
+def test_no_number_of_a_certificate_is_asked_so_nobody_speaks_of_comparing_them(book: ExemptionScheme) -> None:
+    """SD-31. And nothing is used up for ever: what was not used for this graduation is gone (SD-41)."""
+    assert book.certificate_seen_elsewhere is None
+    assert book.certificate_once is None
+    assert book.course_once is None
 
 
 def test_an_exemption_not_used_in_this_cycle_expires(book: ExemptionScheme) -> None:
@@ -329,5 +365,6 @@ def test_it_is_checked_again_against_the_plan_when_the_candidate_graduates(book:
     assert book.revocation
     (reason,) = book.revocation.reasons
     assert "专业开考文件" in reason.text
-    assert book.state("revoked").title == "再次审定不通过"
+    assert book.revocation.action == "再次审定不通过"
+    assert "再次审定不符合专业毕业条件" in book.state("revoked").explanation
     assert "对免考课程是否符合专业毕业条件进行再次审定" in notice(book)

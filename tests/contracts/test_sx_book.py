@@ -210,6 +210,13 @@ def test_theory_and_practice_are_offered_together_and_chosen_one_by_one() -> Non
     assert all(each.courses.offers for each in BOOK.bases)
 
 
+def test_a_certificate_is_used_once_in_a_cycle_and_a_course_is_given_once_for_ever() -> None:
+    """SX-E-24, SX-E-28: whoever claimed theory alone claims practice later, by the same certificate."""
+    assert BOOK.certificate_once
+    assert BOOK.certificate_once.within == "cycle"
+    assert BOOK.course_once
+
+
 @pytest.mark.parametrize(
     ("size", "taken"),
     [((801, 601), True), ((601, 801), True), ((800, 601), False), ((801, 600), False), ((600, 801), False)],
@@ -258,6 +265,7 @@ def test_the_five_pages_have_their_titles_hints_and_buttons() -> None:
     assert page("confirmation").row_actions == ("查看照片",)
     assert page("confirmation").actions == ("上一步", "提交", "返回首页")
     assert page("confirmation").reads_only
+    assert page("confirmation").holds == ("fields", "majors", "claims"), "everything, also the chosen majors"
 
 
 def test_a_certificate_is_kept_by_ok() -> None:

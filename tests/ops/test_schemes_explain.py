@@ -143,6 +143,12 @@ def test_what_another_part_or_the_reference_data_names_is_called_so() -> None:
     assert "编号样式：SDMK〔年〕〔月〕〔日〕〔流水号〕" in row(page_of(REAL.get("sd/exemption@1"), REAL), "编号").says
 
 
+def test_nothing_is_told_of_comparing_numbers_where_no_number_is_asked() -> None:
+    for ref, asked in (("hb/recognition@1", True), ("sx/exemption@1", True), ("sd/exemption@1", False)):
+        names = {each.name for each in rows(page_of(REAL.get(ref), REAL))}
+        assert ("证书编号与他人相同时" in names) is asked, ref
+
+
 @pytest.mark.parametrize("book", Catalog.load(CLAIMS).with_part("exemption"), ids=lambda book: book.ref)
 def test_every_word_of_the_vocabulary_has_a_chinese_name_and_every_clause_a_name_or_a_number(book: Book) -> None:
     """The books in `claims_books` say every word that there is."""

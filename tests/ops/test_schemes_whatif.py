@@ -17,15 +17,18 @@ from ops.schemes import app
 from ops.schemes.replaying import Change, Replay
 from ops.schemes.whatif import NOT_ASKED, told
 from services.exemption.domain.application import APPLICATION
-from services.exemption.domain.commands import ReleaseTicket, SaveDraft, SubmitApplication
+from services.exemption.domain.commands import PassStage, ReleaseTicket, SaveDraft, SubmitApplication
 from services.exemption.domain.scheme import Rules
 from services.exemption.domain.terms import Uniqueness
 from shared.events.exemption import (
     AccountFollowed,
     CycleOpened,
     EducationFollowed,
+    ExemptionRevoked,
     OrganisationFollowed,
     PhotographAccepted,
+    StagePassed,
+    TicketReleased,
     VerificationFollowed,
     WindowSet,
 )
@@ -189,6 +192,27 @@ def test_a_ticket_number_that_was_given_back_is_its_owners_in_the_replay_too() -
     for version, event in enumerate(owners.past, 1):
         replay.take(fact("application-owners", version, event, actor="candidate-owner"))
     assert (replay.changes, replay.not_reproduced, replay.decisions) == ({}, set(), 3)
+
+
+def test_an_approval_that_ended_with_its_ticket_number_is_no_decision_of_its_own() -> None:
+    """The revocation that follows is compared with the release, and by no reasons of the revoking office."""
+    master = story.at("master", by=story.REEF, rules=NO_PHOTOGRAPHS, application="taken")
+    mate = replace(master, actor="mate")
+    release = ReleaseTicket(application="taken", seen={"ticket": True}, reason_code="not_theirs", note="x")
+    past = typed_in_by(story.CANDIDATE, "taken")
+    for stage, who in (("现场确认", master), ("审核", mate)):
+        checklist = story.passing(stage, story.REEF).checklist
+        past = past.and_then(PassStage(application="taken", stage=stage, checklist=checklist), who)
+    replay = Replay.of(NO_PHOTOGRAPHS, NO_PHOTOGRAPHS)
+    for each in around(story.REEF):
+        replay.take(each)
+    known = {name: getattr(NO_TICKET, name) for name in ("holder", "id_number", "mobile", "ticket_number")}
+    replay.take(fact(f"person-{story.CANDIDATE}", 4, AccountFollowed(**known)))
+    for version, event in enumerate(past.and_then(release, master).past, 1):
+        actor = {"现场确认": "master", "审核": "mate"}.get(getattr(event, "stage", ""), "")
+        deciding = isinstance(event, StagePassed | TicketReleased | ExemptionRevoked)
+        replay.take(fact("application-taken", version, event, **({"actor": actor or "master"} if deciding else {})))
+    assert (replay.changes, replay.not_reproduced, replay.decisions) == ({}, set(), 4)
 
 
 def test_nothing_that_a_candidate_typed_is_printed() -> None:

@@ -19,7 +19,13 @@ __all__ = ["shelf"]
 def test_what_can_happen_follows_from_the_words_of_the_book() -> None:
     always = {"submitted", "stage_passed", "granted"}
     ends = {"lapsed", "expired", "revived"}
-    assert moments_of(book(REEF)) == always | ends | {"returned", "refused", "superseded", "revoked"}
+    assert moments_of(book(REEF)) == always | ends | {
+        "returned",
+        "refused",
+        "superseded",
+        "revoked",
+        "ticket_released",
+    }
     assert moments_of(book(ISLE)) == always | {"refused", "unlocked", "lapsed", "revived"}
     of_a_fee = {"fee_due", "refund_asked", "lapsed", "revived"}
     assert moments_of(book(FERRY)) == always | {"returned", "refused", "superseded"} | of_a_fee

@@ -31,6 +31,7 @@ from services.exemption.domain.access import (
     reading_desk,
     results_are_visible,
 )
+from services.exemption.domain.afterwards import cannot_be_put_right
 from services.exemption.domain.case import (
     Application,
     Case,
@@ -243,9 +244,11 @@ def case_shown(
     desk = reading_desk(case, context.roles)
     if duplicates is None or desk is None:
         return shown
-    warning = book.certificate_seen_elsewhere.text
+    warning = book.certificate_seen_elsewhere.text if book.certificate_seen_elsewhere else ""
     also = [Duplicate(application=row.id, state=row.title, warning=warning) for row in duplicates]
-    return shown.model_copy(update={"review": _stage_in_hand(case, context, desk.stage), "duplicates": also})
+    stage = _stage_in_hand(case, context, desk.stage)
+    lapses = "return" in shown.actions and cannot_be_put_right(context)
+    return shown.model_copy(update={"review": stage, "return_lapses": lapses, "duplicates": also})
 
 
 def _claims_worded(rules: Rules, case: Case, records: Mapping[str, Education]) -> list[ClaimWorded]:

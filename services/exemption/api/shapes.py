@@ -315,6 +315,7 @@ class CaseShown(BaseModel):
     history: Sequence[Deed]
     actions: Sequence[str]
     review: Stage | None = None
+    return_lapses: bool = Field(default=False, description="for reviewers: sent back now, it lapses at once")
     duplicates: Sequence[Duplicate] | None = None
 
 

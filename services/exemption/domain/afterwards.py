@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from services.exemption.domain import access, fees, rules
 from services.exemption.domain.access import Context
-from services.exemption.domain.case import Application, AwaitingPayment, Granted, HandedOff, InReview, Returned
+from services.exemption.domain.case import Application, AwaitingPayment, Case, Granted, HandedOff, InReview, Returned
 from services.exemption.domain.commands import (
     AcknowledgeRecord,
     ExpireExemption,
@@ -27,6 +27,7 @@ from shared.events.exemption import (
     ExemptionRevoked,
     HandOffAcknowledged,
     RecordTablePrinted,
+    TicketReleased,
 )
 from shared.kernel.errors import Refused
 from shared.kernel.values import parse_text
@@ -59,6 +60,26 @@ def lapse(command: LapseApplication, state: Application, context: Context) -> Se
     clause = context.rules.clause(f"windows[{command.purpose}]", source=source)
     lapsed = ApplicationLapsed(purpose=command.purpose, ended_at=command.due_at, title=title, clause=clause)
     return [lapsed, *fees.given_back("lapsed", state, context)]
+
+
+def cannot_be_put_right(context: Context) -> bool:
+    """Whether what is sent back now lapses at once: the window to hand it in again is over."""
+    again = context.rules.book.once_resubmitted
+    return again.lapses and is_over(again.window, context)
+
+
+def lapsed_as_it_was_sent_back(case: Case, context: Context) -> Sequence[ApplicationEvent]:
+    """The timer of that window has gone off before. A cycle that was closed by hand ended it before its last day."""
+    again = context.rules.book.once_resubmitted
+    over = context.cycle.windows[again.window].over_at()
+    assert over is not None  # a window that never opens is refused
+    lapsed = ApplicationLapsed(
+        purpose=again.window,
+        ended_at=min(over, context.now),
+        title=context.rules.book.state(LAPSED).title,
+        clause=context.rules.clause(f"windows[{again.window}]", source=again.source),
+    )
+    return [lapsed, *fees.given_back("lapsed", case, context)]
 
 
 def _lapses_with(purpose: str, state: Application, context: Context) -> str | None:
@@ -100,6 +121,20 @@ def expired_by_now(context: Context) -> Sequence[ApplicationEvent]:
 
 def is_over(purpose: str, context: Context) -> bool:
     return context.cycle.phase(purpose, context.now) == "closed"
+
+
+def revoked_with_its_ticket(released: TicketReleased, context: Context) -> ExemptionRevoked:
+    """SD-46: nothing stays approved under a ticket number that is another one's; for the reason of the release."""
+    return ExemptionRevoked(
+        revoked_by=released.released_by,
+        role=released.role,
+        organisation=released.organisation,
+        reason_code=released.reason_code,
+        reason=released.reason,
+        note=released.note,
+        title=context.rules.book.state(REVOKED).title,
+        clause=released.clause,
+    )
 
 
 def revoke(command: RevokeExemption, state: Application, context: Context) -> Sequence[ApplicationEvent]:

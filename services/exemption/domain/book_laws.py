@@ -108,7 +108,7 @@ def _engine_states(book: "ExemptionScheme") -> dict[str, bool]:
         UNPAID: book.payment is not None,
         LAPSED: book.once_resubmitted.lapses or bool(book.payment) or any(stage.onsite for stage in book.stages),
         EXPIRED: book.validity is not None,
-        REVOKED: book.revocation is not None,
+        REVOKED: book.revocation is not None or (unique is not None and unique.release is not None),
         HANDED_OFF: book.hand_off is not None,
     }
 
@@ -230,6 +230,15 @@ def stages_make_sense(book: "ExemptionScheme") -> None:
             raise ValueError(f"stages: {stage.name}: prior_education_effective needs the condition prior_education")
 
 
+def numbers_of_certificates_are_compared(book: "ExemptionScheme") -> None:
+    """Of a diploma of prior education the number is what identity knows."""
+    asked = any(each.kind in {"certificate_number", "prior_education"} for each in _every_field(book))
+    if asked != (book.certificate_seen_elsewhere is not None):
+        raise ValueError("certificate_seen_elsewhere: there where the number of a certificate is asked, and only there")
+    if book.certificate_once and not asked:
+        raise ValueError("certificate_once: no number of a certificate is asked")
+
+
 def what_may_become_effective_later_is_rechecked(book: "ExemptionScheme") -> None:
     asked = book.conditions.prior_education
     rechecked = any("prior_education_effective" in stage.rechecks for stage in book.stages)
@@ -286,6 +295,7 @@ LAWS: tuple[Law, ...] = (
     pages_hold_the_whole_form,
     plans_cover_what_is_counted,
     stages_make_sense,
+    numbers_of_certificates_are_compared,
     what_may_become_effective_later_is_rechecked,
     payment_makes_sense,
     windows_can_end_one_after_the_other,

@@ -211,7 +211,7 @@ class Expired(Case):
 
 @dataclass(frozen=True)
 class Revoked(Case):
-    """再次审定不通过."""
+    """撤销: 再次审定不通过, or its ticket number was another one's."""
 
 
 def stage_of(state: AwaitingPayment | InReview) -> str:

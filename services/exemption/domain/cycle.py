@@ -189,7 +189,8 @@ def _extend(command: ExtendWindow, state: CycleState, context: CycleContext) -> 
     rules.extension_must_open(command.purpose, window, command.to_day, off)
     longest = without(replace(window, to_day=command.to_day), off)
     _windows_must_fit_together(_with(cycle, command.purpose, longest), context, command.purpose)
-    ended = command.purpose in cycle.ended and context.rules.book.ends_with(command.purpose)
+    over = command.purpose in cycle.ended or window.phase(context.now) == "closed"  # recorded or not
+    ended = over and context.rules.book.ends_with(command.purpose)
     reopened = [WindowReopened(purpose=command.purpose, reopened_at=context.now)] if ended else []
     if not lists:
         return [longer, *reopened]

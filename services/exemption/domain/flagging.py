@@ -32,7 +32,9 @@ class Flagged:
 
 def decide(command: FlagCertificates, _: Flagged, rules: Rules) -> Sequence[FlagEvent]:
     """SW-38: with each submission, since the reviewer looks at that one."""
-    clause = rules.clause("certificate_seen_elsewhere", source=rules.book.certificate_seen_elsewhere.source)
+    said = rules.book.certificate_seen_elsewhere
+    assert said is not None  # there are no numbers otherwise
+    clause = rules.clause("certificate_seen_elsewhere", source=said.source)
     return [CertificateSeenElsewhere(applications=command.applications, clause=clause)]
 
 

@@ -174,6 +174,7 @@ def _judge_evidence(findings: Findings, evidence: Sequence[Evidence], context: C
     if book.certificates_are_used_once and evidence:
         word = "certificate_once" if book.certificate_once else "certificate_seen_elsewhere"
         said = book.certificate_once or book.certificate_seen_elsewhere
+        assert said is not None  # a form with certificates asks their number
         mine = _of(findings, context, word, source=said.source)
         mine.ask(
             lambda: laws.certificate_must_be_used_once(context.own_other),
@@ -234,11 +235,13 @@ def _judge_photograph(
 
 
 def _judge_courses_elsewhere(findings: Findings, claims: Sequence[Claim], context: Context) -> None:
-    """What the law of certificates has already named is not said twice."""
-    if (once := context.rules.book.course_once) is None:
+    """What the law of certificates, where there is one, has already named is not said twice."""
+    book = context.rules.book
+    if (once := book.course_once) is None:
         return
     codes = sorted({course.code for claim in claims for course in claim.courses})
-    elsewhere = {course: other for course, other in context.own_courses.items() if other != context.own_other}
+    named = context.own_other if book.certificates_are_used_once else None
+    elsewhere = {course: other for course, other in context.own_courses.items() if other != named}
     _of(findings, context, "course_once", source=once.source).ask(
         lambda: laws.course_must_be_granted_once(codes, elsewhere, once.text),
         rule="course_must_be_granted_once",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from services.exemption.domain import access, afterwards, fees, rules
 from services.exemption.domain.access import Context
-from services.exemption.domain.case import Application, InReview
+from services.exemption.domain.case import Application, Granted, HandedOff, InReview
 from services.exemption.domain.claims import records_for
 from services.exemption.domain.commands import (
     PassStage,
@@ -95,21 +95,21 @@ def send_back(command: ReturnApplication, state: Application, context: Context) 
     document = command.document or reason.document
     if document not in book.documents(case.bases):
         raise Refused("exemption.no_such_document", document=document[:80])
-    return [
-        ApplicationReturned(
-            stage=stage.name,
-            title=book.state(RETURNED).title,
-            reviewer=context.actor,
-            role=case.desk.role,
-            organisation=case.desk.organisation,
-            reason_code=reason.code,
-            reason=reason.text,
-            document=document,
-            note=parse_text(command.note, "note", most=500, least=1),
-            reopens=book.reopened_by(stage),
-            clause=context.rules.clause(f"stages[{stage.name}]", f"reasons[{reason.code}]", source=reason.source),
-        )
-    ]
+    returned = ApplicationReturned(
+        stage=stage.name,
+        title=book.state(RETURNED).title,
+        reviewer=context.actor,
+        role=case.desk.role,
+        organisation=case.desk.organisation,
+        reason_code=reason.code,
+        reason=reason.text,
+        document=document,
+        note=parse_text(command.note, "note", most=500, least=1),
+        reopens=book.reopened_by(stage),
+        clause=context.rules.clause(f"stages[{stage.name}]", f"reasons[{reason.code}]", source=reason.source),
+    )
+    too_late = afterwards.cannot_be_put_right(context)
+    return [returned, *(afterwards.lapsed_as_it_was_sent_back(case, context) if too_late else ())]
 
 
 def refuse(command: RefuseApplication, state: Application, context: Context) -> Sequence[ApplicationEvent]:
@@ -162,18 +162,18 @@ def release_ticket(command: ReleaseTicket, state: Application, context: Context)
     rules.person_must_not_be_erased(case.form)
     rules.everything_must_be_seen(release.seen, command.seen)
     reason = rules.refusing_reason_must_be_given(release.reasons, command.reason_code)
-    return [
-        TicketReleased(
-            released_by=context.actor,
-            role=release.role,
-            organisation=organisation,
-            seen=tuple(item.id for item in release.seen),
-            reason_code=reason.code,
-            reason=reason.text,
-            note=parse_text(command.note, "note", most=500, least=1),
-            clause=context.rules.clause("uniqueness", "release", source=release.source),
-        )
-    ]
+    released = TicketReleased(
+        released_by=context.actor,
+        role=release.role,
+        organisation=organisation,
+        seen=tuple(item.id for item in release.seen),
+        reason_code=reason.code,
+        reason=reason.text,
+        note=parse_text(command.note, "note", most=500, least=1),
+        clause=context.rules.clause("uniqueness", "release", source=release.source),
+    )
+    approved = isinstance(case, Granted | HandedOff)
+    return [released, *([afterwards.revoked_with_its_ticket(released, context)] if approved else [])]
 
 
 def _must_be_the_open_stage(asked: str, stage: Stage) -> None:

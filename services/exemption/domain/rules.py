@@ -284,7 +284,7 @@ def person_must_not_be_erased(form: Mapping[str, object]) -> None:
 
 
 def ticket_must_be_the_candidates(*, released: bool) -> None:
-    """SD-46: under a ticket number that a clerk saw to be another one's nothing is approved."""
+    """SD-46: under a ticket number that a clerk saw to be another one's nothing is approved, or stays so."""
     if released:
         raise Refused("exemption.ticket_released")
 

@@ -159,7 +159,9 @@ class ExemptionScheme(Clause):
         None,
         description="No course in two applications of one person that count, in whatever cycle and on whatever basis.",
     )
-    certificate_seen_elsewhere: Sentence = Field(description="Told to reviewers when a number is used by two people.")
+    certificate_seen_elsewhere: Sentence | None = Field(
+        None, description="Told to reviewers when a number is used by two people; where one is asked, and only there."
+    )
     bases: tuple[Basis, ...] = Field((), description="免考依据: what claims can rest on; none: nothing is claimed.")
     claims: Limit | None = Field(None, description="How many claims (证书, rows) an application has; with `bases`.")
     courses: Limit | None = Field(None, description="How many courses all claims together have.")

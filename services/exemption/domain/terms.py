@@ -145,7 +145,8 @@ class Unlocking(FaceToFace):
 
 
 class TicketRelease(FaceToFace):
-    """A clerk takes a ticket number from the account that handed in with it, after seeing whose it is."""
+    """A clerk takes a ticket number from the account that handed in with it, after seeing whose it is. What was
+    approved under it is revoked, for the reason of the release."""
 
 
 UniqueRule = Literal["last_submission_wins", "once", "once_and_again", "edit_after_return"]

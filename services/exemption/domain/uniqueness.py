@@ -119,12 +119,12 @@ def must_count(unique: Uniqueness, heads: Heads, cycle: str, application: str, a
 def settled_by(state: Case | NotStarted, application: str) -> HeadCommand | None:
     """What became of an application, as far as it matters to others of its ticket number or person."""
     match state:
+        case Case(cycle=cycle, ticket_released=True):
+            return WithdrawHead(cycle=cycle, application=application)
         case TurnedDown(cycle=cycle, may_submit_again=True):
             return ReleaseHead(cycle=cycle, application=application)
         case TurnedDown(cycle=cycle) | Lapsed(cycle=cycle) | Expired(cycle=cycle) | Revoked(cycle=cycle):
             return EndHead(cycle=cycle, application=application)
-        case Case(cycle=cycle, ticket_released=True):
-            return WithdrawHead(cycle=cycle, application=application)
         case _:
             return None
 

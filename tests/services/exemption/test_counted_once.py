@@ -1,5 +1,7 @@
 """What counts once: a certificate, its photograph, the modules of a pair, a course."""
 
+from dataclasses import replace
+
 import pytest
 
 from services.exemption.domain.application import APPLICATION
@@ -88,3 +90,7 @@ def test_one_course_in_two_applications_of_one_person_is_refused_on_whatever_bas
     assert said == {"": "exemption.certificate_in_another_application"}
     assert codes(draft(), me(own_courses={"90005": "application-d"})) == {}
     assert codes(draft(by=REEF), me(by=REEF, own_courses=elsewhere)) == {}  # its book does not say so
+    courses_alone = replace(ISLE, book=ISLE.book.model_copy(update={"certificate_once": None}))
+    same_paper = me(rules=courses_alone, own_other="application-d", own_courses=elsewhere)
+    assert codes(draft(), same_paper) == {"": "exemption.course_in_another_application"}
+    assert codes(draft(), replace(same_paper, own_courses={})) == {}

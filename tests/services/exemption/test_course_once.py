@@ -4,12 +4,11 @@ By Hubei's book (HB-21, HB-34), over HTTP. Everybody is invented.
 """
 
 import asyncio
-from dataclasses import replace
 
 import httpx
 import pytest
 
-from tests.services.exemption.hb_office import CLERK, PHARMACY, REF, Hall, by_diploma, ticked
+from tests.services.exemption.hb_office import PHARMACY, Hall, by_diploma, ticked
 from tests.services.exemption.office import Person, code
 
 pytestmark = pytest.mark.servers
@@ -63,12 +62,7 @@ async def test_what_was_approved_in_one_cycle_is_not_recognised_again_in_the_nex
     who, diploma, _ = await by_both(hall)
     assert (await hall.submit(who, diploma)).status_code == 200
     assert (await hall.passed(diploma)).status_code == 200
-    days = {"from_day": "2018-03-01", "to_day": "2018-12-31"}
-    windows = {"prior_education": days, "apply": days, "correct": days}
-    body = {"scheme": REF, "organisation": "hb-prov", "title": "补报批次", "windows": windows}
-    opened = await hall.office.staff("post", "/v1/cycles", CLERK, json=body)
-    assert opened.status_code == 201, opened.text
-    next_one = replace(hall, cycle=str(opened.json()["id"]))
+    next_one = await hall.own_cycle()
     certificate = await next_one.certified(who, "cet", ["00015"], PHARMACY, level="4")
     assert refused(await next_one.submit(who, certificate)) == ["00015"]
 
@@ -91,3 +85,31 @@ async def test_other_courses_and_other_people_are_not_concerned(hall: Hall) -> N
     assert (await hall.submit(who, computer)).status_code == 200
     somebody, _, theirs = await by_both(hall)
     assert (await hall.submit(somebody, theirs)).status_code == 200
+
+
+async def test_whoever_ticked_fewer_claims_the_others_later_by_the_same_diploma(hall: Hall) -> None:
+    """HB-13, HB-14, HB-23: a course is recognised once; the diploma is not used up, in this cycle or a later one."""
+    who, record = await hall.candidate()
+    one = await hall.drafted(who, by_diploma(record, ticked("03708")))
+    assert (await hall.submit(who, one)).status_code == 200
+    assert (await hall.passed(one)).status_code == 200
+    other = await hall.drafted(who, by_diploma(record, ticked("03709")))
+    assert (await hall.submit(who, other)).status_code == 200
+    next_one = await hall.own_cycle()
+    last = await next_one.drafted(who, by_diploma(record, ticked("03709", "00015")))
+    assert refused(await next_one.submit(who, last)) == ["03709"]
+    await next_one.saved(who, last, by_diploma(record, ticked("00015")))
+    assert (await next_one.submit(who, last)).status_code == 200
+
+
+async def test_one_certificate_is_good_for_both_of_its_courses_one_after_the_other(hall: Hall) -> None:
+    """HB-21, HB-36."""
+    who, _ = await hall.candidate()
+    number = {"certificate_number": "NCRE1-2016-88"}
+    theory, both, practice = [
+        await hall.certified(who, "ncre_one", codes, PHARMACY, **number)
+        for codes in (["00018"], ["00018", "00019"], ["00019"])
+    ]
+    assert (await hall.submit(who, theory)).status_code == 200
+    assert refused(await hall.submit(who, both)) == ["00018"]
+    assert (await hall.submit(who, practice)).status_code == 200

@@ -18,7 +18,7 @@ from tests.services.exemption.claims_story import course, tide
 from tests.services.exemption.harbour import open_harbour
 from tests.services.exemption.hb_office import CLERK, PHARMACY, REF, Hall
 from tests.services.exemption.office import Office, code
-from tests.services.exemption.sx_office import Shanxi
+from tests.services.exemption.sx_office import Shanxi, open_shanxi
 
 pytestmark = pytest.mark.servers
 
@@ -47,10 +47,28 @@ async def test_what_was_claimed_in_another_province_stands_in_nobodys_way(sx: Sh
     assert (await hall.submit(who, there)).status_code == 200
     here = await sx.submitted(who)
     assert (await sx.shown(who, here))["claims"][0]["form"]["number"] == who.certificate_number
-    second = await hall.certified(who, "ncre_one", ["00019"], PHARMACY, **number)
-    refused = await hall.submit(who, second)
-    assert code(refused, 409) == TWICE
-    assert refused.json()["facts"]["application"] == there
+
+
+async def test_what_a_certificate_gave_in_one_cycle_it_gives_no_second_time_but_the_other_course_later(
+    sx: Shanxi,
+) -> None:
+    """SX-E-28: theory and practice are courses of their own, and whoever forgot one is not shut out of it."""
+    who = await sx.candidate()
+
+    async def claimed(here: Shanxi, *codes: str) -> Any:
+        application = await here.started(who)
+        said = await here.filled(who, application)
+        ((claim),) = said.claims
+        claim["courses"] = [{"code": each} for each in codes]
+        assert (await here.save(who, application, said)).status_code == 200
+        return await here.submit(who, application)
+
+    assert (await claimed(sx, "00018")).status_code == 200
+    next_one = await open_shanxi(sx.office)
+    refused = await claimed(next_one, "00018", "00019")
+    assert code(refused, 409) == "exemption.course_in_another_application"
+    assert refused.json()["facts"]["codes"] == ["00018"]
+    assert (await claimed(next_one, "00019")).status_code == 200
 
 
 def books(folder: Path, within: str) -> Books:

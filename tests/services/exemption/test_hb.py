@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.exemption.domain.commands import FollowEducation
+from services.exemption.domain.commands import FollowEducation, ReviveApplication
 from shared.testing.pictures import SkillCertificate, certificate, paper_alone
 from tests.services.exemption.hb_office import (
     ADMINISTRATION,
@@ -292,6 +292,48 @@ async def test_what_was_sent_back_at_the_end_can_still_be_put_right(hall: Hall) 
     assert (await hall.returned(application, "transcript_needed")).status_code == 200
     hall.at(2018, 10, 15, 20)
     assert (await hall.submit(who, application)).status_code == 200
+
+
+async def test_what_is_sent_back_after_the_days_for_it_lapses_at_once_and_an_extension_gives_it_back(
+    hall: Hall,
+) -> None:
+    """HB-07, HB-22: the clerk sees it beforehand, the candidate reads why, and nobody is left with a dead draft."""
+    who, record = await hall.candidate()
+    late = await hall.own_cycle(correct=("2018-03-01", "2018-10-15"))
+    application = await late.drafted(who, by_diploma(record, ticked("03708")))
+    assert (await late.submit(who, application)).status_code == 200
+    path = f"/v1/applications/{application}"
+    assert not (await hall.office.staff("get", path, CLERK)).json()["return_lapses"]
+    hall.at(2018, 10, 16, 9)
+    read = (await hall.office.staff("get", path, CLERK)).json()
+    assert read["return_lapses"]
+    assert "return" in read["actions"]
+    assert (await hall.returned(application, "transcript_needed")).status_code == 200
+    mine = await hall.shown(who, application)
+    assert (mine["state"]["title"], mine["actions"]) == ("逾期未补正", [])
+    assert mine["returned"]["reason"] == "请补交成绩单照片"
+    assert [each["deed"] for each in mine["history"]][-2:] == ["returned", "lapsed"]
+    assert code(await hall.submit(who, application), 409) == "exemption.ended"
+    longer = {"purpose": "correct", "to_day": "2018-10-20", "reason": "补正时间顺延"}
+    answer = await hall.office.staff("post", f"/v1/cycles/{late.cycle}/extend", CLERK, json=longer)
+    assert answer.status_code == 200, answer.text
+    await hall.office.tell(ReviveApplication(application=application, purpose="correct"))
+    assert (await hall.shown(who, application))["state"]["title"] == "退回补正"
+    assert (await hall.submit(who, application)).status_code == 200
+    assert (await hall.passed(application)).status_code == 200
+
+
+async def test_what_is_sent_back_in_a_cycle_that_was_closed_lapses_at_once_too(hall: Hall) -> None:
+    """Closing ends the days to put it right as well; what waits is still decided."""
+    who, record = await hall.candidate()
+    closed = await hall.own_cycle(correct=("2018-03-01", "2018-10-15"))
+    application = await closed.drafted(who, by_diploma(record, ticked("03708")))
+    assert (await closed.submit(who, application)).status_code == 200
+    answer = await hall.office.staff("post", f"/v1/cycles/{closed.cycle}/close", CLERK, json={"reason": "提前结束"})
+    assert answer.status_code == 200, answer.text
+    assert (await hall.office.staff("get", f"/v1/applications/{application}", CLERK)).json()["return_lapses"]
+    assert (await hall.returned(application, "courses_wrong")).status_code == 200
+    assert (await hall.shown(who, application))["state"]["title"] == "逾期未补正"
 
 
 async def test_the_cycle_shows_both_deadlines_to_everybody(hall: Hall) -> None:

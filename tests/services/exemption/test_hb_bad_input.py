@@ -121,7 +121,7 @@ async def test_certificates_are_good_for_the_courses_of_the_table_and_for_no_oth
         assert (await hall.shown(who, application))["course_codes"] == courses
 
 
-async def test_a_scan_is_needed_and_one_certificate_serves_one_application(hall: Hall) -> None:
+async def test_a_scan_is_needed_and_one_certificate_gives_a_course_once(hall: Hall) -> None:
     """HB-36."""
     who, _ = await hall.candidate()
     bare = {"basis": "cet", "form": {"level": "4"}, "photos": {}, "courses": [course("00015")]}
@@ -132,4 +132,4 @@ async def test_a_scan_is_needed_and_one_certificate_serves_one_application(hall:
         for _ in range(2)
     ]
     assert (await hall.submit(who, one)).status_code == 200
-    assert code(await hall.submit(who, other), 409) == "exemption.certificate_in_another_application"
+    assert code(await hall.submit(who, other), 409) == "exemption.course_in_another_application"

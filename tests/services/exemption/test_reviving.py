@@ -42,6 +42,7 @@ from tests.services.exemption.test_cycle import ending, reef, season, windows_of
 from tests.services.exemption.test_outcomes import ENDED, granted, unlocked
 
 REVIVE = ReviveApplication(application=CASE, purpose="use")
+LONGER = ExtendWindow(cycle="c", purpose="confirm", to_day=date(2026, 4, 5), reason="系统故障")
 
 
 def expired() -> Past:
@@ -139,10 +140,9 @@ def test_an_extension_after_the_end_is_told_where_something_had_ended_with_the_w
     past = given(CYCLE).and_then(season(), reef())
     over = windows_of(past)["confirm"].over_at()
     assert over
-    longer = ExtendWindow(cycle="c", purpose="confirm", to_day=date(2026, 4, 5), reason="系统故障")
-    past.when(longer, reef()).then_kinds(WindowExtended)  # before its end nothing had ended
+    past.when(LONGER, reef()).then_kinds(WindowExtended)  # before its end nothing had ended
     ended = past.and_then(ending(over, "confirm"), reef(over))
-    extended, reopened = ended.when(longer, reef(over)).happened()
+    extended, reopened = ended.when(LONGER, reef(over)).happened()
     assert isinstance(extended, WindowExtended)
     assert reopened == WindowReopened(purpose="confirm", reopened_at=over)
     query = windows_of(past)["results"].over_at()
@@ -157,9 +157,8 @@ def test_whoever_was_still_ending_applications_when_the_window_was_extended_has_
     over = windows_of(past)["confirm"].over_at()
     assert over
     settle = SettleWindow(cycle="c", purpose="confirm", due_at=over)
-    longer = ExtendWindow(cycle="c", purpose="confirm", to_day=date(2026, 4, 5), reason="系统故障")
     ended = past.and_then(ending(over, "confirm"), reef(over))
     ended.when(settle, reef(over)).then_kinds(WindowSettled)
     late = over + timedelta(minutes=1)
-    extended = ended.and_then(longer, reef(over))
+    extended = ended.and_then(LONGER, reef(over))
     extended.when(settle, reef(late)).then(WindowReopened(purpose="confirm", reopened_at=late))

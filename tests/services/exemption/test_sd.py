@@ -385,7 +385,7 @@ async def test_at_graduation_an_approved_exemption_may_be_taken_back(desk: Desk,
     assert (await desk.decide("pass", application)).status_code == 200
     desk.at(shanghai(25, 10))
     assert (await desk.decide("revoke", application)).status_code == 200
-    assert await desk.state(me, application) == "再次审定不通过"
+    assert await desk.state(me, application) == "免考已撤销"
 
 
 async def test_the_read_models_are_rebuilt_from_the_events_without_a_difference(desk: Desk) -> None:

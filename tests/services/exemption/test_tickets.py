@@ -7,11 +7,14 @@ import pytest
 
 from services.exemption.api.reviewers import FaceToFace, Pass
 from services.exemption.domain.access import available_actions
+from services.exemption.domain.case import Revoked
 from services.exemption.domain.commands import (
+    ExpireExemption,
     ReleaseTicket,
+    ReviveApplication,
     RevokeExemption,
 )
-from services.exemption.domain.scheme import Rules
+from services.exemption.domain.scheme import ExemptionScheme, Rules
 from services.exemption.domain.terms import Uniqueness
 from services.exemption.domain.uniqueness import (
     HEAD,
@@ -22,9 +25,11 @@ from services.exemption.domain.uniqueness import (
     ReleaseHead,
     TakeHead,
     WithdrawHead,
+    settled_by,
 )
 from shared.events.exemption import (
     ApplicationSubmitted,
+    ExemptionRevoked,
     HeadEnded,
     HeadReleased,
     HeadTaken,
@@ -37,6 +42,7 @@ from tests.services.exemption.claims_story import (
     ACCOUNT,
     CANDIDATE,
     CASE,
+    MUCH_LATER,
     REEF,
     REEF_GOOD,
     SUBMIT,
@@ -201,6 +207,34 @@ def test_under_a_number_that_is_another_ones_nothing_passes_until_it_is_put_righ
     again = corrected.and_then(SUBMIT, me(by=REEF, account=mine))
     assert [type(event) for event in again.past[-2:]] == [ApplicationSubmitted, StageOpened]
     assert "pass" in available_actions(again.state, master)
+
+
+def test_what_was_approved_under_it_is_taken_back_for_the_reason_of_the_release_and_stays_so() -> None:
+    """SD-19, SD-46: else two would be approved under one number, its owner's and the stranger's."""
+    master = at("master", by=REEF)
+    released, revoked = granted().when(RELEASE, master).happened()
+    assert isinstance(released, TicketReleased)
+    assert isinstance(revoked, ExemptionRevoked)
+    for said in ("role", "organisation", "reason_code", "reason", "note", "clause"):
+        assert getattr(revoked, said) == getattr(released, said)
+    after = granted().and_then(RELEASE, master)
+    assert isinstance(after.state, Revoked)
+    assert after.state.title == REEF.book.state("revoked").title
+    assert settled_by(after.state, CASE) == WITHDRAW
+    late = at("timer", MUCH_LATER, REEF)
+    after.when(ExpireExemption(application=CASE, purpose="use", due_at=MUCH_LATER), late).then()
+    after.when(ReviveApplication(application=CASE, purpose="use"), at("timer", by=REEF)).then()
+    after.when(RevokeExemption(application=CASE, reason_code="not_in_plan", note="x"), master).refused(
+        "exemption.not_granted"
+    )
+
+
+def test_a_book_with_a_release_says_what_a_revoked_exemption_is_called() -> None:
+    said = REEF.book.model_dump(mode="json", exclude={"revocation"}, exclude_none=True)
+    assert ExemptionScheme.model_validate(said).revocation is None
+    said["states"] = [each for each in said["states"] if each["id"] != "revoked"]
+    with pytest.raises(ValueError, match="states: missing: revoked"):
+        ExemptionScheme.model_validate(said)
 
 
 def test_only_a_ticket_number_can_be_another_ones() -> None:

@@ -73,6 +73,21 @@ async def test_a_clerk_finds_by_the_ticket_what_was_handed_in_with_it_and_gives_
     assert (await harbour.decide(mine, "现场确认", REEF)).status_code == 200
 
 
+async def test_what_a_stranger_had_approved_with_it_is_taken_back_and_the_owners_alone_counts(harbour: Harbour) -> None:
+    """SD-19, SD-46."""
+    (stranger, owner, ticket), cycle = await a_stranger_and_an_owner(harbour), await harbour.season(REEF)
+    approved = await harbour.approved(stranger, ticket, cycle)
+    assert (await release(harbour, approved)).status_code == 200
+    assert await states_of(harbour, cycle) == {approved: "revoked"}
+    shown = (await harbour.me(stranger, "get", f"/v1/applications/{approved}")).json()
+    assert [each["deed"] for each in shown["history"]][-1] == "ticket_released"  # the results are not open yet
+    assert shown["state"]["id"] == "submitted"
+    assert code(await harbour.submit(stranger, await harbour.claimed(stranger, ticket, cycle, REEF)), 409) == TAKEN
+    mine = await harbour.handed_in(owner, ticket, cycle, REEF)
+    states = await states_of(harbour, cycle)
+    assert (states[approved], states[mine]) == ("revoked", "in_review")
+
+
 async def test_whoever_put_their_number_right_no_longer_keeps_the_other_one(harbour: Harbour) -> None:
     """A slip of the pen: sent back, corrected, handed in again."""
     (stranger, owner, ticket), cycle = await a_stranger_and_an_owner(harbour), await harbour.season(REEF)
