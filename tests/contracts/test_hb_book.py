@@ -392,14 +392,6 @@ def test_whoever_must_act_and_whoever_is_granted_gets_an_sms_and_both_stand_in_t
     assert all(ASSUMPTION in each.source for each in moments.values())
 
 
-def test_nobody_is_promised_to_put_right_what_is_sent_back_too_late() -> None:
-    """HB-07: then both are told at once, the return and that it lapsed."""
-    returned, lapsed = NOTICES.moments["exemption.returned"], NOTICES.moments["exemption.lapsed"]
-    assert all("如仍在补正时间内" in text for text in returned.texts()[1:])
-    assert all("补正时间已截止" in text and "本次申请已失效" in text for text in lapsed.texts()[1:])
-    assert "或退回时补正时间已截止" in BOOK.state("lapsed").explanation
-
-
 def test_the_candidate_is_told_in_words_what_a_return_is_about() -> None:
     about = {reason.document for stage in BOOK.stages for reason in stage.reasons}
     assert about <= set(NOTICES.words["document"])

@@ -12,8 +12,9 @@ from services.exemption.domain.afterwards import cannot_be_put_right
 from services.exemption.domain.case import Lapsed, Returned
 from services.exemption.domain.commands import ReturnApplication, ReviveApplication
 from services.exemption.domain.cycle import CYCLE
-from services.exemption.domain.scheme import Deadline
+from services.exemption.domain.scheme import Deadline, ExemptionScheme
 from services.exemption.domain.uniqueness import EndHead, settled_by
+from services.notification.domain.scheme import NotificationScheme
 from shared.events.exemption import (
     ApplicationLapsed,
     ApplicationReturned,
@@ -23,6 +24,7 @@ from shared.events.exemption import (
     WindowExtended,
     WindowReopened,
 )
+from shared.schemes.catalog import Catalog
 from shared.testing.given import given
 from tests.services.exemption.claims_story import (
     CANDIDATE,
@@ -121,3 +123,13 @@ def test_an_extension_is_told_to_what_ended_also_before_the_end_was_recorded() -
     assert reopened == WindowReopened(purpose="confirm", reopened_at=over)
     past.and_then(LONGER, reef(over)).when(ending(over, "confirm"), reef(over)).then()  # that end is no end any more
     past.when(LONGER, reef(over - timedelta(seconds=1))).then_kinds(WindowExtended)
+
+
+def test_nobody_is_promised_to_put_right_what_is_sent_back_too_late() -> None:
+    """HB-07: then both are told at once, the return and that it lapsed."""
+    shown = Catalog.load().get("hb/recognition@1")
+    book, notices = shown.part("exemption", ExemptionScheme), shown.part("notification", NotificationScheme)
+    returned, lapsed = notices.moments["exemption.returned"], notices.moments["exemption.lapsed"]
+    assert all("如仍在补正时间内" in text for text in returned.texts()[1:])
+    assert all("补正时间已截止" in text and "本次申请已失效" in text for text in lapsed.texts()[1:])
+    assert "或退回时补正时间已截止" in book.state("lapsed").explanation
