@@ -77,3 +77,13 @@ def _needing(rules: ExemptionScheme) -> Iterator[tuple[Path, str, tuple[str, ...
         if basis.diploma:
             yield ("bases", place, "diploma", "categories"), "category", basis.diploma.categories
             yield ("bases", place, "diploma", "levels"), "level", basis.diploma.levels
+
+
+def faults_of_personal_centres(catalog: Catalog) -> Iterator[str]:
+    """What the account is asked besides is chosen from code lists that there are."""
+    for book in catalog.with_part(PART):
+        centre = book.part(PART, JurisdictionIdentity).personal_centre if book.head else None
+        for place, each in enumerate(centre.fields if centre else ()):
+            if each.code_list and each.code_list not in catalog.reference.code_lists.lists:
+                path = ("personal_centre", "fields", place, "code_list")
+                yield book.fault(PART, path, f"no such code list: {each.code_list}")

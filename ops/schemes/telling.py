@@ -19,11 +19,12 @@ _RESULTS = frozenset(EXEMPTION + moment for moment in ("stage_passed", "granted"
 
 
 def faults_of_notices(book: Book, rules: ExemptionScheme, prior: PriorEducation | None) -> Iterator[str]:
-    """What a book with exemption rules says too much or too little about; one without notices tells nobody anything.
+    """What a book with exemption rules says too much or too little about.
 
     `prior` is what identity asks of prior education under this book.
     """
     if "notification" not in book.parts():
+        yield book.fault("exemption", (), "needs a notification.yaml beside it: nobody is told of anything")
         return
     said = book.part("notification", NotificationScheme)
     told = frozenset(said.moments)

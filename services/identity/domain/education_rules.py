@@ -139,6 +139,18 @@ class Contradictions(Sourced):
     action: Text = Field(description="Text of the button.")
 
 
+_OF_AN_APPLICATION = {"organisation", "major", "prior_education", "certificate", "certificate_level"}
+_OF_AN_APPLICATION |= {"plan_version", "candidate_kind"}
+
+
+def fields_must_mean_something_here(fields: Collection[FormField]) -> None:
+    """Kinds that only the rules of an application ask for, and words that only it obeys."""
+    if strange := sorted(each.name for each in fields if each.kind in _OF_AN_APPLICATION):
+        raise ValueError(f"fields: of a kind that only an application has: {', '.join(strange)}")
+    if strange := sorted(each.name for each in fields if each.same_as_account):
+        raise ValueError(f"fields: only an application says same_as_account: {', '.join(strange)}")
+
+
 class PriorEducation(Sourced):
     """前置学历管理."""
 
@@ -176,6 +188,9 @@ class PriorEducation(Sourced):
         kinds = {each.name: each.kind for each in self.fields if each.required}
         if missing := [f"{name} ({kind})" for name, kind in NEEDED.items() if kinds.get(name) != kind]:
             raise ValueError(f"fields: required of this kind: {', '.join(missing)}")
+        fields_must_mean_something_here(self.fields)
+        if strange := sorted(each.name for each in self.fields if each.code_list):
+            raise ValueError(f"fields: a record has lists of its own, and no code lists: {', '.join(strange)}")
         if unknown := {each.list for each in self.fields if each.list} - set(self.lists):
             raise ValueError(f"fields: no such list: {', '.join(sorted(unknown))}")
         if unknown := set(self.repair_after_deadline.keeps) - set(kinds):
