@@ -172,7 +172,12 @@ def _learnt(
     given_at = fact.meta.at
     return [
         LearnContact(
-            mobile=mobile or None, given_at=given_at, origin=origin, case=case, scheme=scheme, organisations=organisations
+            mobile=mobile or None,
+            given_at=given_at,
+            origin=origin,
+            case=case,
+            scheme=scheme,
+            organisations=organisations,
         )
     ]
 

@@ -252,9 +252,10 @@ def what_was_handed_in_must_stay(book: PriorEducation, before: Mapping[str, str]
 
 def kept_draft(book: PriorEducation, form: Mapping[str, Any]) -> dict[str, str]:
     """The form as it may be kept: known fields, plain text, right or wrong."""
-    if unknown := sorted(set(form) - {each.name for each in book.fields}):
+    labels = {each.name: each.label for each in book.fields}
+    if unknown := sorted(set(form) - set(labels)):
         raise Refused("identity.unknown_field", fields=unknown[:10])
-    return {name: kept_text(str(typed), name, _LONGEST_DRAFT) for name, typed in form.items()}
+    return {name: kept_text(str(typed), name, _LONGEST_DRAFT, label=labels[name]) for name, typed in form.items()}
 
 
 def checked_form(book: PriorEducation, form: Mapping[str, Any], holder: str, now: datetime) -> dict[str, str]:

@@ -103,7 +103,9 @@ def test_whatever_the_shared_forms_refuse_is_said_in_our_words() -> None:
 
 
 def test_of_a_list_in_a_tree_only_an_entry_with_nothing_below_it_is_offered_and_taken() -> None:
-    district = FormField(name="district", label="区县", kind="choice", code_list="gbt2260", deepest=True, source="assumption")
+    district = FormField(
+        name="district", label="区县", kind="choice", code_list="gbt2260", deepest=True, source="assumption"
+    )
     centre = PersonalCentre(
         title={"text": "样本", "source": "assumption"},
         facts=({"name": "name", "label": "姓名", "source": "assumption"},),
