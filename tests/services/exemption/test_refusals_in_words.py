@@ -115,7 +115,7 @@ def mistakes(book: ExemptionScheme) -> Iterator[tuple[ApplicationCommand, str]]:
         (book.uniqueness.release if book.uniqueness else None, ReleaseTicket, RELEASER),
     ):
         all_seen = {item.id: True for item in offices.seen} if offices else {}
-        yield command(application=CASE, seen=all_seen, reason_code="strange", note="说明"), who  # type: ignore[call-arg]
+        yield command(application=CASE, seen=all_seen, reason_code="strange", note="说明"), who
     yield RevokeExemption(application=CASE, reason_code="strange", note="说明"), REVOKER
     yield SubmitApplication(application=CASE), CANDIDATE
 
@@ -135,7 +135,7 @@ def refusals(state: Application, trial: Trial) -> Iterator[Refused]:
         yield from _of_drafts(state, trial)
 
 
-def _of_drafts(state: Case, trial: Trial) -> Iterator[Refused]:
+def _of_drafts(state: Draft | Returned, trial: Trial) -> Iterator[Refused]:
     """As saved, handed in, and as the verdict beforehand; and where nobody is who could review."""
     mine = circumstances(trial, CANDIDATE)
     alone = replace(mine, organisations={name: replace(each, parent=None) for name, each in mine.organisations.items()})
