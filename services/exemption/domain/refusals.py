@@ -210,8 +210,8 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "exemption.fewer_than_expected": Refusal(
         422,
-        "与一览表所列不符（缺：{missing}；多：{more}），请核对。",
-        "Not as listed (missing: {missing}; more: {more}).",
+        "少于一览表所列，缺 {missing}{more}，请核对。",
+        "Fewer than listed: missing {missing}{more}.",
     ),
     "exemption.more_than_expected": Refusal(422, "多于一览表所列：{more}，请核对。", "More than listed: {more}."),
     # courses and majors
