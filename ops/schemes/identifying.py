@@ -102,3 +102,13 @@ def faults_of_records(catalog: Catalog, book: Book, _: ExemptionScheme) -> Itera
         for wrong in refused.facts["faults"]:
             law = f"a perfect record is refused: {wrong['label']}: {wrong['en']}"
             yield holder.fault(PART, ("prior_education", "fields", places[wrong["field"]]), law)
+
+
+def faults_of_personal_centres(catalog: Catalog) -> Iterator[str]:
+    """What the account is asked besides is chosen from code lists that there are."""
+    for book in catalog.with_part(PART):
+        centre = book.part(PART, JurisdictionIdentity).personal_centre if book.head else None
+        for place, each in enumerate(centre.fields if centre else ()):
+            if each.code_list and each.code_list not in catalog.reference.code_lists.lists:
+                path = ("personal_centre", "fields", place, "code_list")
+                yield book.fault(PART, path, f"no such code list: {each.code_list}")

@@ -10,7 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 
 from pydantic import BaseModel
 
-from ops.schemes.identifying import education_of, faults_of_diplomas, faults_of_persons, faults_of_records
+from ops.schemes.identifying import (
+    education_of,
+    faults_of_diplomas,
+    faults_of_personal_centres,
+    faults_of_persons,
+    faults_of_records,
+)
 from ops.schemes.placing import faults_of_identitys_offices, faults_of_offices, given_by_identity
 from ops.schemes.sealing import broken_seals
 from ops.schemes.telling import faults_of_notices
@@ -51,6 +57,7 @@ def faults(catalog: Catalog) -> list[str]:
         for book in catalog.with_part("exemption"):
             found += faults_of_exemption(catalog, book)
         found += _organisations_out_of_place(catalog)
+        found += faults_of_personal_centres(catalog)
     return list(dict.fromkeys(found))  # what two books share is wrong once
 
 

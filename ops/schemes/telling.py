@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from services.exemption.domain.scheme import ExemptionScheme
 from services.identity.domain.education_rules import PriorEducation
-from services.notification.domain.scheme import NotificationScheme
+from services.notification.domain.scheme import NotificationScheme, placeholders
 from shared.schemes.catalog import Book
 
 EXEMPTION, EDUCATION = "exemption.", "prior_education."
@@ -19,11 +19,12 @@ _RESULTS = frozenset(EXEMPTION + moment for moment in ("stage_passed", "granted"
 
 
 def faults_of_notices(book: Book, rules: ExemptionScheme, prior: PriorEducation | None) -> Iterator[str]:
-    """What a book with exemption rules says too much or too little about; one without notices tells nobody anything.
+    """What a book with exemption rules says too much or too little about.
 
     `prior` is what identity asks of prior education under this book.
     """
     if "notification" not in book.parts():
+        yield book.fault("exemption", (), "needs a notification.yaml beside it: nobody is told of anything")
         return
     said = book.part("notification", NotificationScheme)
     told = frozenset(said.moments)
@@ -37,10 +38,18 @@ def faults_of_notices(book: Book, rules: ExemptionScheme, prior: PriorEducation 
     for moment in sorted(told & hidden):
         law = "says what candidates may not see before the results are open"
         yield book.fault("notification", ("moments", moment), law)
+    yield from _documents_without_words(book, rules, said)
     words = said.words.get("reason", {})
     for reason in prior.reasons if prior else ():
         if words.get(reason.id) != reason.title:
             yield book.fault("notification", ("words",), f"reason {reason.id}: identity says of it: {reason.title}")
+
+
+def _documents_without_words(book: Book, rules: ExemptionScheme, said: NotificationScheme) -> Iterator[str]:
+    """What is sent back is about a document, a field or a part: whoever is told of it reads no ids."""
+    if any("document" in placeholders(text) for notice in said.moments.values() for text in notice.texts()):
+        for each in sorted(rules.documents() - set(said.words.get("document", {}))):
+            yield book.fault("notification", ("words",), f"no word for document {each}")
 
 
 def moments_of(rules: ExemptionScheme) -> set[str]:

@@ -55,6 +55,7 @@ from services.exemption.domain.commands import (
 from services.exemption.domain.cycle import CYCLE, Cycle, CycleContext
 from services.exemption.domain.followed import ACCOUNT_FOLLOWED, ORGANISATION_FOLLOWED, at_level
 from services.exemption.domain.form import value_of
+from services.exemption.domain.hand_in import no_organisation
 from services.exemption.domain.scheme import ExemptionScheme, Known, Rules
 from services.exemption.domain.upload import UPLOAD, UploadContext
 from services.exemption.domain.viewing import VIEWING, ViewingContext
@@ -107,7 +108,10 @@ class Books:
 def known_of(catalog: Catalog, ref: str) -> Known:
     """The reference data that a book may speak of."""
     there = catalog.reference
-    return Known(there.courses, there.certificates, there.code_lists, there.majors.get(ref.split("/")[0]))
+    jurisdiction = ref.split("/")[0]
+    heads = [each.head for each in catalog.books.values() if each.ref.split("/")[0] == jurisdiction and each.head]
+    offices = {each.level: each.title for head in heads for each in head.levels}
+    return Known(there.courses, there.certificates, there.code_lists, there.majors.get(jurisdiction), offices)
 
 
 def roles_of(work: Work) -> frozenset[tuple[str, str]]:
@@ -260,7 +264,7 @@ class Handlers:
         above = await find_upwards(work.tx.connection, sender)
         receiver = at_level(sender, hand_off.receiver_scope, above)
         if receiver is None:
-            raise Refused("exemption.no_organisation_to_review", level=hand_off.receiver_scope)
+            raise no_organisation(hand_off.receiver_scope, rules)
         batch = work.new_id("batch")
         whole = RecordBatch(
             scheme=rules.ref,

@@ -19,7 +19,7 @@ from services.notification.domain.message import MESSAGE, Context, Requested
 from services.notification.domain.scheme import NotificationScheme, PlatformNotification, Sending
 from services.notification.domain.texts import written
 from services.notification.views import ailing_providers
-from shared.kernel.errors import NotYet
+from shared.kernel.errors import NotYet, Refused
 from shared.kernel.messages import ERASED, Command, Receipt
 from shared.runtime.event_store import Work
 from shared.runtime.service import Handler
@@ -40,9 +40,10 @@ class Books:
     def sending(self) -> Sending:
         return self.catalog.get(PLATFORM).part("notification", PlatformNotification).sending
 
-    def scheme(self, ref: str) -> NotificationScheme:
-        model = PlatformNotification if ref == PLATFORM else NotificationScheme
-        return self.catalog.get(ref).part("notification", model)
+    def scheme(self, ref: str) -> NotificationScheme | None:
+        """None where a book has no notices: it tells nobody anything."""
+        book, model = self.catalog.get(ref), PlatformNotification if ref == PLATFORM else NotificationScheme
+        return book.part("notification", model) if "notification" in book.parts() else None
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,10 @@ class Handlers:
         if ref is None:
             await work.must_not_be_erased(person)
             raise NotYet(f"the book of case {case} is not known")
+        if (said := self.books.scheme(ref)) is None:
+            raise Refused("notification.nothing_to_say", moment=command.moment)
         message = work.new_id()
-        letter = written(command.moment, ref, self.books.scheme(ref), self.books.sending, command.facts)
+        letter = written(command.moment, ref, said, self.books.sending, command.facts)
         context = Context(
             now=work.meta.at,
             message=message,

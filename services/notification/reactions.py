@@ -83,9 +83,10 @@ def tell_of_no_answer(fact: Fact[EducationCheckUnresolved]) -> Sequence[Command]
 
 
 def on_application_submitted(fact: Fact[ApplicationSubmitted]) -> Sequence[Command]:
-    """SW-03: the number typed into the form is the one to tell of a return; the case keeps its book."""
+    """SW-03: the number typed into the form is the one to tell of a return; without one that of the account stays.
+    The case keeps its book either way."""
     event = fact.event
-    mobile, reviewers = str(event.form.get("mobile", ERASED)), tuple(sorted(set(event.organisations.values())))
+    mobile, reviewers = event.mobile if event.form else ERASED, tuple(sorted(set(event.organisations.values())))
     return _learnt(fact, mobile, "application", scheme=event.scheme, organisations=reviewers)
 
 
@@ -171,7 +172,12 @@ def _learnt(
     given_at = fact.meta.at
     return [
         LearnContact(
-            mobile=mobile, given_at=given_at, origin=origin, case=case, scheme=scheme, organisations=organisations
+            mobile=mobile or None,
+            given_at=given_at,
+            origin=origin,
+            case=case,
+            scheme=scheme,
+            organisations=organisations,
         )
     ]
 

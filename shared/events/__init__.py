@@ -35,7 +35,14 @@ class Upcaster:
     body: Callable[[dict[str, Any]], dict[str, Any]]
 
 
-UPCASTERS: dict[str, Upcaster] = {}
+def _submitted_with_mobile(body: dict[str, Any]) -> dict[str, Any]:
+    """Every book of the first version called the field by its kind."""
+    return {**body, "mobile": str(body["form"].get("mobile", ""))}
+
+
+UPCASTERS: dict[str, Upcaster] = {
+    "exemption.application_submitted.v1": Upcaster("exemption.application_submitted.v2", _submitted_with_mobile),
+}
 """Retired wire name -> its upcaster; `to` may be retired as well, then the next one goes on from there."""
 
 

@@ -47,12 +47,13 @@ class DraftDiscarded(Event):
 class ApplicationSubmitted(Event):
     """提交申请（第{submission}次）: checked and put into canonical form; nobody may edit it now."""
 
-    name: ClassVar[str] = "exemption.application_submitted.v1"
+    name: ClassVar[str] = "exemption.application_submitted.v2"
     scheme: str
     cycle: str
     submission: int
     title: str
     form: Personal[dict[str, Any]]
+    mobile: Personal[str]  # the form's, whatever the book calls the field; empty where it has none or none was typed
     photos: dict[str, str]
     bases: tuple[str, ...]  # the book's ids of the certificate or of the bases that are claimed
     course_codes: tuple[str, ...]

@@ -17,7 +17,11 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 class Refused(Exception):
-    """A rule said no. `code` is `<area>.<what_is_wrong>`; `facts` are JSON-able and hold nothing personal."""
+    """A rule said no. `code` is `<area>.<what_is_wrong>`; `facts` are JSON-able and hold nothing personal.
+
+    A fact that is an id of a book or of the program is for programs; `said`, one of the facts, maps its name to the
+    words by which people know it, and these stand in the texts.
+    """
 
     def __init__(self, code: str, /, **facts: Any) -> None:
         super().__init__(code)
@@ -42,6 +46,7 @@ class Refusal:
 
     def said(self, facts: Mapping[str, Any]) -> tuple[str, str]:
         """Both texts with the facts in their places, as people write them."""
+        facts = {**facts, **facts.get("said", {})}
         return _filled(self.zh, facts, _CHINESE), _filled(self.en, facts, _ENGLISH)
 
 
@@ -128,7 +133,7 @@ COMMON: dict[str, Refusal] = {
         "该记录不属于任何人，文字说明无从加密，请只填缘由代码。",
         "The fact belongs to no person whose key could seal free words: give the code alone.",
     ),
-    "claim.taken": Refusal(409, "该信息（{kind}）已被其他记录使用。", "Another record holds this already ({kind})."),
+    "claim.taken": Refusal(409, "该信息已被其他记录使用。", "Another record holds this already."),
     "service.unavailable": Refusal(
         503, "系统暂时不可用，请稍后再试。", "The service is not available; try again soon."
     ),

@@ -20,6 +20,21 @@ _NOT_KEPT = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff"
 _CONTROL = re.compile(rf"[{_NOT_KEPT}\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _NO_TEXT = re.compile(f"[{_NOT_KEPT}]")
 
+_CALLED = {
+    "code": "课程代码",
+    "evidence": "凭据",
+    "majors": "专业",
+    "name": "姓名",
+    "note": "说明",
+    "opinion": "审核意见",
+    "password": "密码",
+    "phones": "电话",
+    "reason": "原因",
+    "reference": "回执编号",
+    "title": "名称",
+}
+"""What people call the fields of our own requests; a field of a book has its label."""
+
 _BLANK = frozenset("\u115f\u1160\u3164\uffa0")
 """Letters by their category that nobody sees: fillers of Hangul."""
 
@@ -75,28 +90,30 @@ def masked_mobile(number: str) -> str:
     return f"{number[:3]}****{number[-4:]}"
 
 
-def parse_text(typed: str, field: str, most: int, least: int = 0) -> str:
+def parse_text(typed: str, field: str, most: int, least: int = 0, *, label: str = "") -> str:
     """Free text: NFC, no control or invisible characters, trimmed, counted in characters (𠮷 is one).
 
     What has to be there (`least`) says something: a letter or digit that people see.
     """
+    called = {"field": label or _CALLED.get(field, field)}
     if _CONTROL.search(typed):
-        raise Refused("request.text_has_control_characters", field=field)
+        raise Refused("request.text_has_control_characters", field=field, said=called)
     text = unicodedata.normalize("NFC", typed).strip()
     if not least <= len(text) <= most:
-        raise Refused("request.text_length", field=field, length=len(text), least=least, most=most)
+        raise Refused("request.text_length", field=field, length=len(text), least=least, most=most, said=called)
     if least and not squeezed(text):
-        raise Refused("request.text_says_nothing", field=field)
+        raise Refused("request.text_says_nothing", field=field, said=called)
     return text
 
 
-def kept_text(typed: str, field: str, most: int) -> str:
+def kept_text(typed: str, field: str, most: int, *, label: str = "") -> str:
     """Text of a draft: right or wrong, what was pasted with invisible characters too; only not what no store keeps."""
+    called = {"field": label or _CALLED.get(field, field)}
     if _NO_TEXT.search(typed):
-        raise Refused("request.text_has_control_characters", field=field)
+        raise Refused("request.text_has_control_characters", field=field, said=called)
     text = unicodedata.normalize("NFC", typed).strip()
     if len(text) > most:
-        raise Refused("request.text_length", field=field, length=len(text), least=0, most=most)
+        raise Refused("request.text_length", field=field, length=len(text), least=0, most=most, said=called)
     return text
 
 
@@ -106,9 +123,9 @@ def squeezed(text: str) -> str:
     return "".join(each for each in plain if unicodedata.category(each)[0] in "LN" and each not in _BLANK).upper()
 
 
-def parse_name(typed: str, field: str = "name") -> str:
+def parse_name(typed: str, field: str = "name", *, label: str = "") -> str:
     """A person's name: letters of any script, the middle dot of minority names, spaces and hyphens between words."""
-    name = parse_text(typed, field, most=60, least=1).replace("•", "·").replace("・", "·")
+    name = parse_text(typed, field, most=60, least=1, label=label).replace("•", "·").replace("・", "·")
     if not all((unicodedata.category(char)[0] in "LM" and char not in _BLANK) or char in "·. -'’" for char in name):
         raise Refused("identity.name_malformed", field=field)
     return name

@@ -35,7 +35,7 @@ def read_value(  # noqa: C901 - one case for each kind
     """The canonical form of what was typed into one field; Refused when it cannot be that. Not for empty values."""
     match field.kind:
         case "name":
-            return parse_name(typed, field.name)
+            return parse_name(typed, field.name, label=field.label)
         case "id_number":
             return parse_id_number(typed, today)
         case "mobile":
@@ -53,9 +53,9 @@ def read_value(  # noqa: C901 - one case for each kind
         case "numbers":
             return _read_numbers(field, typed)
         case "certificate_number" | "ticket_number":
-            return _fitting(field, certificate_number(parse_text(typed, field.name, field.most, field.least)))
+            return _fitting(field, certificate_number(_text(field, typed)))
         case "text":
-            return _fitting(field, parse_text(typed, field.name, field.most, field.least))
+            return _fitting(field, _text(field, typed))
         case _:
             if typed not in lists[field.chosen_from]:
                 raise Refused("exemption.not_on_the_list", field=field.name)
@@ -81,6 +81,10 @@ def certificate_number(typed: str) -> str:
 def certificate_key(typed: str) -> str:
     """By which numbers are compared: hyphens and brackets only group what is printed, and are typed or left out."""
     return squeezed(typed)
+
+
+def _text(field: FormField, typed: str) -> str:
+    return parse_text(typed, field.name, field.most, field.least, label=field.label)
 
 
 def _fitting(field: FormField, text: str) -> str:

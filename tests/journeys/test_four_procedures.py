@@ -100,13 +100,13 @@ def test_each_candidate_keeps_the_papers_that_their_book_has(stack: Stack, walks
 
 async def test_each_trail_has_what_is_its_procedures_own(auditor: asyncpg.Connection, walks: dict[str, Walk]) -> None:
     own = {
-        "sd": ["exemption.application_submitted.v1", "exemption.granted.v1", "notification.message_delivered.v1"],
-        "hb": ["identity.prior_education_confirmed.v1", "exemption.application_submitted.v1", "exemption.granted.v1"],
+        "sd": ["exemption.application_submitted.v2", "exemption.granted.v1", "notification.message_delivered.v1"],
+        "hb": ["identity.prior_education_confirmed.v1", "exemption.application_submitted.v2", "exemption.granted.v1"],
         "sx": [
             "identity.person_verified.v1",
-            "exemption.application_submitted.v1",
+            "exemption.application_submitted.v2",
             "exemption.reapplication_unlocked.v1",
-            "exemption.application_submitted.v1",
+            "exemption.application_submitted.v2",
             "exemption.granted.v1",
         ],
     }
@@ -205,10 +205,10 @@ async def test_the_trail_says_who_what_why_and_by_which_rule(auditor: asyncpg.Co
     expected = [
         "identity.account_registered.v1",
         "exemption.application_started.v1",
-        "exemption.application_submitted.v1",
+        "exemption.application_submitted.v2",
         "exemption.application_returned.v1",
         "notification.message_delivered.v1",
-        "exemption.application_submitted.v1",
+        "exemption.application_submitted.v2",
         "exemption.stage_passed.v1",
         "exemption.stage_passed.v1",
         "exemption.granted.v1",

@@ -46,7 +46,7 @@ def test_a_verdict_is_told_rule_by_rule_with_what_was_found_and_the_clause(tmp_p
     (first, wrong), *_ = told_step_by_step(read_story(file), catalog.get("lagoon/isle@1"), catalog)
     assert wrong == ()
     assert "样本甲 预审 → 有 1 处不符合" in first
-    assert "证书等级“1”低于免试要求的“2”。 (exemption.level_too_low, level_must_reach_the_lowest)" in first
+    assert "证书等级“一级”低于免试要求的“二级”。 (exemption.level_too_low, level_must_reach_the_lowest)" in first
     assert "lagoon/isle@1 exemption.bases[tide_two] TT-38" in first
 
 

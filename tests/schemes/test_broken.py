@@ -53,6 +53,9 @@ def spoil(shelf: Path, change: dict[str, Any]) -> None:
     if "copy" in change:
         shutil.copytree(shelf / change["copy"], shelf / change["as"])
         return
+    if "rename" in change:
+        (shelf / change["rename"]).rename(shelf / change["as"])
+        return
     file = shelf / change["file"]
     file.parent.mkdir(exist_ok=True)
     text = file.read_text("utf-8") if file.exists() else ""

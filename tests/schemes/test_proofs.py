@@ -150,7 +150,7 @@ def test_a_shelf_without_a_book_proves_nothing(tmp_path: Path) -> None:
 
 def test_publishing_freezes_a_book_and_list_shows_it(shelf: Path) -> None:
     assert run("publish", "madeup/guild@3", shelf=shelf).exit_code == 0
-    assert "2 of 2" in run("list", shelf=shelf).output
+    assert "3 of 3" in run("list", shelf=shelf).output
     change(shelf / "madeup" / "exemption.yaml", "due_days: 5", "due_days: 6")
     answer = run("check", shelf=shelf)
     assert answer.exit_code == 1

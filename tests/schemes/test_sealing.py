@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner, Result
 
 from ops.schemes import app
@@ -97,10 +98,10 @@ def test_nothing_is_published_while_anything_on_the_shelf_is_wrong(shelf: Path) 
 
 
 def test_a_part_added_to_a_published_book_is_not_yet_published_and_can_be(shelf: Path) -> None:
-    notices = (shelf / "made" / "notification.yaml").read_text("utf-8")
-    (shelf / "made" / "notification.yaml").unlink()
     run("publish", "house", GUILD, shelf=shelf)
-    (shelf / "made" / "notification.yaml").write_text(notices, "utf-8")
+    sealed = yaml.safe_load((shelf / PUBLISHED).read_text("utf-8"))
+    del sealed[GUILD]["notification"]  # as if it had been published without
+    (shelf / PUBLISHED).write_text(yaml.safe_dump(sealed), "utf-8")
     assert "not yet published: made/guild@1 notification\n" in run("check", shelf=shelf).stdout
     assert run("publish", GUILD, shelf=shelf).stdout == "made/guild@1: 3 parts are published\n"
 

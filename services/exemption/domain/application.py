@@ -34,7 +34,7 @@ from services.exemption.domain.commands import (
     SupersedeApplication,
     UnlockReapplication,
 )
-from services.exemption.domain.form import kept_form, photographs_must_be_own, slots_must_be_known
+from services.exemption.domain.form import kept_form, photographs_must_be_own, slots_must_be_known, value_of
 from services.exemption.domain.hand_in import first_stage, judged, surroundings
 from shared.events.exemption import (
     ApplicationEvent,
@@ -148,6 +148,7 @@ def _submit(state: Application, context: Context) -> Sequence[ApplicationEvent]:
         number=case.number or context.number,
         title=book.state(SUBMITTED).title,
         form=dict(found.form),
+        mobile=value_of(book, "mobile", found.form) or "",
         photos=dict(case.photos),
         claims=tuple(claim.as_said() for claim in found.claims),
         majors=case.majors,

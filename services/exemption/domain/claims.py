@@ -26,7 +26,7 @@ from shared.kernel.values import kept_text, parse_text, squeezed
 
 UNCHOSEN = ""
 """The basis of a row that is only begun: a draft keeps it, and it cannot be handed in."""
-_BASIS = "免考依据"
+_BASIS, _COURSE_NAME = "免考依据", "课程名称"
 _LONGEST_CODE, _LONGEST_NAME = 40, 100
 MOST_IN_A_DRAFT = 40
 """A draft keeps more claims than may be handed in, so that nothing typed is lost; but not without end."""
@@ -78,7 +78,7 @@ def _kept(book: ExemptionScheme, claim: Claim) -> Claim:
     courses = tuple(
         ClaimedCourse(
             kept_text(each.code, "code", _LONGEST_CODE),
-            kept_text(each.name, "name", _LONGEST_NAME),
+            kept_text(each.name, "name", _LONGEST_NAME, label=_COURSE_NAME),
             kept_form(details.values(), each.form),
         )
         for each in claim.courses[:MOST_IN_A_DRAFT]
@@ -234,12 +234,13 @@ def offered(basis: Basis, own_major: str | None, record: Education | None) -> fr
 def named_course(rules: Rules, claimed: ClaimedCourse) -> tuple[str, str]:
     """SD-32, HB-25: code and official name of what was meant."""
     names = rules.book.course_names
-    code, name = parse_text(claimed.code, "code", _LONGEST_CODE), parse_text(claimed.name, "name", _LONGEST_NAME)
+    code = parse_text(claimed.code, "code", _LONGEST_CODE)
+    name = parse_text(claimed.name, "name", _LONGEST_NAME, label=_COURSE_NAME)
     if not code:
         raise Refused("exemption.missing", label="课程代码")
     if not name:
         if names and names.typed:
-            raise Refused("exemption.missing", label="课程名称")
+            raise Refused("exemption.missing", label=_COURSE_NAME)
         course = rules.known.courses.course(code)
     else:
         course = rules.known.courses.canonical(code, name, code_wins=bool(names and names.code_wins))

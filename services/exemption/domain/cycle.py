@@ -108,7 +108,7 @@ def _open(command: OpenCycle, state: CycleState, context: CycleContext) -> Seque
     rules.organisation_must_be_of_the_jurisdiction(command.organisation, context.organisations, context.own)
     if isinstance(state, Cycle):
         raise Refused("exemption.cycle_already_open")
-    rules.windows_must_match_the_book([each.id for each in book.windows], command.windows)
+    rules.windows_must_match_the_book(book.windows, command.windows)
     opened = CycleOpened(
         scheme=context.rules.ref,
         organisation=command.organisation,
@@ -129,26 +129,26 @@ def _windows_must_fit_together(cycle: CycleState, context: CycleContext, extende
     if extended in {None, book.submit.window}:
         handing_in = windows[book.submit.window]
         if results := book.results:
-            rules.results_must_open_after_handing_in(results.window, windows[results.window], handing_in)
+            rules.results_must_open_after_handing_in(book.window(results.window), windows[results.window], handing_in)
         if payment := book.payment:
-            rules.paying_must_end_after_handing_in(payment.window, windows[payment.window], handing_in)
+            rules.paying_must_end_after_handing_in(book.window(payment.window), windows[payment.window], handing_in)
         if prior := windows.get(PRIOR_EDUCATION):
-            rules.prior_education_must_open_before_handing_in_is_over(prior, handing_in)
+            rules.prior_education_must_open_before_handing_in_is_over(book.window(PRIOR_EDUCATION), prior, handing_in)
     for purpose, earlier in book.outlasting():
         added_later = extended is not None and "in_review" in book.ends_with(purpose)  # days on site: it waits for them
         if extended in {None, earlier} and not added_later:
-            rules.window_must_outlast(purpose, windows[purpose], windows[earlier])
+            rules.window_must_outlast(book.window(purpose), windows[purpose], windows[earlier])
 
 
 def _announced(said: Purpose, asked: WindowAsked, context: CycleContext) -> Sequence[WindowSet | DaysExcluded]:
     """One window, in the book's words where nothing else was asked for, without the days that its lists leave out."""
     window = _as_asked(said, asked)
-    rules.window_must_make_sense(said.id, window)
+    rules.window_must_make_sense(said, window)
     rules.nights_must_be_of_the_book(said, window)
     lists = said.skip if asked.skip is None else asked.skip
     off = days_off(window.from_day, window.to_day, lists)
     window = without(window, off)
-    rules.window_must_make_sense(said.id, window)
+    rules.window_must_make_sense(said, window)
     clause = context.rules.clause(f"windows[{said.id}]", source=said.source)
     opened = WindowSet(
         purpose=said.id,
@@ -170,7 +170,7 @@ def _as_asked(said: Purpose, asked: WindowAsked) -> Window:
     if from_day is None and to_day is None and said.announced is not None:
         from_day, to_day = said.announced.from_day, said.announced.to_day
     if from_day is None or to_day is None:
-        raise Refused("exemption.window_without_dates", purpose=said.id)
+        raise Refused("exemption.window_without_dates", purpose=said.id, said={"purpose": said.title})
     daily = said.hours if asked.daily is None else asked.daily
     return Window(from_day, to_day, daily, asked.excluded, said.close_inclusive)
 
@@ -181,12 +181,13 @@ def _extend(command: ExtendWindow, state: CycleState, context: CycleContext) -> 
     window = cycle.windows.get(command.purpose)
     if window is None:
         raise Refused("exemption.no_such_window", purpose=command.purpose)
-    rules.extension_must_be_later(command.purpose, window, command.to_day, context.now)
+    said = context.rules.book.window(command.purpose)
+    rules.extension_must_be_later(said, window, command.to_day, context.now)
     reason = parse_text(command.reason, "reason", most=200, least=2)
     longer = WindowExtended(purpose=command.purpose, to_day=command.to_day, reason=reason, extended_by=context.actor)
     lists = cycle.skips.get(command.purpose, ())
     off = days_off(window.to_day + timedelta(days=1), command.to_day, lists)
-    rules.extension_must_open(command.purpose, window, command.to_day, off)
+    rules.extension_must_open(said, window, command.to_day, off)
     longest = without(replace(window, to_day=command.to_day), off)
     _windows_must_fit_together(_with(cycle, command.purpose, longest), context, command.purpose)
     over = command.purpose in cycle.ended or window.phase(context.now) == "closed"  # recorded or not
@@ -194,8 +195,7 @@ def _extend(command: ExtendWindow, state: CycleState, context: CycleContext) -> 
     reopened = [WindowReopened(purpose=command.purpose, reopened_at=context.now)] if ended else []
     if not lists:
         return [longer, *reopened]
-    said = context.rules.book.purpose(command.purpose)
-    clause = context.rules.clause(f"windows[{command.purpose}]", source=said.source if said else "")
+    clause = context.rules.clause(f"windows[{command.purpose}]", source=said.source)
     return [longer, DaysExcluded(purpose=command.purpose, lists=lists, days=off, clause=clause), *reopened]
 
 

@@ -5,7 +5,7 @@ Both kinds of book come to the same items here, so level, validity and double us
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from services.exemption.domain.bases import Basis
@@ -32,7 +32,7 @@ class Evidence:
     number: str | None = None
     level: str | None = None
     lowest: str | None = None
-    ladder: tuple[str, ...] = ()
+    ladder: Mapping[str, str] = field(default_factory=dict)  # level -> title, the lowest first
     valid_until: str | None = None
     record: tuple[str, Education] | None = None  # of prior education, by its id
 
@@ -82,7 +82,7 @@ def _of_form(rules: Rules, form: Mapping[str, Any]) -> Evidence | None:
         number=value_of(book, "certificate_number", form),
         level=value_of(book, "certificate_level", form),
         lowest=certificate.lowest_level,
-        ladder=tuple(each.id for each in book.levels),
+        ladder={each.id: each.title for each in book.levels},
         valid_until=value_of(book, "valid_until", form),
     )
 
@@ -102,7 +102,7 @@ def _of_claim(rules: Rules, basis: Basis, claim: Claim, where: str, account: Acc
             number=number,
             level=value_in(asked, "certificate_level", claim.form),
             lowest=said.lowest if said else None,
-            ladder=rules.known.levels_of(said.type) if said else (),
+            ladder=rules.known.ladder_of(said.type) if said else {},
             valid_until=value_in(asked, "valid_until", claim.form),
             record=(chosen, record) if record else None,
         )

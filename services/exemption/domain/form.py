@@ -45,14 +45,14 @@ class Surroundings:
 
 def kept_form(fields: Collection[FormField], form: Mapping[str, Any]) -> dict[str, Any]:
     """A form as it may be kept: known fields, plain text."""
-    known = {each.name for each in fields}
-    if unknown := sorted(set(form) - known):
+    known = {each.name: each.label for each in fields}
+    if unknown := sorted(set(form) - set(known)):
         raise Refused("exemption.unknown_field", fields=unknown[:10])
     kept: dict[str, Any] = {}
     for name, typed in form.items():
         if not isinstance(typed, str):
-            raise Refused("exemption.not_text", field=name)
-        kept[name] = kept_text(typed, name, _LONGEST_DRAFT)
+            raise Refused("exemption.not_text", field=name, said={"field": known[name]})
+        kept[name] = kept_text(typed, name, _LONGEST_DRAFT, label=known[name])
     return kept
 
 

@@ -17,7 +17,7 @@ from services.exemption.domain.followed import at_level
 from services.exemption.domain.form import Surroundings, judged_form, value_of
 from services.exemption.domain.limits import Candidate, judge_limits
 from services.exemption.domain.scheme import Rules
-from services.exemption.domain.verdict import Finding, Findings
+from services.exemption.domain.verdict import CALLED, Finding, Findings
 from shared.kernel.errors import Refused
 from shared.schemes.forms import PhotoSlot
 
@@ -299,10 +299,12 @@ def _judge_kept(findings: Findings, what: str, case: Case, context: Context) -> 
         "claims": (case.handed_in.claims, case.claims),
     }
     before, now = compared[what]
+    called = asked.label if asked and what == "organisation" else CALLED[what]
     _of(findings, context, "uniqueness", "keeps", source=book.uniqueness.source).ask(
-        lambda: laws.what_is_kept_must_be_as_it_was(what, before, now),
+        lambda: laws.what_is_kept_must_be_as_it_was(what, called, before, now),
         rule="what_is_kept_must_be_as_it_was",
         about=what,
+        label=called,
     )
 
 
@@ -328,6 +330,7 @@ def _organisations(findings: Findings, form: Mapping[str, Any], context: Context
         lambda: {scope: _there(start, scope, context) for scope in context.rules.book.scopes()},
         rule="somebody_must_review",
         about=asked.name if asked else "cycle",
+        label=asked.label if asked else "",
         organisation=start,
     )
     return found or {}
@@ -336,5 +339,11 @@ def _organisations(findings: Findings, form: Mapping[str, Any], context: Context
 def _there(start: str, scope: str, context: Context) -> str:
     organisation = at_level(start, scope, context.organisations)
     if organisation is None:
-        raise Refused("exemption.no_organisation_to_review", level=scope)
+        raise no_organisation(scope, context.rules)
     return organisation
+
+
+def no_organisation(level: str, rules: Rules) -> Refused:
+    """Nobody there to go on with it."""
+    said = {"level": rules.known.offices.get(level, level)}
+    return Refused("exemption.no_organisation_to_review", level=level, said=said)

@@ -201,6 +201,9 @@ def set_must_be_as_expected(expected: set[str], chosen: set[str]) -> None:
     """HB-13 不要多选，更不要少选: both only warn."""
     facts: Mapping[str, list[str]] = {"missing": sorted(expected - chosen), "more": sorted(chosen - expected)}
     if facts["missing"]:
-        raise Refused("exemption.fewer_than_expected", missing=facts["missing"], more=facts["more"])
+        more = f"，多 {'、'.join(facts['more'])}" if facts["more"] else ""
+        raise Refused(
+            "exemption.fewer_than_expected", missing=facts["missing"], more=facts["more"], said={"more": more}
+        )
     if facts["more"]:
         raise Refused("exemption.more_than_expected", more=facts["more"])

@@ -14,7 +14,7 @@ REFUSALS: dict[str, Refusal] = {
     "exemption.cycle_already_open": Refusal(409, "该批次已经开放。", "This cycle is already open."),
     "exemption.no_such_scheme": Refusal(404, "没有该办理事项。", "There is no such scheme."),
     "exemption.no_home": Refusal(404, "该地区没有考生首页。", "There is no home page for that jurisdiction."),
-    "exemption.no_such_window": Refusal(422, "该批次没有“{purpose}”时间段。", "The cycle has no window {purpose}."),
+    "exemption.no_such_window": Refusal(422, "该批次没有这一时间段。", "The cycle has no such window."),
     "exemption.no_such_organisation": Refusal(422, "没有该机构。", "There is no such organisation."),
     "exemption.organisation_of_another_jurisdiction": Refusal(
         422,
@@ -27,9 +27,7 @@ REFUSALS: dict[str, Refusal] = {
     "exemption.impossible_window": Refusal(
         422, "“{purpose}”时间段不合理：{faults}。", "Window {purpose} makes no sense: {faults}."
     ),
-    "exemption.window_not_over": Refusal(
-        409, "“{purpose}”时间段至 {ends} 才结束。", "Window {purpose} is not over before {ends}."
-    ),
+    "exemption.window_not_over": Refusal(409, "该时间段至 {ends} 才结束。", "The window is not over before {ends}."),
     "exemption.window_without_dates": Refusal(
         422,
         "规则中没有公布“{purpose}”时间段的日期，请填写起止日期。",
@@ -211,7 +209,9 @@ REFUSALS: dict[str, Refusal] = {
         422, "最多可免 {most} 门，现申请 {count} 门：{codes}。", "At most {most} courses; {count} are claimed: {codes}."
     ),
     "exemption.fewer_than_expected": Refusal(
-        422, "少于一览表所列，缺 {missing}，多 {more}，请核对。", "Fewer than listed: missing {missing}, more {more}."
+        422,
+        "少于一览表所列，缺 {missing}{more}，请核对。",
+        "Fewer than listed: missing {missing}{more}.",
     ),
     "exemption.more_than_expected": Refusal(422, "多于一览表所列：{more}，请核对。", "More than listed: {more}."),
     # courses and majors
@@ -229,7 +229,9 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "exemption.no_majors_listed": Refusal(404, "没有该地区的专业目录。", "No majors are listed there."),
     # photographs
-    "exemption.no_such_photograph": Refusal(422, "照片“{slot}”无效，请重新上传。", "Upload photograph {slot} again."),
+    "exemption.no_such_photograph": Refusal(
+        422, "照片无效，请重新上传。", "The photograph is not valid; upload it again."
+    ),
     "exemption.photo_refused": Refusal(
         422, "照片不符合要求，共 {count} 项，详见实测值。", "The photograph fails {count} rules; see what was measured."
     ),
@@ -247,15 +249,15 @@ REFUSALS: dict[str, Refusal] = {
         "您已审核过该申请的另一环节，须由他人审核。",
         "You decided another stage of it: somebody else must.",
     ),
-    "exemption.checklist_unknown": Refusal(422, "没有这些核对项：{items}。", "There are no such items: {items}."),
+    "exemption.checklist_unknown": Refusal(
+        422, "有 {count} 个核对项不属于此处，请刷新后再试。", "{count} items are not asked here; reload."
+    ),
     "exemption.checklist_incomplete": Refusal(422, "还有核对项未答：{items}。", "Items not answered: {items}."),
     "exemption.checklist_failed": Refusal(
-        422, "有核对项不符合：{items}，不能通过，请驳回。", "Items answered with no: {items}. Send it back instead."
+        422, "有核对项不符合：{items}，不能通过。", "Items answered with no: {items}. It cannot pass."
     ),
-    "exemption.no_such_reason": Refusal(422, "请从驳回原因中选择：{known}。", "Choose a reason: {known}."),
-    "exemption.no_such_document": Refusal(
-        422, "没有该材料或填写项：{document}。", "There is no document or field {document}."
-    ),
+    "exemption.no_such_reason": Refusal(422, "请从所列原因中选择：{known}。", "Choose a reason: {known}."),
+    "exemption.no_such_document": Refusal(422, "没有该材料或填写项。", "There is no such document or field."),
     "exemption.no_such_outcome": Refusal(
         409, "“{stage}”环节不能这样处理。", "The stage {stage} does not end like that."
     ),

@@ -14,10 +14,26 @@ from services.exemption.domain.terms import PriorEducationNeeded
 from shared.kernel.errors import Refused
 from shared.kernel.time import SHANGHAI, spoken
 from shared.schemes.forms import LONG_TERM, FormField
-from shared.schemes.procedure import PRIOR_EDUCATION, Item, Outcome, Phase, Purpose, Reason, Refusing, Stage, Window
+from shared.schemes.procedure import Item, Outcome, Phase, Purpose, Reason, Refusing, Stage, Window
 
 EVERYWHERE = "*"
 """The organisation scope of those whose role holds everywhere."""
+
+_WRONG_WITH_WINDOWS = {
+    "to_day_before_from_day": "截止日早于开始日",
+    "longer_than_two_years": "长于两年",
+    "no_day_after_it": "截止日之后再无日期",
+    "never_open": "没有一天开放",
+    "hours_of_another_zone": "时间须为北京时间",
+    "hours_end_as_they_start": "某一时段起止时间相同",
+    "hours_overlap": "时段互相重叠",
+    "hours_end_before_they_start": "时段的结束早于开始",
+    "results_before_handing_in_is_over": "提交截止前不能开放结果查询",
+    "over_before_handing_in_is": "不能在提交截止之前结束",
+    "prior_education_after_handing_in_is_over": "须在提交截止之前开始",
+    "paying_ends_with_handing_in": "缴费须晚于提交截止",
+}
+"""What `Window.faults` and the laws of windows find."""
 
 Roles = Collection[tuple[str, str]]
 
@@ -72,45 +88,49 @@ def organisation_must_be_of_the_jurisdiction(organisation: str, known: Organisat
         raise Refused("exemption.organisation_of_another_jurisdiction")
 
 
-def windows_must_match_the_book(purposes: Sequence[str], given: Collection[str]) -> None:
+def windows_must_match_the_book(purposes: Sequence[Purpose], given: Collection[str]) -> None:
     """Each window the book knows gets dates, and no other."""
-    if set(given) != set(purposes):
-        raise Refused("exemption.wrong_windows", needed=list(purposes), given=sorted(given))
+    if set(given) != {each.id for each in purposes}:
+        needed, said = [each.id for each in purposes], {"needed": [each.title for each in purposes]}
+        raise Refused("exemption.wrong_windows", needed=needed, given=sorted(given), said=said)
 
 
-def window_must_make_sense(purpose: str, window: Window) -> None:
+def window_must_make_sense(purpose: Purpose, window: Window) -> None:
     if faults := window.faults():
-        raise Refused("exemption.impossible_window", purpose=purpose, faults=faults)
+        raise _impossible(purpose, *faults)
 
 
-def results_must_open_after_handing_in(purpose: str, results: Window, handing_in: Window) -> None:
+def _impossible(purpose: Purpose, *faults: str) -> Refused:
+    said = {"purpose": purpose.title, "faults": [_WRONG_WITH_WINDOWS[each] for each in faults]}
+    return Refused("exemption.impossible_window", purpose=purpose.id, faults=list(faults), said=said)
+
+
+def results_must_open_after_handing_in(purpose: Purpose, results: Window, handing_in: Window) -> None:
     """SX-E-39: with a query that is open before, every decision would be seen as it is made."""
     opens, over = next(results.intervals(), None), handing_in.last_closing()
     if opens and over and opens[0] < over:
-        raise Refused("exemption.impossible_window", purpose=purpose, faults=["results_before_handing_in_is_over"])
+        raise _impossible(purpose, "results_before_handing_in_is_over")
 
 
-def paying_must_end_after_handing_in(purpose: str, paying: Window, handing_in: Window) -> None:
+def paying_must_end_after_handing_in(purpose: Purpose, paying: Window, handing_in: Window) -> None:
     """Whoever hands in at the last moment has time to pay."""
     over, last = paying.over_at(), handing_in.over_at()
     if over and last and over <= last:
-        raise Refused("exemption.impossible_window", purpose=purpose, faults=["paying_ends_with_handing_in"])
+        raise _impossible(purpose, "paying_ends_with_handing_in")
 
 
-def window_must_outlast(purpose: str, window: Window, earlier: Window) -> None:
+def window_must_outlast(purpose: Purpose, window: Window, earlier: Window) -> None:
     """SD-41, HB-07: what is over before handing in is leaves no time to put right, or to use, what was handed in."""
     over, last = window.over_at(), earlier.over_at()
     if over and last and over < last:
-        raise Refused("exemption.impossible_window", purpose=purpose, faults=["over_before_handing_in_is"])
+        raise _impossible(purpose, "over_before_handing_in_is")
 
 
-def prior_education_must_open_before_handing_in_is_over(prior: Window, handing_in: Window) -> None:
+def prior_education_must_open_before_handing_in_is_over(purpose: Purpose, prior: Window, handing_in: Window) -> None:
     """HB-03: a diploma that is taken only afterwards comes too late for every application."""
     opens, over = next(prior.intervals(), None), handing_in.over_at()
     if opens and over and opens[0] >= over:
-        raise Refused(
-            "exemption.impossible_window", purpose=PRIOR_EDUCATION, faults=["prior_education_after_handing_in_is_over"]
-        )
+        raise _impossible(purpose, "prior_education_after_handing_in_is_over")
 
 
 def fee_must_be_payable(what: str, phase: Phase) -> None:
@@ -118,24 +138,25 @@ def fee_must_be_payable(what: str, phase: Phase) -> None:
         raise Refused("exemption.pay_window_over", what=what)
 
 
-def nights_must_be_of_the_book(said: Purpose, window: Window) -> None:
+def nights_must_be_of_the_book(purpose: Purpose, window: Window) -> None:
     """Hours that end on the next day are a slip of the pen, unless the book has a use for them."""
-    if window.ends_overnight and not said.overnight:
-        raise Refused("exemption.impossible_window", purpose=said.id, faults=["hours_end_before_they_start"])
+    if window.ends_overnight and not purpose.overnight:
+        raise _impossible(purpose, "hours_end_before_they_start")
 
 
-def extension_must_be_later(purpose: str, window: Window, to_day: date, now: datetime) -> None:
+def extension_must_be_later(purpose: Purpose, window: Window, to_day: date, now: datetime) -> None:
     """A window is extended, never shortened, and not into the past."""
     if to_day <= window.to_day or to_day < today(now):
         raise Refused("exemption.extension_not_later", ends=window.to_day.isoformat())
     window_must_make_sense(purpose, replace(window, to_day=to_day))
 
 
-def extension_must_open(purpose: str, window: Window, to_day: date, off: Sequence[date]) -> None:
+def extension_must_open(purpose: Purpose, window: Window, to_day: date, off: Sequence[date]) -> None:
     """An extension by nothing but days off would be none."""
     longer = replace(window, to_day=to_day, excluded=(*window.excluded, *off))
     if longer.over_at() == window.over_at():
-        raise Refused("exemption.extension_of_days_off", purpose=purpose, to_day=to_day.isoformat())
+        said = {"purpose": purpose.title}
+        raise Refused("exemption.extension_of_days_off", purpose=purpose.id, to_day=to_day.isoformat(), said=said)
 
 
 def window_must_be_over(purpose: str, over: datetime, now: datetime) -> None:
@@ -199,16 +220,18 @@ def prior_education_must_be_there(
         raise Refused("exemption.prior_education_not_there", text=asked.text)
 
 
-def level_must_reach_the_lowest(level: str, lowest: str, ladder: Sequence[str]) -> None:
-    """SW-32, SW-45: 证书等级符合免试要求."""
-    if ladder.index(level) < ladder.index(lowest):
-        raise Refused("exemption.level_too_low", level=level, lowest=lowest)
+def level_must_reach_the_lowest(level: str, lowest: str, ladder: Mapping[str, str]) -> None:
+    """SW-32, SW-45: 证书等级符合免试要求. `ladder` has the titles, the lowest first."""
+    steps = list(ladder)
+    if steps.index(level) < steps.index(lowest):
+        said = {"level": ladder[level], "lowest": ladder[lowest]}
+        raise Refused("exemption.level_too_low", level=level, lowest=lowest, said=said)
 
 
-def what_is_kept_must_be_as_it_was(what: str, before: object, now: object) -> None:
+def what_is_kept_must_be_as_it_was(what: str, label: str, before: object, now: object) -> None:
     """SX-E-51: what the book lets nobody change when handing in again."""
     if before != now:
-        raise Refused("exemption.must_stay_as_it_was", what=what)
+        raise Refused("exemption.must_stay_as_it_was", what=what, said={"what": label})
 
 
 def certificate_must_be_valid(valid_until: str, now: datetime) -> None:
@@ -268,13 +291,21 @@ def reviewers_must_differ(stage: Stage, reviewer: str, candidate: str, decided: 
 
 def checklist_must_be_complete(stage: Stage, answers: Mapping[str, bool]) -> None:
     """SW-25, SW-29: every item is answered, and every answer is yes; what is not right is sent back."""
-    items = [item.id for item in stage.checklist]
-    if unknown := sorted(set(answers) - set(items)):
-        raise Refused("exemption.checklist_unknown", items=unknown)
-    if missing := [item for item in items if item not in answers]:
-        raise Refused("exemption.checklist_incomplete", items=missing)
-    if failed := [item for item in items if not answers[item]]:
-        raise Refused("exemption.checklist_failed", items=failed)
+    _items_must_be_known(stage.checklist, answers)
+    if missing := [item for item in stage.checklist if item.id not in answers]:
+        raise Refused("exemption.checklist_incomplete", items=[each.id for each in missing], said=_texts(missing))
+    if failed := [item for item in stage.checklist if not answers[item.id]]:
+        raise Refused("exemption.checklist_failed", items=[each.id for each in failed], said=_texts(failed))
+
+
+def _items_must_be_known(items: Sequence[Item], given: Mapping[str, bool]) -> None:
+    """What was sent is not repeated to a person: the page that they have open is of another book or stage."""
+    if unknown := sorted(set(given) - {item.id for item in items}):
+        raise Refused("exemption.checklist_unknown", items=unknown, count=len(unknown))
+
+
+def _texts(items: Sequence[Item]) -> dict[str, list[str]]:
+    return {"items": [item.text for item in items]}
 
 
 def person_must_not_be_erased(form: Mapping[str, object]) -> None:
@@ -305,22 +336,25 @@ def refusing_reason_must_be_given(known: Sequence[Refusing], code: str) -> Refus
     """Refused, unlocked or revoked only for a reason that the book has for it."""
     found = next((each for each in known if each.code == code), None)
     if found is None:
-        raise Refused("exemption.no_such_reason", known=[each.code for each in known])
+        raise _no_such_reason(known)
     return found
 
 
 def everything_must_be_seen(items: Sequence[Item], seen: Mapping[str, bool]) -> None:
     """SX-E-35: a clerk unlocks after seeing the candidate, and what the book asks for."""
-    known = [item.id for item in items]
-    if unknown := sorted(set(seen) - set(known)):
-        raise Refused("exemption.checklist_unknown", items=unknown)
-    if missing := [item for item in known if not seen.get(item)]:
-        raise Refused("exemption.not_everything_seen", items=missing)
+    _items_must_be_known(items, seen)
+    if missing := [item for item in items if not seen.get(item.id)]:
+        raise Refused("exemption.not_everything_seen", items=[each.id for each in missing], said=_texts(missing))
 
 
 def reason_must_be_given(stage: Stage, code: str) -> Reason:
     """SW-26, SW-30: sent back only for a reason that the book has for this stage."""
     reason = stage.reason(code)
     if reason is None:
-        raise Refused("exemption.no_such_reason", known=[each.code for each in stage.reasons])
+        raise _no_such_reason(stage.reasons)
     return reason
+
+
+def _no_such_reason(known: Sequence[Reason | Refusing]) -> Refused:
+    said = {"known": [each.text for each in known]}
+    return Refused("exemption.no_such_reason", known=[each.code for each in known], said=said)

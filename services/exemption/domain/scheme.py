@@ -277,6 +277,10 @@ class ExemptionScheme(Clause):
     def purpose(self, purpose: str) -> Purpose | None:
         return next((each for each in self.windows if each.id == purpose), None)
 
+    def window(self, purpose: str) -> Purpose:
+        """Of a cycle under this book, or named by it: so it is there."""
+        return next(each for each in self.windows if each.id == purpose)
+
     def keeps_its_days(self, purpose: str) -> bool:
         """Whether a window ends by its days alone, also in a cycle that was closed by hand: nobody hands in in it."""
         said = self.purpose(purpose)
@@ -338,11 +342,17 @@ class Known:
     certificates: CertificateTypes = field(default_factory=lambda: CertificateTypes(certificates=()))
     code_lists: CodeLists = field(default_factory=lambda: CodeLists(lists={}))
     majors: Majors | None = None
+    offices: Mapping[str, str] = field(default_factory=dict)
+    """Level of organisations -> what the jurisdiction calls it."""
 
     def levels_of(self, certificate: str) -> tuple[str, ...]:
         """The lowest first."""
+        return tuple(self.ladder_of(certificate))
+
+    def ladder_of(self, certificate: str) -> Mapping[str, str]:
+        """Level -> title, the lowest first."""
         found = self.certificates.get(certificate)
-        return tuple(level.id for level in found.levels) if found else ()
+        return {level.id: level.title for level in found.levels} if found else {}
 
 
 @dataclass(frozen=True)

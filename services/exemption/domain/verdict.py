@@ -13,7 +13,7 @@ from shared.kernel.errors import Refused
 
 Outcome = Literal["pass", "refuse", "warn"]
 T = TypeVar("T")
-_CALLED = {
+CALLED = {
     "candidate": "考生",
     "window": "时间段",
     "cycle": "批次",
@@ -77,7 +77,7 @@ class Findings:
         **inputs: Any,
     ) -> T | None:
         """What the law answers; None when it refuses (or only warns)."""
-        label = label or _CALLED.get(about, "")
+        label = label or CALLED.get(about, "")
         try:
             answer = law()
         except Refused as refused:
@@ -89,7 +89,7 @@ class Findings:
 
     def refuse(self, code: str, *, rule: str, about: str, label: str = "", **facts: Any) -> None:
         """What is wrong as it stands."""
-        label = label or _CALLED.get(about, "")
+        label = label or CALLED.get(about, "")
         self.found.append(Finding(rule, about, label, self.clause, "refuse", {}, Refused(code, **facts), in_form=True))
 
     def refusing(self) -> Iterator[Finding]:

@@ -33,9 +33,9 @@ NEEDED: Mapping[str, Kind] = {
 }
 """Fields that every book asks for, since CHSI is asked by them or others judge by them."""
 ONLY_IN_APPLICATIONS: frozenset[Kind] = frozenset(
-    {"organisation", "major", "prior_education", "certificate", "certificate_level"}
+    {"organisation", "major", "prior_education", "certificate", "certificate_level", "plan_version", "candidate_kind"}
 )
-"""Kinds that choose from what identity does not know."""
+"""Kinds that choose from what identity does not know, or that only the rules of an application ask for."""
 DRAFT, SUBMITTED, CHECKING, UNRESOLVED, EFFECTIVE, NOT_EFFECTIVE = (
     *("draft", "submitted", "checking", "unresolved", "effective", "not_effective"),
 )
@@ -143,6 +143,14 @@ class Contradictions(Sourced):
     action: Text = Field(description="Text of the button.")
 
 
+def fields_must_mean_something_here(fields: Collection[FormField]) -> None:
+    """Kinds that only the rules of an application ask for, and words that only it obeys."""
+    if strange := sorted(each.name for each in fields if each.kind in ONLY_IN_APPLICATIONS):
+        raise ValueError(f"fields: of a kind that only an application has: {', '.join(strange)}")
+    if strange := sorted(each.name for each in fields if each.same_as_account):
+        raise ValueError(f"fields: only an application says same_as_account: {', '.join(strange)}")
+
+
 class PriorEducation(Sourced):
     """前置学历管理."""
 
@@ -181,10 +189,11 @@ class PriorEducation(Sourced):
         kinds = {each.name: each.kind for each in self.fields if each.required}
         if missing := [f"{name} ({kind})" for name, kind in NEEDED.items() if kinds.get(name) != kind]:
             raise ValueError(f"fields: required of this kind: {', '.join(missing)}")
+        fields_must_mean_something_here(self.fields)
+        if strange := sorted(each.name for each in self.fields if each.code_list):
+            raise ValueError(f"fields: a record has lists of its own, and no code lists: {', '.join(strange)}")
         if unknown := {each.list for each in self.fields if each.list} - set(self.lists):
             raise ValueError(f"fields: no such list: {', '.join(sorted(unknown))}")
-        if strange := sorted(each.name for each in self.fields if each.code_list or each.kind in ONLY_IN_APPLICATIONS):
-            raise ValueError(f"fields: nothing is there to choose from: {', '.join(strange)}")
         if unknown := set(self.repair_after_deadline.keeps) - set(kinds):
             raise ValueError(f"repair_after_deadline: no such field: {', '.join(sorted(unknown))}")
         if unknown := set(self.must_agree.fields) - set(NEEDED):
@@ -244,9 +253,10 @@ def what_was_handed_in_must_stay(book: PriorEducation, before: Mapping[str, str]
 
 def kept_draft(book: PriorEducation, form: Mapping[str, Any]) -> dict[str, str]:
     """The form as it may be kept: known fields, plain text, right or wrong."""
-    if unknown := sorted(set(form) - {each.name for each in book.fields}):
+    labels = {each.name: each.label for each in book.fields}
+    if unknown := sorted(set(form) - set(labels)):
         raise Refused("identity.unknown_field", fields=unknown[:10])
-    return {name: kept_text(str(typed), name, _LONGEST_DRAFT) for name, typed in form.items()}
+    return {name: kept_text(str(typed), name, _LONGEST_DRAFT, label=labels[name]) for name, typed in form.items()}
 
 
 def checked_form(book: PriorEducation, form: Mapping[str, Any], holder: str, now: datetime) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from services.identity.domain.education_rules import ONLY_IN_APPLICATIONS, OURS
+from services.identity.domain.education_rules import OURS, fields_must_mean_something_here
 from services.identity.domain.refusals import said
 from shared.kernel.errors import Refused
 from shared.schemes.forms import FormField
@@ -53,7 +53,10 @@ class PersonalCentre(Clause):
         if field.list:
             return {each.id: each.title for each in self.lists[field.list]}
         listed = code_lists.get(field.code_list) if field.code_list else None
-        return listed.entries if listed else {}
+        if listed is None:
+            return {}
+        offered = listed.deepest() if field.deepest else listed.entries
+        return {code: title for code, title in listed.entries.items() if code in offered}
 
     @model_validator(mode="after")
     def _every_row_once(self) -> "PersonalCentre":
@@ -62,8 +65,7 @@ class PersonalCentre(Clause):
         no_twins(self.order, "order")
         if set(self.order) != set(names):
             raise ValueError("order: names every fact and every field, and nothing else")
-        if strange := sorted(each.name for each in self.fields if each.kind in ONLY_IN_APPLICATIONS):
-            raise ValueError(f"fields: of a kind that only an application has: {', '.join(strange)}")
+        fields_must_mean_something_here(self.fields)
         if missing := {each.list for each in self.fields if each.list} - set(self.lists):
             raise ValueError(f"fields: no such list: {', '.join(sorted(missing))}")
         examples_must_pass(self.fields)
@@ -97,7 +99,7 @@ def _checked(field: FormField, typed: str, entries: Collection[str], today: date
             raise Refused("identity.field_missing", label=field.label)
         return ""
     try:
-        return read_value(field, typed, today, {field.list or field.code_list or field.kind: entries})
+        return read_value(field, typed, today, {field.chosen_from: entries})
     except Refused as refused:
         raise Refused(OURS.get(refused.code, refused.code), **refused.facts) from None
 

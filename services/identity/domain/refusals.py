@@ -25,7 +25,7 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "identity.already_registered": Refusal(409, "注册已完成，请登录。", "The registration is complete; sign in."),
     "identity.mobile_already_proved": Refusal(409, "手机号码已验证。", "The mobile number is proved already."),
-    "identity.step_missing": Refusal(409, "请先完成前面的步骤（{step}）。", "An earlier step is not done yet: {step}."),
+    "identity.step_missing": Refusal(409, "请先完成前面的步骤。", "An earlier step is not done yet."),
     "identity.mobile_has_account": Refusal(
         409,
         "该手机号码已注册，请直接登录或找回密码。",
@@ -133,9 +133,7 @@ REFUSALS: dict[str, Refusal] = {
     ),
     # verification by photographs
     "identity.no_verification_there": Refusal(404, "该地区不办理在线身份认证。", "Nobody is verified there."),
-    "identity.no_such_route": Refusal(
-        422, "没有这种注册方式，可选：{routes}。", "There is no such route; there are {routes}."
-    ),
+    "identity.no_such_route": Refusal(422, "没有这种注册方式。", "There is no such route."),
     "identity.only_in_person": Refusal(
         409, "须携带证件到现场确认，不在线认证。", "People are verified in person there, not by photographs."
     ),
@@ -143,7 +141,7 @@ REFUSALS: dict[str, Refusal] = {
         422, "在籍考生须填写准考证号。", "Enrolled candidates give their admission ticket number."
     ),
     "identity.does_not_decide_here": Refusal(
-        422, "机构“{organisation}”不办理此项身份认证，请另选。", "{organisation} does not decide this; choose another."
+        422, "所选机构不办理此项身份认证，请另选。", "That organisation does not decide this; choose another."
     ),
     "identity.verification_not_started": Refusal(409, "尚未开始身份认证。", "The verification has not been started."),
     "identity.verification_waiting": Refusal(
@@ -153,9 +151,7 @@ REFUSALS: dict[str, Refusal] = {
     "identity.not_verified_yet": Refusal(
         409, "身份认证通过后才能设置密码。", "The password is set once the person has been verified."
     ),
-    "identity.no_such_photograph": Refusal(
-        422, "没有这张照片，应上传：{slots}。", "There is no such photograph; asked for are {slots}."
-    ),
+    "identity.no_such_photograph": Refusal(422, "没有这张照片。", "There is no such photograph."),
     "identity.photo_refused": Refusal(
         422, "照片不符合要求，共 {count} 项，详见实测值。", "The photograph fails {count} rules; see what was measured."
     ),
@@ -168,7 +164,7 @@ REFUSALS: dict[str, Refusal] = {
         409, "考生已第 {attempt} 次提交，请重新查看照片。", "There is a newer submission, number {attempt}; look again."
     ),
     "identity.no_such_pair": Refusal(
-        422, "有 {count} 组照片不在其中，应为：{pairs}。", "{count} pairs are not among {pairs}."
+        422, "有 {count} 组照片不在其中，请刷新后再试。", "{count} pairs are not asked; reload."
     ),
     "identity.pairs_unanswered": Refusal(
         422, "请逐组判断是否为同一人，还缺：{pairs}。", "Say of each pair whether it shows one person: {pairs}."
@@ -176,9 +172,9 @@ REFUSALS: dict[str, Refusal] = {
     "identity.pairs_differ": Refusal(
         409, "有照片不是同一人（{pairs}），不能通过。", "Some pairs do not show one person ({pairs}): it cannot pass."
     ),
-    "identity.no_such_reason": Refusal(422, "没有这种原因，可选：{reasons}。", "There is no such reason: {reasons}."),
+    "identity.no_such_reason": Refusal(422, "请从所列原因中选择。", "Choose one of the reasons."),
     "identity.no_such_document": Refusal(
-        422, "请注明查验了哪些证件，可选：{documents}。", "Say which papers were seen, of {documents}."
+        422, "请注明查验了哪些所列证件。", "Say which of the listed papers were seen."
     ),
     # prior education
     "identity.no_prior_education": Refusal(

@@ -100,6 +100,12 @@ class VerificationRules(Clause):
         faces = sorted(set(slots) - set(self.no_face))
         return tuple(f"{first}+{second}" for first, second in combinations(faces, 2))
 
+    def pairs_said(self, pairs: Iterable[str]) -> dict[str, list[str]]:
+        """Of a refusal, as both sides know them: 证件照与手持证件照."""
+        every = (*self.photos, *(self.by_hand.photos if self.by_hand else ()))
+        labels = {each.slot: each.label for each in every}
+        return {"pairs": ["与".join(labels[slot] for slot in pair.split("+")) for pair in pairs]}
+
     def slots(self, route: str, *, by_hand: bool) -> tuple[PhotoSlot, ...]:
         """The photographs that are asked for now."""
         if by_hand and self.by_hand is not None:

@@ -221,9 +221,9 @@ def _submit(state: Verification, context: VerificationContext) -> list[Verificat
 def _pass(command: PassVerification, state: Verification, context: VerificationContext) -> list[VerificationEvent]:
     waiting = _seen(command, state, context)
     if unanswered := [pair for pair in waiting.pairs if pair not in command.pairs]:
-        raise Refused("identity.pairs_unanswered", pairs=unanswered)
+        raise Refused("identity.pairs_unanswered", pairs=unanswered, said=context.rules.pairs_said(unanswered))
     if differing := [pair for pair, same in command.pairs.items() if not same]:
-        raise Refused("identity.pairs_differ", pairs=differing)
+        raise Refused("identity.pairs_differ", pairs=differing, said=context.rules.pairs_said(differing))
     return [
         PersonVerified(
             jurisdiction=context.jurisdiction,

@@ -129,7 +129,7 @@ ISLE_FORM = {
     "shore": "10",
     "own_major": "本科 990101",
 }
-REEF_FORM = {"name": "海一", "mobile": "13800138000", "ticket": "990000000001", "plan": "2020", "standing": "social"}
+REEF_FORM = {"name": "海一", "phone": "13800138000", "ticket": "990000000001", "plan": "2020", "standing": "social"}
 GOOD = (tide(course("90001"), course("90002")), diploma(course("90003", learned="潮汐", score="75"), course("90004")))
 FERRY_FORM = {"name": "海一", "mobile": "13800138000"}
 FERRY_GOOD = (claim("tide", course("90001"), course("90002"), number="T-1"),)

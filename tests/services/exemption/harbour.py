@@ -100,7 +100,8 @@ class Harbour(Office):
 
     async def save(self, who: Person, ticket: str, application: str, scheme: str, **changes: Any) -> httpx.Response:
         book, (form, good) = BOOKS.rules(scheme).book, TYPED[scheme]
-        own = {"name": who.holder, "ticket": ticket, "id_number": who.id_number, "mobile": who.mobile}
+        own = {"name": who.holder, "ticket": ticket, "id_number": who.id_number}
+        own |= dict.fromkeys(("mobile", "phone"), who.mobile)
         form = form | {name: value for name, value in own.items() if name in form}
         claims = [dict(each) for each in changes.pop("claims", good)]
         for claim in claims:

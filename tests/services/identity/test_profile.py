@@ -107,3 +107,19 @@ def test_whatever_the_shared_forms_refuse_is_said_in_our_words() -> None:
     codes = set(re.findall(r'Refused\("(exemption\.\w+)"', Path(reading.__file__).read_text()))
     assert codes == OURS.keys()
     assert set(OURS.values()) <= REFUSALS.keys()
+
+
+def test_of_a_list_in_a_tree_only_an_entry_with_nothing_below_it_is_offered_and_taken() -> None:
+    asked = {"name": "district", "label": "区县", "kind": "choice", "code_list": "gbt2260", "deepest": True}
+    asked["source"] = "assumption"
+    shown = {"name": "name", "label": "姓名", "source": "assumption"}
+    title, order = {"text": "样本", "source": "assumption"}, ["name", "district"]
+    said = {"title": title, "facts": [shown], "fields": [asked], "order": order}
+    centre = PersonalCentre.model_validate(said)
+    around = ProfileContext(NOW, centre, BOOKS.code_lists)
+    (saved,) = given(PROFILE).when(save(district="370102"), around).events
+    assert saved.form == {"district": "370102"}
+    assert "370000" not in centre.entries(centre.fields[0], BOOKS.code_lists)
+    refused = given(PROFILE).when(save(district="370000"), around).refusal
+    assert refused is not None
+    assert [each["code"] for each in refused.facts["faults"]] == ["identity.not_on_the_list"]

@@ -211,13 +211,17 @@ def code_issued(who: Somebody, clock: Clock, code: str = "424242") -> SmsCodeIss
     )
 
 
-def submitted(who: Somebody, point: str = "point-a", scheme: str = "swust/1x@1") -> ApplicationSubmitted:
+def submitted(
+    who: Somebody, point: str = "point-a", scheme: str = "swust/1x@1", mobile: str | None = None
+) -> ApplicationSubmitted:
+    """`mobile`: what the form has, where it is another number than the account's."""
     return ApplicationSubmitted(
         scheme=scheme,
         cycle="c",
         submission=1,
         title="已提交",
-        form={"mobile": who.mobile, "name": "试验甲"},
+        form={"name": "试验甲"},
+        mobile=who.mobile if mobile is None else mobile,
         photos={},
         bases=("x",),
         papers=({"type": "certificate", "number": "X1"},),

@@ -125,6 +125,7 @@ def submitted(submission: int) -> ApplicationSubmitted:
         submission=submission,
         title="已提交",
         form={"name": "〔合成〕张三"},
+        mobile="",
         photos={"certificate": "u1"},
         bases=("web_front_end",),
         papers=({"type": "certificate", "number": "SYNTHETIC0001"},),
