@@ -43,17 +43,21 @@ def run(*, fast: bool, pytest_words: Sequence[str]) -> bool:
     """Whether all passed. Everything is run, so that one look shows all that is wrong."""
     console = Console(highlight=False)
     with NamedTemporaryFile("w+") as said, ThreadPoolExecutor(1) as beside:
-        # beside the unit tests, of which one process or the other often waits; shown when they are done
-        static = beside.submit(_static, said)
-        rows = _tested(console, ["unit"], pytest_words)
-        rows.insert(0, static.result())
-        console.print(Rule("static", align="left", style="dim"))
+        if fast or pytest_words:
+            # beside the unit tests, of which one process or the other often waits; shown when they are done
+            static = beside.submit(_static, said)
+            rows = _tested(["unit"], pytest_words, console)
+            rows.insert(0, static.result())
+        else:
+            # what computes takes what is left by what waits for servers; shown when that is done
+            computing = beside.submit(lambda: [_static(said), *_tested(["unit"], (), said)])
+            waited = _tested(["integration", "journeys"], (), console)
+            rows = [*computing.result(), *waited]
+        console.print(Rule("static" if fast or pytest_words else "static and unit", align="left", style="dim"))
         said.seek(0)
         console.print(said.read(), end="", markup=False, soft_wrap=True)
-    if not fast and not pytest_words:
-        rows += _tested(console, ["integration", "journeys"], pytest_words)
-    elif not fast:
-        rows += _tested(console, ["integration"], pytest_words) + _tested(console, ["journeys"], pytest_words)
+    if pytest_words and not fast:
+        rows += _tested(["integration"], pytest_words, console) + _tested(["journeys"], pytest_words, console)
     console.print(Rule("all parts", align="left", style="dim"))
     for row in rows:
         tests = "" if row.tests is None else f"{row.tests} tests"
@@ -78,18 +82,22 @@ def keeping_bytecode(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
-def _tested(console: Console, kinds: Sequence[str], words: Sequence[str]) -> list[Row]:
+def _tested(kinds: Sequence[str], words: Sequence[str], shown: Console | IO[str]) -> list[Row]:
     """These kinds of tests in one run, in several processes, each with servers of its own; what the caller chose in
-    one, so that --pdb and -s work. Journeys wait a good deal, so there are more processes than two cores."""
-    console.print(Rule(" and ".join(kinds), align="left", style="dim"))
+    one, so that --pdb and -s work. Journeys wait a good deal, so there are more processes than two cores. What goes to
+    a file instead of the console is run beside others, and lets them go first."""
+    if isinstance(shown, Console):
+        shown.print(Rule(" and ".join(kinds), align="left", style="dim"))
+    behind, output = ([], None) if isinstance(shown, Console) else (["nice", "-n", "10"], shown)
     marks = MARKS[kinds[0]] if len(kinds) == 1 else "servers or journey"
     shared = ("-n", str(1 + len(kinds)), "--dist", "loadfile", "--no-loadscope-reorder")
     began = time.monotonic()
     with TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        code = _run([sys.executable, "-m", "pytest", "-m", marks, *(words or shared), f"--junitxml={report}"])
+        chosen = ["-m", marks, *(words or shared), f"--junitxml={report}"]
+        code = _run([*behind, sys.executable, "-m", "pytest", *chosen], output)
         cases = list(ElementTree.parse(report).iter("testcase")) if report.exists() else []  # noqa: S314 our own file
-    took = f"{time.monotonic() - began:7.1f} s" + (" together" if len(kinds) > 1 else "")
+    took = f"{time.monotonic() - began:7.1f} s" + (" together" if len(kinds) > 1 else " beside" if behind else "")
     return [Row(kind, outcome, took, number) for kind, (outcome, number) in counted(kinds, cases, code).items()]
 
 
@@ -119,7 +127,7 @@ def _static(output: IO[str]) -> Row:
         commands.append([tools / "squawk", *scripts])
     began = time.monotonic()
     codes = [_run(command, output) for command in commands]
-    return Row("static", FAILED if any(codes) else PASSED, f"{time.monotonic() - began:7.1f} s beside unit")
+    return Row("static", FAILED if any(codes) else PASSED, f"{time.monotonic() - began:7.1f} s beside")
 
 
 def _sql_files() -> list[Path]:

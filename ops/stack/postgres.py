@@ -23,7 +23,7 @@ from ops.stack.places import Place, Unserviceable, open_to_read
 from ops.stack.ports import LOOPBACK, Ports
 
 SUPERUSER = "postgres"
-READY_WITHIN = 60.0
+READY_WITHIN = 180.0
 SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",  # a socket's path may not be longer than 107 bytes; a checkout's may

@@ -16,7 +16,7 @@ from ops.stack.children import Child
 from ops.stack.places import CHECKOUT, Unserviceable
 from shared.runtime.ending import GRACE_SECONDS
 
-READY_WITHIN = 60.0
+READY_WITHIN = 180.0
 STOP_WITHIN = GRACE_SECONDS + 10.0
 """Longer than a service lets its requests finish: after them its loops end, in order."""
 LAST_LINES = 15

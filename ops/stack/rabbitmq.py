@@ -27,7 +27,7 @@ from ops.stack.ports import LOOPBACK, Ports
 
 USER = "zikao"
 NODE = "zikao@localhost"
-READY_WITHIN = 90.0
+READY_WITHIN = 300.0
 STOP_WITHIN = 30.0
 VHOST = re.compile(r"[a-z0-9_.-]{1,100}")
 CONFIGURATION = """\
