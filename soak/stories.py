@@ -12,6 +12,9 @@ from soak.people import TEACHING_POINT, Applicant, People, Person
 
 _ROUNDS = (15, 40)
 """How often an application goes through review before it is granted, so that its stream does not grow for ever."""
+MOST_GRANTED = 25
+"""Applications of one candidate that are granted; the one after them is sent back and handed in until the end. Each
+begins with its photographs, of which the book takes a number a day, and a fast machine would come to more."""
 _CHECKED_WITHIN = 60.0
 """Seconds for a photograph, which is slow work: who asks again too early only makes it slower."""
 
@@ -55,7 +58,7 @@ class Applying(Story):
             await self._begin(random)
         await self._hand_in(random)
         self._rounds -= 1
-        if self._rounds == 0:
+        if self._rounds <= 0 and self._begun <= MOST_GRANTED:
             await self._finish(random)
         elif random.random() < 0.4:
             await self._pass(self._people.first_reviewer, "初审", _FIRST, random)
