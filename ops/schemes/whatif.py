@@ -17,6 +17,7 @@ import asyncpg
 import typer
 
 from ops.reach import Database, reached
+from ops.schemes.drafting import Meant, with_draft
 from ops.schemes.replaying import DECIDERS, Change, Replay, Why
 from ops.telling import HIDDEN
 from services.exemption.domain.scheme import ExemptionScheme, Rules
@@ -46,16 +47,17 @@ class NoSuchCycle(Exception):
     """No cycle of this scheme has the id that was asked for, or there is no store."""
 
 
-def replay_of(book: Book, draft: Book, catalog: Catalog, cycle: str | None) -> Replay:
-    """Both books with the reference data of the scheme's jurisdiction, under whose name the draft goes too."""
-    for each in (book, draft):
+def replay_of(book: Book, draft: Meant, catalog: Catalog, cycle: str | None) -> Replay:
+    """Each with its reference data; the draft goes under the name of the scheme's jurisdiction too."""
+    for each in (book, draft.book):
         if each.head is None or SOURCE not in each.sheets:
             raise BadBook([f"{each.ref}: has no exemption rules, so nothing can be replayed"])
-    assert draft.head is not None
-    known = known_of(catalog, book.ref)
-    ref = f"{book.ref.split('/')[0]}/{draft.head.name}@{draft.head.version}"
-    in_force = Rules(book.ref, book.part(SOURCE, ExemptionScheme), known)
-    proposed = Rules(ref, draft.part(SOURCE, ExemptionScheme), known)
+    assert draft.book.head is not None
+    place = book.ref.split("/")[0]
+    ref = f"{place}/{draft.book.head.name}@{draft.book.head.version}"
+    in_force = Rules(book.ref, book.part(SOURCE, ExemptionScheme), known_of(catalog, book.ref))
+    known = known_of(with_draft(catalog, draft, place), draft.book.ref) if draft.is_draft else in_force.known
+    proposed = Rules(ref, draft.book.part(SOURCE, ExemptionScheme), known)
     return Replay.of(in_force, proposed, cycle)
 
 

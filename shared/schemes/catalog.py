@@ -26,8 +26,17 @@ BOOKS = Path(__file__).parent / "books"
 PUBLISHED = "published.yaml"
 HEAD = "scheme"
 PLATFORM = "platform"
-REFERENCE = frozenset({"courses", "certificates", "code_lists", "organisations", "majors"})
+LISTINGS: Mapping[str, type[Listing]] = {
+    "courses": Courses,
+    "certificates": CertificateTypes,
+    "code_lists": CodeLists,
+    "organisations": Organisations,
+    "majors": Majors,
+}
+REFERENCE = frozenset(LISTINGS)
 """The files that are no part of a book."""
+OF_THE_COUNTRY = frozenset({"courses", "certificates", "code_lists"})
+"""Those that stand in `platform` alone; the others are a jurisdiction's."""
 
 M = TypeVar("M", bound=BaseModel)
 L = TypeVar("L", bound=Listing)
@@ -147,6 +156,26 @@ def read_draft(folder: Path) -> Book:
     if not any(file.stem not in REFERENCE for file in folder.glob("*.yaml")):
         raise BadBook([f"{folder}: has no part of a book in it"])
     return _read_book(folder, folder.parent)
+
+
+def read_beside(folder: Path) -> dict[str, tuple[Sheet, Listing]]:
+    """The reference data in the folder of a draft, file by file; raises BadBook when some of it cannot be used."""
+    found: dict[str, tuple[Sheet, Listing]] = {}
+    faults: list[str] = []
+    for part, model in LISTINGS.items():
+        file, name = folder / f"{part}.yaml", f"{folder.name}/{part}.yaml"
+        if not file.exists():
+            continue
+        try:
+            sheet = _read_file(file, name)
+            found[part] = sheet, (listing := _validated(sheet, name, model))
+        except BadBook as bad:
+            faults += bad.faults
+        else:
+            faults += [_sentence(sheet, name, path, law) for path, law in listing.faults()]
+    if faults:
+        raise BadBook(faults)
+    return found
 
 
 def _folders(folder: Path) -> Iterator[Path]:
