@@ -43,7 +43,7 @@ class Meant:
 
 
 def likely(catalog: Catalog, draft: Meant) -> str:
-    """The jurisdiction that a draft is for: its folder's name, or the only one with a book of the same name and authority."""
+    """The jurisdiction that a draft is for: by its folder's name, else by a book's name and authority."""
     head = draft.book.head
     if head is None:
         return PLATFORM

@@ -4,7 +4,7 @@ Lists are compared by what their entries are called and not by where they stand,
 addition, and not a change of everything below it. Where the order itself changed, that is said as a change of its own.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -81,7 +81,7 @@ def _source(said: Any, around: str) -> str:
 
 
 def _names_of_entries(old: Any, new: Any) -> tuple[list[str], list[str]] | None:
-    """What the entries of both lists are called; by their place where nothing tells them apart and none came or went."""
+    """What the entries of both lists are called; by their place if nothing tells them apart and as many are there."""
     if not (isinstance(old, list) and isinstance(new, list)):
         return None
     entries = [*old, *new]
