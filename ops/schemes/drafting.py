@@ -61,10 +61,11 @@ def with_draft(catalog: Catalog, draft: Meant, like: str) -> Catalog:
     there, place = catalog.reference, draft.place
     own: dict[str, Any] = {part: listing for part, (_, listing) in draft.beside.items()}
     country = {part: own[part] for part in OF_THE_COUNTRY & own.keys()}
-    majors, organisations = (
-        {**known, place: listing} if (listing := own.get(part, known.get(like))) else {**known}
-        for part, known in (("majors", there.majors), ("organisations", there.organisations))
-    )
+    majors: dict[str, Any] = {**there.majors}
+    organisations: dict[str, Any] = {**there.organisations}
+    for part, known in (("majors", majors), ("organisations", organisations)):
+        if listing := own.get(part, known.get(like)):
+            known[place] = listing
     if "organisations" in own and place != like:  # those that the draft's take the place of
         organisations.pop(like, None)
     reference = replace(there, **country, majors=majors, organisations=organisations)

@@ -13,7 +13,7 @@ from ops.schemes.acting import ACTS, CYCLE_ID, JUDGE, LEARN, LOOK, Turn
 from ops.schemes.casting import Cast
 from ops.schemes.gathering import Known, papers
 from ops.schemes.outcomes import Outcome, whole
-from ops.schemes.stories import GIVEN, STEPS, THEN, WHEN, Step, Story, Then, Where, Wrong
+from ops.schemes.stories import AT, GIVEN, STEPS, THEN, WHEN, Step, Story, Then, Where, Wrong
 from services.exemption.domain import access
 from services.exemption.domain.access import Context
 from services.exemption.domain.application import APPLICATION
@@ -121,6 +121,8 @@ class Play:
         where, self.warned = (STEPS, index), []
         who, act, whose = self._read(step, where)
         if step.at:
+            if self.now and step.at < self.now:  # what ended would stay ended
+                raise Wrong((*where, AT), f"time only goes on: before this step it is {self.now:%Y-%m-%d %H:%M}")
             self._time_passes(step.at)
         key = f"{whose}/{step.which}"
         turn = self._turn(step, key, where)

@@ -158,16 +158,16 @@ class Replay:
                 self._ends_otherwise(application, case, fact)
 
     def _ends_otherwise(self, application: str, case: Case, fact: Fact[Any]) -> None:
-        context = self._when_ended(self.draft, application, case, fact)
+        if isinstance(case, InReview) and case.desk.stage not in {each.name for each in self.draft.rules.book.stages}:
+            return  # its next decision says so
+        state, context = cast(Application, case), self._when_ended(self.draft, application, case, fact)
         for kind in (LapseApplication, ExpireExemption):
             command = kind(application=application, purpose=fact.event.purpose, due_at=fact.event.ended_at)
-            would_be = APPLICATION.decide(command, case, context)
+            would_be = APPLICATION.decide(command, state, context)
             if would_be and (change := self._compared(application, case, fact, command)):
                 self.decisions += 1
                 self.changes[application] = change
-                self.draft.cases[application] = cast(
-                    Case, reduce(APPLICATION.evolve, would_be, cast(Application, case))
-                )
+                self.draft.cases[application] = cast(Case, reduce(APPLICATION.evolve, would_be, state))
                 return
 
     def _when_ended(self, side: Side, application: str, case: Case, fact: Fact[Any]) -> Context:

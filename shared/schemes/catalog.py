@@ -259,8 +259,9 @@ def _read_file(file: Path, name: str) -> Sheet:
 
 
 def _validated(sheet: Sheet, file: str, model: type[M]) -> M:
+    """Nothing is guessed: "yes" is no truth value, "3" and 3.0 no whole number. As JSON: dates are text here."""
     try:
-        return model.model_validate(sheet.data)
+        return model.model_validate_json(json.dumps(sheet.data), strict=True)
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
         raise BadBook(
@@ -268,12 +269,22 @@ def _validated(sheet: Sheet, file: str, model: type[M]) -> M:
         ) from None
 
 
+_PLAINLY = {
+    "bool_type": "write true or false, without quotes",
+    "int_type": "write a whole number, without quotes or a point",
+    "int_from_float": "write a whole number, without quotes or a point",
+    "float_type": "write a number, without quotes",
+    "string_type": "write it as text, in quotes",
+}
+"""Of what was written as something else than it is."""
+
+
 def _law(error: ErrorDetails) -> str:
     if error["type"] == "extra_forbidden":
         return "unknown word: there is no place for it here"
     if error["type"] == "model_type":
         return "words with what they say are expected here"
-    return error["msg"].removeprefix("Value error, ")
+    return _PLAINLY.get(error["type"]) or error["msg"].removeprefix("Value error, ")
 
 
 def _located(data: Any, path: tuple[str | int, ...], law: str) -> tuple[tuple[str | int, ...], str]:
