@@ -125,9 +125,12 @@ def test_cases_are_replayed_with_the_majors_and_the_country_s_lists_of_the_draft
     shutil.copy(BOOKS / "platform" / "certificates.yaml", draft)
     change(draft / "majors.yaml", "closing: true, ", "")
     change(draft / "certificates.yaml", "name: ", "name: 另")
+    change(draft / "organisations.yaml", "name: ", "name: 另")
+    change(draft / "scheme.yaml", "title: {text: ", "title: {text: 另")
     replay = replay_of(catalog.get("sx/exemption@1"), Meant.in_folder(draft), catalog, None)
     before, after = replay.old.rules.known, replay.draft.rules.known
     assert replay.draft.rules.ref == replay.old.rules.ref
     assert before.majors != after.majors
     assert before.certificates != after.certificates
     assert before.courses == after.courses
+    assert [*replay.beyond] == ["scheme.yaml（办理事项）", "organisations.yaml（机构以当时的记录为准）"]
