@@ -26,8 +26,17 @@ BOOKS = Path(__file__).parent / "books"
 PUBLISHED = "published.yaml"
 HEAD = "scheme"
 PLATFORM = "platform"
-REFERENCE = frozenset({"courses", "certificates", "code_lists", "organisations", "majors"})
+LISTINGS: Mapping[str, type[Listing]] = {
+    "courses": Courses,
+    "certificates": CertificateTypes,
+    "code_lists": CodeLists,
+    "organisations": Organisations,
+    "majors": Majors,
+}
+REFERENCE = frozenset(LISTINGS)
 """The files that are no part of a book."""
+OF_THE_COUNTRY = frozenset({"courses", "certificates", "code_lists"})
+"""Those that stand in `platform` alone; the others are a jurisdiction's."""
 
 M = TypeVar("M", bound=BaseModel)
 L = TypeVar("L", bound=Listing)
@@ -149,6 +158,26 @@ def read_draft(folder: Path) -> Book:
     return _read_book(folder, folder.parent)
 
 
+def read_beside(folder: Path) -> dict[str, tuple[Sheet, Listing]]:
+    """The reference data in the folder of a draft, file by file; raises BadBook when some of it cannot be used."""
+    found: dict[str, tuple[Sheet, Listing]] = {}
+    faults: list[str] = []
+    for part, model in LISTINGS.items():
+        file, name = folder / f"{part}.yaml", f"{folder.name}/{part}.yaml"
+        if not file.exists():
+            continue
+        try:
+            sheet = _read_file(file, name)
+            found[part] = sheet, (listing := _validated(sheet, name, model))
+        except BadBook as bad:
+            faults += bad.faults
+        else:
+            faults += [_sentence(sheet, name, path, law) for path, law in listing.faults()]
+    if faults:
+        raise BadBook(faults)
+    return found
+
+
 def _folders(folder: Path) -> Iterator[Path]:
     """Those with a part of a book in them."""
     parts = (file for file in folder.rglob("*.yaml") if file.stem not in REFERENCE)
@@ -230,8 +259,9 @@ def _read_file(file: Path, name: str) -> Sheet:
 
 
 def _validated(sheet: Sheet, file: str, model: type[M]) -> M:
+    """Nothing is guessed: "yes" is no truth value, "3" and 3.0 no whole number. As JSON: dates are text here."""
     try:
-        return model.model_validate(sheet.data)
+        return model.model_validate_json(json.dumps(sheet.data), strict=True)
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
         raise BadBook(
@@ -239,12 +269,22 @@ def _validated(sheet: Sheet, file: str, model: type[M]) -> M:
         ) from None
 
 
+_PLAINLY = {
+    "bool_type": "write true or false, without quotes",
+    "int_type": "write a whole number, without quotes or a point",
+    "int_from_float": "write a whole number, without quotes or a point",
+    "float_type": "write a number, without quotes",
+    "string_type": "write it as text, in quotes",
+}
+"""Of what was written as something else than it is."""
+
+
 def _law(error: ErrorDetails) -> str:
     if error["type"] == "extra_forbidden":
         return "unknown word: there is no place for it here"
     if error["type"] == "model_type":
         return "words with what they say are expected here"
-    return error["msg"].removeprefix("Value error, ")
+    return _PLAINLY.get(error["type"]) or error["msg"].removeprefix("Value error, ")
 
 
 def _located(data: Any, path: tuple[str | int, ...], law: str) -> tuple[tuple[str | int, ...], str]:

@@ -166,7 +166,7 @@ def spoil(shelf: Path, ref: str, old: str, new: str) -> None:
         (FERRY, "  window: pay\n", "  window: never\n", "windows: not declared: never"),
         (FERRY, "title: 网上缴费,", "title: 网上缴费, query: true,", "nothing can be handed in: pay"),
         (FERRY, "fen: 2500", "fen: 0", "greater than or equal to 1"),
-        (FERRY, "fen: 2500", "fen: 25.5", "integer"),
+        (FERRY, "fen: 2500", "fen: 25.5", "whole number"),
         (FERRY, "when: [superseded, refused]", "when: [refused, refused]", "refunds: named twice: refused"),
         (FERRY, "  - {id: unpaid, title: 待缴费, explanation: 缴费后才审核, source: TT-75}\n", "", "missing: unpaid"),
         (REEF, "- {id: returned,", "- {id: unpaid, title: 待缴, explanation: 缴, source: TT-60}\n  - {id: returned,",
