@@ -63,7 +63,7 @@ def with_seals_of(catalog: Catalog, book: Book) -> Seals:
     seals = {ref: dict(parts) for ref, parts in catalog.published.items()}
     now, last = digests(catalog, book), sealed_as(catalog, book)
     if book.head is not None:
-        seals[book.ref] = now | seals.get(book.ref, {})
+        seals.setdefault(book.ref, now)  # what was published has the parts that it had then
     elif now != seals.get(last):
         seals[f"{book.ref}@{_editions(seals, book.ref) + 1}"] = now
     return seals

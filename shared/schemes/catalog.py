@@ -161,7 +161,7 @@ def _strays(shelf: Path) -> Iterator[str]:
             continue  # what tools keep for themselves
         if found.is_dir():
             if len(place.parts) == 1 and not re.fullmatch(_JURISDICTION, found.name):
-                yield f"{found.name}: the folder of a jurisdiction is named by a letter and at most 39 of a-z, 0-9, _, -"
+                yield f"{found.name}: the folder of a jurisdiction is named by a letter and up to 39 of a-z, 0-9, _, -"
         elif found.suffix != ".yaml":
             yield f"{place.as_posix()}: nobody reads this file: the parts of a book end in .yaml"
         elif len(place.parts) == 1 and found.name != PUBLISHED:

@@ -27,6 +27,7 @@ from services.exemption.domain.case import (
     Superseded,
     TurnedDown,
 )
+from services.exemption.domain.clause_places import place_of
 from services.exemption.domain.commands import (
     AcknowledgeRecord,
     ApplicationCommand,
@@ -49,7 +50,6 @@ from services.exemption.domain.commands import (
 )
 from services.exemption.domain.cycle import Cycle
 from services.exemption.domain.followed import Organisation
-from services.exemption.domain.clause_places import place_of
 from services.exemption.domain.hand_in import judged
 from services.exemption.domain.refusals import said
 from services.exemption.domain.sample import APPLICATION as APPLICATION_ID

@@ -52,7 +52,7 @@ class _Person:
 
 
 def samples(rules: Rules, only: Basis | None = None) -> Iterator[Sample]:
-    """What could be a perfect application: with as few claims as may be, the first one on `only`, if there are bases."""
+    """What could be a perfect application: with as few claims as may be, the first on `only`."""
     if not rules.book.bases:
         yield _sample(rules, (), _Person(_account(rules, None, None), kinds=next(_kinds(rules))))
         return
@@ -146,7 +146,7 @@ def claim_on(rules: Rules, basis: Basis, major: str | None, account: Account) ->
     return _claim(rules, basis, major, account, codes)
 
 
-def _claim(  # noqa: PLR0913
+def _claim(
     rules: Rules, basis: Basis, major: str | None, account: Account, codes: Sequence[str], place: int = 0
 ) -> Claim:
     """`place`: before it stand so many others; each has papers and photographs of its own."""
