@@ -101,10 +101,11 @@ def test_a_book_that_refuses_a_perfect_application_is_found() -> None:
 
 def test_an_old_certificate_is_refused_by_the_clause_that_says_how_long_it_counts() -> None:
     trial = perfect(SWUST)
-    old = trial.sample.draft.model_copy(update={"form": {**trial.sample.draft.form, "valid_until": "2020-01-01"}})
+    old = replace(trial.sample.draft, form={**trial.sample.draft.form, "valid_until": "2020-01-01"})
     (found,) = Trial(SWUST, replace(trial.sample, draft=old)).against()
     said = SWUST.book.certificate_valid
-    assert said and found.clause == SWUST.clause("certificate_valid", source=said.source)
+    assert said
+    assert found.clause == SWUST.clause("certificate_valid", source=said.source)
     assert said.text in found.texts()[0]
 
 
