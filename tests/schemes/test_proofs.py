@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from ops.schemes import app, faults
 from services.exemption.domain.case import Granted, HandedOff, InReview
+from services.exemption.domain.commands import SaveDraft
 from services.exemption.domain.proofs import PAYMENT, Trial, broken_laws, faults_of, perfect, walked
 from services.exemption.domain.scheme import Rules
 from shared.documents.photo_rules import PhotoRules
@@ -101,7 +102,10 @@ def test_a_book_that_refuses_a_perfect_application_is_found() -> None:
 
 def test_an_old_certificate_is_refused_by_the_clause_that_says_how_long_it_counts() -> None:
     trial = perfect(SWUST)
-    old = replace(trial.sample.draft, form={**trial.sample.draft.form, "valid_until": "2020-01-01"})
+    saved = trial.sample.draft
+    old = SaveDraft(
+        application=saved.application, form={**saved.form, "valid_until": "2020-01-01"}, photos=saved.photos
+    )
     (found,) = Trial(SWUST, replace(trial.sample, draft=old)).against()
     said = SWUST.book.certificate_valid
     assert said
