@@ -8,6 +8,7 @@ Reference data (courses, organisations, majors ...) stands in the same folders a
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,9 @@ REFERENCE = frozenset(LISTINGS)
 """The files that are no part of a book."""
 OF_THE_COUNTRY = frozenset({"courses", "certificates", "code_lists"})
 """Those that stand in `platform` alone; the others are a jurisdiction's."""
+
+NEEDS_A_HEAD = frozenset({"exemption"})
+_JURISDICTION = r"[a-z][a-z0-9_-]{0,39}"
 
 M = TypeVar("M", bound=BaseModel)
 L = TypeVar("L", bound=Listing)
@@ -115,7 +119,7 @@ class Catalog:
     @classmethod
     def load(cls, folder: Path = BOOKS) -> "Catalog":
         """Reads every book and all reference data below `folder`; raises BadBook with every fault found."""
-        faults: list[str] = []
+        faults = [*_strays(folder)]
         books: dict[str, Book] = {}
         for place in _folders(folder):
             try:
@@ -178,6 +182,21 @@ def read_beside(folder: Path) -> dict[str, tuple[Sheet, Listing]]:
     return found
 
 
+def _strays(shelf: Path) -> Iterator[str]:
+    """Files that would silently be no part of any book, and folders whose name is none for a book."""
+    for found in sorted(shelf.rglob("*")):
+        place = found.relative_to(shelf)
+        if any(step.startswith(".") for step in place.parts):
+            continue  # what tools keep for themselves
+        if found.is_dir():
+            if len(place.parts) == 1 and not re.fullmatch(_JURISDICTION, found.name):
+                yield f"{found.name}: the folder of a jurisdiction is named by a letter and up to 39 of a-z, 0-9, _, -"
+        elif found.suffix != ".yaml":
+            yield f"{place.as_posix()}: nobody reads this file: the parts of a book end in .yaml"
+        elif len(place.parts) == 1 and found.name != PUBLISHED:
+            yield f"{place.as_posix()}: nobody reads this file: a book stands in the folder of its jurisdiction"
+
+
 def _folders(folder: Path) -> Iterator[Path]:
     """Those with a part of a book in them."""
     parts = (file for file in folder.rglob("*.yaml") if file.stem not in REFERENCE)
@@ -192,6 +211,10 @@ def _read_book(place: Path, shelf: Path) -> Book:
         sheets[file.stem] = _read_file(file, files[file.stem])
     jurisdiction = place.relative_to(shelf).parts[0]
     if HEAD not in sheets:
+        for part in sorted(sheets.keys() & NEEDS_A_HEAD):
+            raise BadBook(
+                [f"{files[part]}:1: {part}.yaml needs a {HEAD}.yaml beside it, which gives the book its name"]
+            )
         return Book(place.relative_to(shelf).as_posix(), sheets, files, None)
     head = _validated(sheets[HEAD], files[HEAD], Head)
     return Book(f"{jurisdiction}/{head.name}@{head.version}", sheets, files, head)
@@ -263,7 +286,7 @@ def _validated(sheet: Sheet, file: str, model: type[M]) -> M:
     try:
         return model.model_validate_json(json.dumps(sheet.data), strict=True)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
+        found = error.errors(include_url=False, include_context=False)
         raise BadBook(
             [_sentence(sheet, file, *_located(sheet.data, each["loc"], _law(each))) for each in found]
         ) from None
@@ -284,6 +307,8 @@ def _law(error: ErrorDetails) -> str:
         return "unknown word: there is no place for it here"
     if error["type"] == "model_type":
         return "words with what they say are expected here"
+    if error["type"] == "too_short" and not error.get("input"):
+        return "nothing stands here, and something must"
     return _PLAINLY.get(error["type"]) or error["msg"].removeprefix("Value error, ")
 
 

@@ -150,7 +150,7 @@ def spoil(shelf: Path, ref: str, old: str, new: str) -> None:
         (REEF, "_{basis}_", "_{mother}_", "no such fact: mother"),
         (REEF, "share: 1/2, rounding: down", "share: 1/2", "a share, and nothing else, is rounded"),
         (REEF, "share: 1/2, rounding: down", "most: 2, share: 1/2, rounding: down", "a cap is a number or a share"),
-        (REEF, 'plan_versions: ["2024"]', 'plan_versions: ["1999"]', "no plan has version 1999"),
+        (REEF, 'plan_versions: ["2024"]', 'plan_versions: ["1999"]', "nobody can choose the version 1999"),
         (REEF, "bases: [passed_before]", "bases: [hearsay]", "no such basis: hearsay"),
         (REEF, "document: passed_before.transcript", "document: tide.transcript", "no such document"),
         (REEF, "rule: last_submission_wins", "rule: once", "states: can never be reached: superseded"),

@@ -100,7 +100,7 @@ REFUSALS: dict[str, Refusal] = {
         422, "证书等级“{level}”低于免试要求的“{lowest}”。", "Level {level} is below the lowest accepted, {lowest}."
     ),
     "exemption.certificate_expired": Refusal(
-        422, "证书已不在有效期内（今天 {today}）。", "The certificate is no longer valid (today is {today})."
+        422, "证书已过有效期（今天 {today}）：{text}。", "The certificate is no longer valid (today is {today}): {text}"
     ),
     "exemption.certificate_in_another_application": Refusal(
         409, "您已用该证书提交过另一份申请。", "You have another application with this certificate."

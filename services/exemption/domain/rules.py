@@ -234,10 +234,10 @@ def what_is_kept_must_be_as_it_was(what: str, label: str, before: object, now: o
         raise Refused("exemption.must_stay_as_it_was", what=what, said={"what": label})
 
 
-def certificate_must_be_valid(valid_until: str, now: datetime) -> None:
+def certificate_must_be_valid(valid_until: str, now: datetime, text: str) -> None:
     """SW-27, SW-38: the last day of validity still counts; asked at submission and again at later stages."""
     if valid_until != LONG_TERM and date.fromisoformat(valid_until) < today(now):
-        raise Refused("exemption.certificate_expired", today=today(now).isoformat())
+        raise Refused("exemption.certificate_expired", today=today(now).isoformat(), text=text)
 
 
 def certificate_must_stand_once(key: str, before: Collection[str]) -> None:

@@ -7,7 +7,7 @@ stand in `bases.py`, those for limits, uniqueness and validity in `terms.py`.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -147,7 +147,7 @@ class ExemptionScheme(Clause):
     conditions: Conditions = Field(default_factory=Conditions, description="Who may hand in.")
     uniqueness: Uniqueness | None = Field(None, description="How many applications count; none: each by itself.")
     fields: tuple[FormField, ...] = Field(min_length=1)
-    lists: dict[Id, tuple[Entry, ...]] = Field(default_factory=dict)
+    lists: dict[Id, Annotated[tuple[Entry, ...], Field(min_length=1)]] = Field(default_factory=dict)
     levels: tuple[Entry, ...] = Field((), description="Levels of `certificates`, the lowest first.")
     certificates: tuple[Certificate, ...] = Field((), description="For a form that asks for one certificate itself.")
     certificate_valid: Sentence | None = Field(None, description="The certificate must be in its validity period.")
