@@ -299,7 +299,7 @@ async def test_what_is_sent_back_after_the_days_for_it_lapses_at_once_and_an_ext
 ) -> None:
     """HB-07, HB-22: the clerk sees it beforehand, the candidate reads why, and nobody is left with a dead draft."""
     who, record = await hall.candidate()
-    late = await hall.own_cycle(correct=("2018-03-01", "2018-10-15"))
+    late = await hall.own_cycle(apply=("2018-03-01", "2018-09-30"), correct=("2018-03-01", "2018-10-15"))
     application = await late.drafted(who, by_diploma(record, ticked("03708")))
     assert (await late.submit(who, application)).status_code == 200
     path = f"/v1/applications/{application}"
@@ -326,7 +326,7 @@ async def test_what_is_sent_back_after_the_days_for_it_lapses_at_once_and_an_ext
 async def test_what_is_sent_back_in_a_cycle_that_was_closed_lapses_at_once_too(hall: Hall) -> None:
     """Closing ends the days to put it right as well; what waits is still decided."""
     who, record = await hall.candidate()
-    closed = await hall.own_cycle(correct=("2018-03-01", "2018-10-15"))
+    closed = await hall.own_cycle(apply=("2018-03-01", "2018-09-30"), correct=("2018-03-01", "2018-10-15"))
     application = await closed.drafted(who, by_diploma(record, ticked("03708")))
     assert (await closed.submit(who, application)).status_code == 200
     answer = await hall.office.staff("post", f"/v1/cycles/{closed.cycle}/close", CLERK, json={"reason": "提前结束"})

@@ -146,6 +146,7 @@ async def lapsed(harbour: Harbour, who: Person, ticket: str) -> tuple[str, str]:
     cycle = await harbour.season(REEF)
     application = await harbour.handed_in(who, ticket, cycle, REEF)
     await after(harbour, cycle, 10)
+    await extend(harbour, cycle, "correct", 3)
     await extend(harbour, cycle, "apply", 3)
     assert await harbour.state(who, application) == "lapsed"
     return cycle, application
