@@ -116,14 +116,15 @@ def try_case(scheme: Named, case: Case, shelf: Shelf = BOOKS) -> None:
     """
     catalog = _loaded(shelf, COULD_NOT)
     meant = _meant(scheme, catalog, COULD_NOT)
-    book = meant.book
+    wrong: list[str] = []
     try:
         story = read_story(case)
-        lines = [*told_step_by_step(story, book, with_draft(catalog, meant, story.story.scheme.split("/")[0]))]
+        lines = told_step_by_step(story, meant.book, with_draft(catalog, meant, story.story.scheme.split("/")[0]))
+        for place, (line, faults_of_step) in enumerate(lines):  # as they come: a later one may make no sense
+            typer.echo(line if place else f"{story.story.title}    {meant.book.ref}\n{line}")
+            wrong += faults_of_step
     except (BadStory, BadBook) as bad:
-        _refuse(*bad.faults, exit_code=COULD_NOT)
-    wrong = [fault for _, faults in lines for fault in faults]
-    typer.echo("\n".join([f"{story.story.title}    {book.ref}", *(line for line, _ in lines)]))
+        _refuse(*wrong, *bad.faults, exit_code=COULD_NOT)
     _refuse_with(wrong)
 
 

@@ -120,10 +120,24 @@ def test_a_story_that_is_wrong_or_makes_no_sense_fails_with_file_line_and_reason
     assert any(each.startswith("案例.yaml:") and fault in each for each in found), found
 
 
-def test_a_story_that_makes_no_sense_was_not_tried_at_all(case: Path, tmp_path: Path) -> None:
-    change(case, "甲师傅 退回", "甲师傅 撕毁")
+def test_the_steps_before_one_that_makes_no_sense_are_told_all_the_same(case: Path) -> None:
+    change(case, "那么: 退回}", "那么: 已收}")
+    change(case, "乙师傅 通过", "乙师傅 撕毁")
+    answer = tried("made/guild@1", case)
+    told = answer.stdout.splitlines()
+    assert (answer.exit_code, told[0]) == (2, "退回后更正，三级都通过    made/guild@1")
+    assert [each for each in told if "甲师傅 通过 → 已收" in each]
+    assert "乙师傅" not in answer.stdout
+    first, last = answer.stderr.splitlines()
+    assert first == "案例.yaml:12: 经过.2.那么: expected 已收, but it is 退回"
+    assert last.startswith("案例.yaml:15: 经过.5.当: written “谁 做什么 谁的申请”")
+
+
+def test_a_story_whose_beginning_makes_no_sense_was_not_tried_at_all(case: Path, tmp_path: Path) -> None:
+    change(case, "甲师傅: 文书", "甲师傅: 巫师")
     answer = tried("made/guild@1", case)
     assert (answer.exit_code, answer.stdout) == (2, "")
+    assert answer.stderr.startswith("案例.yaml:8: 假设.工作人员.甲师傅: no such role: 巫师")
     assert tried("made/guild@1", tmp_path / "nowhere.yaml").stderr.endswith(
         "cannot be read: No such file or directory\n"
     )
