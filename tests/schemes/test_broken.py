@@ -53,6 +53,9 @@ def spoil(shelf: Path, change: dict[str, Any]) -> None:
     if "copy" in change:
         shutil.copytree(shelf / change["copy"], shelf / change["as"])
         return
+    if "delete" in change:
+        (shelf / change["delete"]).unlink()
+        return
     if "rename" in change:
         (shelf / change["rename"]).rename(shelf / change["as"])
         return
