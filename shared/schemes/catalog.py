@@ -157,6 +157,8 @@ class Catalog:
 
 def read_draft(folder: Path) -> Book:
     """The book in a folder of its own, on no shelf yet; raises BadBook when it cannot be read."""
+    if strays := [_no_part(each, folder.parent) for each in sorted(folder.glob("[!.]*")) if _is_stray(each)]:
+        raise BadBook(strays)
     if not any(file.stem not in REFERENCE for file in folder.glob("*.yaml")):
         raise BadBook([f"{folder}: has no part of a book in it"])
     return _read_book(folder, folder.parent)
@@ -191,10 +193,18 @@ def _strays(shelf: Path) -> Iterator[str]:
         if found.is_dir():
             if len(place.parts) == 1 and not re.fullmatch(_JURISDICTION, found.name):
                 yield f"{found.name}: the folder of a jurisdiction is named by a letter and up to 39 of a-z, 0-9, _, -"
-        elif found.suffix != ".yaml":
-            yield f"{place.as_posix()}: nobody reads this file: the parts of a book end in .yaml"
+        elif _is_stray(found):
+            yield _no_part(found, shelf)
         elif len(place.parts) == 1 and found.name != PUBLISHED:
             yield f"{place.as_posix()}: nobody reads this file: a book stands in the folder of its jurisdiction"
+
+
+def _is_stray(found: Path) -> bool:
+    return found.is_file() and found.suffix != ".yaml"
+
+
+def _no_part(file: Path, shelf: Path) -> str:
+    return f"{file.relative_to(shelf).as_posix()}: nobody reads this file: the parts of a book end in .yaml"
 
 
 def _folders(folder: Path) -> Iterator[Path]:

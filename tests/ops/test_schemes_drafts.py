@@ -9,8 +9,8 @@ from typer.testing import CliRunner, Result
 from ops.schemes import app
 from ops.schemes.drafting import Meant
 from ops.schemes.whatif import replay_of
-from shared.schemes.catalog import BOOKS, Catalog
-from tests.schemes.test_vocabulary import CLAIMS
+from shared.schemes.catalog import BOOKS, BadBook, Catalog
+from tests.schemes.test_vocabulary import CLAIMS, ISLE
 
 BEFORE_HANDING_IN = """\
 故事: 专业目录
@@ -134,3 +134,21 @@ def test_cases_are_replayed_with_the_majors_and_the_country_s_lists_of_the_draft
     assert before.certificates != after.certificates
     assert before.courses == after.courses
     assert [*replay.beyond] == ["scheme.yaml（办理事项）", "organisations.yaml（机构以当时的记录为准）"]
+
+
+@pytest.mark.parametrize("name", ["exemption.yml", "notes.txt", "exemption.yaml~"])
+def test_a_file_that_nobody_reads_is_refused_in_a_drafts_folder_as_on_the_shelf(tmp_path: Path, name: str) -> None:
+    draft, case = copied(tmp_path, "lagoon", CLAIMS), tmp_path / "案例.yaml"
+    case.write_text(BEFORE_HANDING_IN, "utf-8")
+    (draft / name).write_text("a: 1\n")
+    (draft / ".cache").write_text("what tools keep for themselves")
+    (draft / "later").mkdir()
+    (draft / "later" / name).write_text("another book's folder")
+    said = f"lagoon-draft/{name}: nobody reads this file: the parts of a book end in .yaml\n"
+    words: tuple[tuple[str | Path, ...], ...] = (("explain", draft), ("diff", ISLE, draft), ("try", draft, case))
+    for word in words:
+        answer = run(*word, shelf=CLAIMS)
+        assert (answer.exit_code, answer.stderr) == (1 if word[0] == "explain" else 2, said)
+    with pytest.raises(BadBook) as bad:
+        Meant.in_folder(draft)
+    assert bad.value.faults == [said.rstrip()]
