@@ -103,10 +103,10 @@ class Trial:
         return _after(state, self.sample.draft, self, CANDIDATE)
 
 
-def perfect(rules: Rules, only: Basis | None = None) -> Trial:
-    """The first sample that nothing speaks against; else the one that least does."""
+def perfect(rules: Rules, only: Basis | None = None, own_major: str | None = None) -> Trial:
+    """The first sample that nothing speaks against; else the one that least does. `own_major` is one that is listed."""
     spoken: list[tuple[int, Trial]] = []
-    for sample in samples(rules, only):
+    for sample in samples(rules, only, own_major):
         trial = Trial(rules, sample)
         if (refusal := trial.refusal()) is None:
             return trial

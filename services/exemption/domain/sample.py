@@ -51,13 +51,13 @@ class _Person:
         return self.majors[0] if self.majors else None
 
 
-def samples(rules: Rules, only: Basis | None = None) -> Iterator[Sample]:
-    """What could be a perfect application: with as few claims as may be, the first on `only`."""
+def samples(rules: Rules, only: Basis | None = None, own_major: str | None = None) -> Iterator[Sample]:
+    """What could be a perfect application: with as few claims as may be, the first on `only`; by one of `own_major`."""
     if not rules.book.bases:
         yield _sample(rules, (), _Person(_account(rules, None, None), kinds=next(_kinds(rules))))
         return
     for basis in (only,) if only else rules.book.bases:
-        for kinds, majors in product(_kinds(rules), _majors(rules)):
+        for kinds, majors in product(_kinds(rules), _majors(rules, own_major)):
             for prior in dict.fromkeys([*(each for offer in basis.courses.offers for each in offer.prior_majors), ""]):
                 person = _Person(_account(rules, basis, prior), majors, kinds)
                 for bases in _together(rules, basis):
@@ -71,7 +71,7 @@ def _kinds(rules: Rules) -> Iterator[dict[str, str]]:
     return (dict(zip(asked, entries, strict=True)) for entries in product(*asked.values()))
 
 
-def _majors(rules: Rules) -> Iterator[tuple[str, ...]]:
+def _majors(rules: Rules, only: str | None) -> Iterator[tuple[str, ...]]:
     """As many as the book wants, the candidate's own first; one that closes is only for those whose own it is."""
     known = rules.known.majors
     if known is None:
@@ -80,7 +80,7 @@ def _majors(rules: Rules) -> Iterator[tuple[str, ...]]:
     going_on = [f"{each.level} {each.code}" for each in known.majors if not each.closing]
     closing = [f"{each.level} {each.code}" for each in known.majors if each.closing]
     others = (rules.book.majors.least if rules.book.majors else 1) - 1
-    for own in (*going_on, *closing):
+    for own in (each for each in (*going_on, *closing) if only in {None, each}):
         yield (own, *islice((each for each in going_on if each != own), max(0, others)))
 
 
