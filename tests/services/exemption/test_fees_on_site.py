@@ -15,9 +15,8 @@ from services.exemption.domain.terms import Payment
 from shared.events.exemption import RefundAsked, WindowExtended
 from shared.schemes.procedure import AfterWindow, Purpose, Window
 from shared.testing.given import given
-from tests.services.exemption.claims_story import FERRY, NOON, ORGANISATIONS, ROLES, WINDOWS
+from tests.services.exemption.claims_story import FERRY, NOON, ORGANISATIONS, ROLES, SUBMIT, WINDOWS
 from tests.services.exemption.ferry import END, LAPSE, draft, mine, paid, told
-from tests.services.exemption.ferry import SUBMIT as HAND_IN
 from tests.services.exemption.story import Past
 
 PAY = WINDOWS[FERRY.ref]["pay"]
@@ -30,7 +29,7 @@ def on_site(**payment: Any) -> Rules:
     assert book.payment
     first = book.stages[0].model_copy(update={"onsite": AfterWindow(window="confirm", source="TT-71")})
     changed = {
-        "windows": (*book.windows, Purpose(id="confirm", title="现场确认", source="TT-71")),
+        "windows": (*book.windows, Purpose.model_validate({"id": "confirm", "title": "现场确认", "source": "TT-71"})),
         "stages": (first, *book.stages[1:]),
         "payment": Payment.model_validate({**book.payment.model_dump(), **payment}),
     }
@@ -47,7 +46,7 @@ def until(days: int, context: Context, by: Rules = BOOK) -> Context:
 
 
 def due(by: Rules = BOOK) -> Past:
-    return draft(by).and_then(HAND_IN, until(0, mine(by=by), by))
+    return draft(by).and_then(SUBMIT, until(0, mine(by=by), by))
 
 
 def asked_back(past: Past, context: Context) -> list[tuple[int, str]]:

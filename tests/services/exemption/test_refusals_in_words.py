@@ -11,7 +11,7 @@ from datetime import date, time
 from typing import Any
 
 import pytest
-from msgspec.structs import replace as replaced
+from msgspec import structs
 
 from services.exemption.domain import rules as laws
 from services.exemption.domain.application import APPLICATION
@@ -80,6 +80,10 @@ def spoilt(draft: SaveDraft) -> Iterator[SaveDraft]:
             courses = [{**each, "form": dict.fromkeys(each["form"], typed)} for each in claim["courses"]]
             yield with_claims(draft, {**claim, "courses": courses})
             yield with_claims(draft, {**claim, "courses": [{"code": typed, "name": typed, "form": {}}]})
+
+
+def replaced(draft: SaveDraft, **changes: Any) -> SaveDraft:
+    return structs.replace(draft, **changes)  # type: ignore[type-var]  # a struct, told to mypy as a dataclass
 
 
 def with_claims(draft: SaveDraft, *claims: dict[str, Any]) -> SaveDraft:
