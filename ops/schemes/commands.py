@@ -15,6 +15,7 @@ from ops.schemes.drafting import Meant, compared, likely, with_draft
 from ops.schemes.explained import page_of
 from ops.schemes.performing import told_step_by_step
 from ops.schemes.proving import faults, faults_of_parts
+from ops.schemes.sourcing import faults_of_sources, rows_of
 from ops.schemes.stories import BadStory, read_story
 from ops.schemes.whatif import NoSuchCycle, replay_of, run
 from ops.stack.screen import wide_console
@@ -36,10 +37,15 @@ COULD_NOT = 2
 
 
 @app.command()
-def check(shelf: Shelf = BOOKS) -> None:
+def check(
+    shelf: Shelf = BOOKS,
+    rows: Annotated[
+        Path | None, typer.Option(help="Each source must be a row of this table, or an assumption.")
+    ] = None,
+) -> None:
     """Read every book, prove it, and compare what is published with its digest. Exit code 1: something is wrong."""
     catalog = _loaded(shelf)
-    _refuse_with(faults(catalog))
+    _refuse_with([*faults(catalog), *(faults_of_sources(catalog, _rows(rows)) if rows else ())])
     drafts = [f"{ref} {part}" for ref in catalog.refs() for part in sealing.not_sealed(catalog, catalog.get(ref))]
     typer.echo(f"{len(catalog.refs())} books, every proof holds; not yet published: {', '.join(drafts) or 'none'}")
 
@@ -176,6 +182,13 @@ def publish(refs: Annotated[list[str], typer.Argument(metavar="BOOK...")], shelf
     for book in books:
         name = sealing.sealed_as(catalog, book)
         typer.echo(f"{name}: {len(catalog.published[name])} parts are published")
+
+
+def _rows(table: Path) -> frozenset[str]:
+    try:
+        return rows_of(table)
+    except OSError as error:
+        _refuse(f"{table} cannot be read: {error.strerror}.")
 
 
 def _written(file: Path, text: str) -> None:
