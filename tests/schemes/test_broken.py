@@ -1,7 +1,8 @@
 """Every broken book of `broken/` is refused by `./zikao schemes check` with exactly the sentences of `expected.txt`.
 
 A folder holds `how.yaml`: what is wrong, and the changes that spoil a copy of `broken/good`, or, with `shelf: claims`,
-of `claims_books`; with `rows: true` sources are compared with a table of rows, too. To see what is said of a new one, leave `expected.txt` out: the failing test shows it.
+of `claims_books`; with `rows: true` sources are compared with a table of rows, too.
+To see what is said of a new one, leave `expected.txt` out: the failing test shows it.
 """
 
 import re
