@@ -122,13 +122,16 @@ class Cast:
 
     def perfect(self, account: Account, application: str) -> SaveDraft:
         """Everything as the book asks for it, with this person's own data and what the story says of them."""
-        draft, candidate = self.sample.draft, account.holder
+        major, candidate = self.book.field_of("major"), account.holder
+        sample = self._sample_of(self.candidates[candidate].get(major.name) if major else None)
+        draft = sample.draft
         own = {each.name: getattr(account, each.same_as_account) for each in self.book.fields if each.same_as_account}
         places = {each.name: self.example(each.level) for each in self.book.fields if each.level}
         numbers = {each.name: self._number(each, candidate) for each in self.book.fields if _is_number(each)}
         form = {**draft.form, **own, **places, **numbers, **self.candidates[candidate]}
-        major = self.book.field_of("major")
-        majors = (form[major.name],) if draft.majors and major else draft.majors
+        majors = draft.majors
+        if draft.majors and major:
+            majors = (form[major.name], *(each for each in draft.majors[1:] if each != form[major.name]))
         claims = self._claiming(account, form).perfect() if self.book.bases else ()
         return replaced(draft, application=application, form=form, claims=claims, majors=majors)  # type: ignore[type-var]
 
@@ -144,7 +147,14 @@ class Cast:
     def _claiming(self, account: Account, form: Mapping[str, str]) -> Claiming:
         major = self.book.field_of("major")
         own = form.get(major.name) if major else next(iter(self.sample.draft.majors), None)
-        return Claiming(self.rules, self.sample, own, account, self._place(account.holder))
+        return Claiming(self.rules, self._sample_of(own), own, account, self._place(account.holder))
+
+    def _sample_of(self, own_major: str | None) -> Sample:
+        """A perfect application of somebody of this major; of a major that nobody knows, of anybody."""
+        majors = self.rules.known.majors.majors if self.rules.known.majors else ()
+        if own_major not in {f"{each.level} {each.code}" for each in majors}:
+            return self.sample
+        return perfect(self.rules, own_major=own_major).sample
 
     def typed(self, said: Mapping[str, str], where: tuple[str | int, ...]) -> dict[str, str]:
         """Field -> value, of labels and titles."""

@@ -26,18 +26,24 @@ class Claiming:
 
     def perfect(self) -> tuple[dict[str, object], ...]:
         """The claim of the sample, with this candidate's papers."""
-        bases = (self._basis(each["basis"]) for each in self.sample.draft.claims)
-        told = [ClaimTold.model_validate({"依据": basis.title}) for basis in bases]
-        return self.claims(told, ())
+        claims = self.sample.draft.claims
+        pinned = len(claims) > 1  # of several claims each has courses of its own
+        said = []
+        for each in claims:
+            courses = {"课程": [course["code"] for course in each["courses"]]} if pinned else {}
+            said.append(ClaimTold.model_validate({"依据": self._basis(each["basis"]).title, **courses}))
+        return self.claims(said, ())
 
-    def claims(self, told: Iterable[ClaimTold], where: Where) -> tuple[dict[str, object], ...]:
-        return tuple(self._claim(each, (*where, place)) for place, each in enumerate(told))
+    def claims(self, told: Collection[ClaimTold], where: Where) -> tuple[dict[str, object], ...]:
+        several = len(told) > 1
+        return tuple(self._claim(each, (*where, nth), nth if several else None) for nth, each in enumerate(told))
 
-    def _claim(self, told: ClaimTold, where: Where) -> dict[str, object]:
+    def _claim(self, told: ClaimTold, where: Where, nth: int | None) -> dict[str, object]:
+        """`nth`: of several."""
         basis = self._named(told.basis, (*where, "依据"))
         best = claim_on(self.rules, basis, self.own_major, self.sample.account)
         typed = typed_in(self.rules, basis.asked_fields(), told.form, (*where, "填写"), basis)
-        form = {**best.form, **self._papers(basis, best.form), **typed}
+        form = {**best.form, **self._papers(basis, best.form, nth), **typed}
         labels = {each.label: each.slot for each in self.rules.book.claim_photos(basis)}
         missing = slots_of(labels, told.without, (*where, "缺照片"))
         photos = {slot: f"{upload}#{where[-1]}" for slot, upload in best.photos.items() if slot not in missing}
@@ -45,13 +51,16 @@ class Claiming:
         said = [{"code": each.code, "name": each.name, "form": dict(each.form)} for each in courses]
         return {"basis": basis.id, "form": form, "photos": photos, "courses": said}
 
-    def _papers(self, basis: Basis, form: Mapping[str, str]) -> dict[str, str]:
-        """Numbers are as different as people; the record of prior education is the candidate's first one."""
+    def _papers(self, basis: Basis, form: Mapping[str, str], nth: int | None) -> dict[str, str]:
+        """Numbers are as different as people, and as claims; the record of prior education is the first there is."""
         papers = {}
-        for count, each in enumerate(basis.asked_fields()):
+        asked = basis.asked_fields()
+        numbers = [each.name for each in asked if each.kind == "certificate_number"]
+        for count, each in enumerate(asked):
             if each.kind == "certificate_number":
-                example = form[each.name][:-1] if each.example else f"Y{count:03}"
-                papers[each.name] = f"{example}{self.place}"
+                before = (nth or 0) * len(numbers) + numbers.index(each.name)  # of the same person
+                other = str(self.place) if nth is None and len(numbers) == 1 else f"{before}{self.place:02}"
+                papers[each.name] = f"{form[each.name][: -len(other)] if each.example else f'Y{count:03}'}{other}"
             if each.kind == "prior_education":
                 papers[each.name] = next(iter(self.account.education), "")
         return papers

@@ -11,15 +11,17 @@ from rich.table import Table
 from ops.reach import WITHOUT
 from ops.schemes import sealing
 from ops.schemes.differing import told
+from ops.schemes.drafting import Meant, compared, likely, with_draft
 from ops.schemes.explained import page_of
 from ops.schemes.performing import told_step_by_step
 from ops.schemes.proving import faults, faults_of_parts
+from ops.schemes.sourcing import faults_of_sources, rows_of
 from ops.schemes.stories import BadStory, read_story
 from ops.schemes.whatif import NoSuchCycle, replay_of, run
 from ops.stack.screen import wide_console
 from services.exemption.domain.scheme import ExemptionScheme
 from shared.schemes import pages
-from shared.schemes.catalog import BOOKS, PUBLISHED, BadBook, Book, Catalog, read_draft
+from shared.schemes.catalog import BOOKS, PUBLISHED, BadBook, Book, Catalog
 from shared.schemes.comparing import changes
 from shared.schemes.procedure import Stage
 
@@ -35,10 +37,15 @@ COULD_NOT = 2
 
 
 @app.command()
-def check(shelf: Shelf = BOOKS) -> None:
+def check(
+    shelf: Shelf = BOOKS,
+    rows: Annotated[
+        Path | None, typer.Option(help="Each source must be a row of this table, or an assumption.")
+    ] = None,
+) -> None:
     """Read every book, prove it, and compare what is published with its digest. Exit code 1: something is wrong."""
     catalog = _loaded(shelf)
-    _refuse_with(faults(catalog))
+    _refuse_with([*faults(catalog), *(faults_of_sources(catalog, _rows(rows)) if rows else ())])
     drafts = [f"{ref} {part}" for ref in catalog.refs() for part in sealing.not_sealed(catalog, catalog.get(ref))]
     typer.echo(f"{len(catalog.refs())} books, every proof holds; not yet published: {', '.join(drafts) or 'none'}")
 
@@ -76,10 +83,16 @@ def explain(
     shelf: Shelf = BOOKS,
     html: Annotated[Path | None, typer.Option(help="Write it as one HTML file instead, to read and print.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write it as Markdown into this file.")] = None,
+    like: Annotated[str | None, typer.Option(help="Of a draft: the jurisdiction that it is for, e.g. hb.")] = None,
 ) -> None:
     """The whole procedure as a page that an official reads: every clause with its source, assumptions counted."""
+    catalog = _loaded(shelf)
+    meant = _meant(scheme, catalog)
+    known = like or likely(catalog, meant)
+    if lacking := meant.lacks(catalog, known):
+        typer.echo(f"Not in the draft's folder, so as {known} has it: {', '.join(lacking)}.", err=True)
     try:
-        page = page_of(_book(scheme, shelf), _loaded(shelf))
+        page = page_of(meant.book, with_draft(catalog, meant, known))
     except BadBook as bad:
         _refuse(*bad.faults)
     for file, content in ((html, pages.html), (out, pages.markdown)):
@@ -92,10 +105,11 @@ def explain(
 @app.command()
 def diff(old: Named, new: Named, shelf: Shelf = BOOKS) -> None:
     """What changed from one book to another, clause by clause with sources. Exit code 0: the same, 1: different."""
-    before, after = (_book(named, shelf, COULD_NOT) for named in (old, new))
-    said, says = ({part: sheet.data for part, sheet in book.sheets.items()} for book in (before, after))
+    catalog = _loaded(shelf, COULD_NOT)
+    before, after = (_meant(named, catalog, COULD_NOT) for named in (old, new))
+    said, says, left_out = compared(catalog, before, after)
     found = list(changes(said, says))
-    typer.echo(told(found, (before, after)), nl=False)
+    typer.echo(told(found, (before.book, after.book), left_out), nl=False)
     if found:
         raise typer.Exit(1)
 
@@ -106,14 +120,17 @@ def try_case(scheme: Named, case: Case, shelf: Shelf = BOOKS) -> None:
 
     Exit code 1: something was decided otherwise than the case says.
     """
-    book = _book(scheme, shelf, COULD_NOT)
+    catalog = _loaded(shelf, COULD_NOT)
+    meant = _meant(scheme, catalog, COULD_NOT)
+    wrong: list[str] = []
     try:
         story = read_story(case)
-        lines = [*told_step_by_step(story, book, _loaded(shelf, COULD_NOT))]
+        lines = told_step_by_step(story, meant.book, with_draft(catalog, meant, story.story.scheme.split("/")[0]))
+        for place, (line, faults_of_step) in enumerate(lines):  # as they come: a later one may make no sense
+            typer.echo(line if place else f"{story.story.title}    {meant.book.ref}\n{line}")
+            wrong += faults_of_step
     except (BadStory, BadBook) as bad:
-        _refuse(*bad.faults, exit_code=COULD_NOT)
-    wrong = [fault for _, faults in lines for fault in faults]
-    typer.echo("\n".join([f"{story.story.title}    {book.ref}", *(line for line, _ in lines)]))
+        _refuse(*wrong, *bad.faults, exit_code=COULD_NOT)
     _refuse_with(wrong)
 
 
@@ -134,7 +151,7 @@ def whatif(
     Exit code 0: all the same, 1: something would change.
     """
     catalog = _loaded(shelf, COULD_NOT)
-    book, proposed = _on_shelf(catalog, scheme, COULD_NOT), _book(draft, shelf, COULD_NOT)
+    book, proposed = _on_shelf(catalog, scheme, COULD_NOT), _meant(draft, catalog, COULD_NOT)
     try:
         run(replay_of(book, proposed, catalog, cycle), cycle, url, machine)
     except BadBook as bad:
@@ -167,6 +184,13 @@ def publish(refs: Annotated[list[str], typer.Argument(metavar="BOOK...")], shelf
         typer.echo(f"{name}: {len(catalog.published[name])} parts are published")
 
 
+def _rows(table: Path) -> frozenset[str]:
+    try:
+        return rows_of(table)
+    except OSError as error:
+        _refuse(f"{table} cannot be read: {error.strerror}.")
+
+
 def _written(file: Path, text: str) -> None:
     try:
         file.write_text(text, "utf-8")
@@ -182,13 +206,13 @@ def _loaded(shelf: Path, exit_code: int = 1) -> Catalog:
         _refuse(*bad.faults, exit_code=exit_code)
 
 
-def _book(named: str, shelf: Path, exit_code: int = 1) -> Book:
+def _meant(named: str, catalog: Catalog, exit_code: int = 1) -> Meant:
     """By its name on the shelf, or by the folder of a draft."""
     folder = Path(named)
     if "@" in named or not folder.is_dir():
-        return _on_shelf(_loaded(shelf, exit_code), named, exit_code)
+        return Meant(_on_shelf(catalog, named, exit_code))
     try:
-        return read_draft(folder.resolve())
+        return Meant.in_folder(folder.resolve())
     except BadBook as bad:
         _refuse(*bad.faults, exit_code=exit_code)
 

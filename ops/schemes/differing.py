@@ -11,14 +11,19 @@ from shared.schemes.wording import ASSUMED, chinese
 KINDS = {"changed": "修改", "added": "新增", "removed": "删除", "reordered": "顺序"}
 
 
-def told(found: Sequence[Change], books: tuple[Book, Book]) -> str:
-    """Every change with its place, the old and the new text and their sources, and how many there are."""
+def told(found: Sequence[Change], books: tuple[Book, Book], left_out: Sequence[str] = ()) -> str:
+    """Every change with its place, the old and the new text and their sources, and how many there are.
+
+    `left_out` is what nobody compared: reference data that a draft's folder does not have.
+    """
     old, new = (f"{book.ref}（{book.head.title.text}）" if book.head else book.ref for book in books)
     lines = [f"{old} → {new}"]
     for change in found:
         lines += ["", f"[{KINDS[change.kind]}] {chinese().path(change.path)}    {change.named}", *_texts(change)]
     counts = [f"{KINDS[kind]} {count}" for kind in KINDS if (count := sum(each.kind == kind for each in found))]
-    lines += ["", f"共 {len(found)} 处不同：{'，'.join(counts)}。" if found else "内容完全相同。"]
+    same = "其余内容完全相同。" if left_out else "内容完全相同。"
+    lines += ["", *(f"{each}.yaml：草案的文件夹里没有，仍按现有的，未作比较。" for each in left_out)]
+    lines += [f"共 {len(found)} 处不同：{'，'.join(counts)}。" if found else same]
     return "\n".join(lines) + "\n"
 
 

@@ -8,14 +8,16 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import BaseModel
 
-from ops.schemes.proving import models_of
+from ops.schemes.outcomes import whole
+from ops.schemes.proving import MODELS, PLATFORM_MODELS
 from services.exemption.domain.proofs import PAYMENT, RELEASER, REVOKER, UNLOCKER, walked
 from services.exemption.domain.scheme import ExemptionScheme, Rules
+from services.exemption.domain.strangers import strangers
 from services.exemption.handlers import known_of
 from services.identity.domain.scheme import IdentityScheme
 from shared.kernel.errors import Refused
 from shared.schemes.book import Head
-from shared.schemes.catalog import HEAD, PLATFORM, Book, Catalog
+from shared.schemes.catalog import HEAD, PLATFORM, BadBook, Book, Catalog
 from shared.schemes.explaining import Explainer, Page, Row, Section, names_of
 from shared.schemes.wording import chinese
 
@@ -26,7 +28,9 @@ CANDIDATE = "考生"
 
 def page_of(book: Book, catalog: Catalog) -> Page:
     """Everything that a book says; raises BadBook when it may not be used."""
-    models = models_of(book)
+    models = MODELS if book.head else PLATFORM_MODELS
+    if strange := [part for part in book.parts() if part not in models]:
+        raise BadBook([book.fault(part, (), f"no service reads {part}.yaml") for part in strange])
     parts = sorted(book.parts(), key=lambda part: (ORDER.index(part) if part in ORDER else len(ORDER), part))
     said = {part: book.part(part, models[part]) for part in parts}
     known = catalog.reference.courses
@@ -40,6 +44,8 @@ def page_of(book: Book, catalog: Catalog) -> Page:
         sections.append(explainer.chapter(_title(part), part, said[part]))
         if part == "exemption" and book.head:
             rules = Rules(book.ref, book.part(part, ExemptionScheme), known_of(catalog, book.ref))
+            if strange := [book.fault(part, path, law) for path, law in strangers(rules)]:
+                raise BadBook(strange)
             sections.append(_follows(rules, book.head))
     count = f"共 {explainer.clauses} 条，其中假定 {len(explainer.assumed)} 处（标 ※）"
     about: tuple[str, ...]
@@ -95,7 +101,7 @@ def _follows(rules: Rules, head: Head) -> Section:
     try:
         moves = walked(rules).moves
     except Refused as refused:
-        return Section(FOLLOWS, rows=(Row("无法推演", (f"一份完全符合要求的申请也会被拒绝：{refused}",)),))
+        return Section(FOLLOWS, rows=(Row("无法推演", (f"一份完全符合要求的申请也会被拒绝：{whole(refused)}",)),))
     actors = dict(_actors(rules.book, head))
     rows = []
     for state in rules.book.states:

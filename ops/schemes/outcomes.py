@@ -1,10 +1,13 @@
-"""What came of a step of a story, compared with what the story says. Made by `playing.py`, told by `performing.py`."""
+"""What came of a step of a story, compared with what the story says. Made by `playing.py`, told by `performing.py`;
+`explained.py` tells a refusal as it is told here."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ops.schemes.stories import MAY_BE_HANDED_IN, Then
+from services.exemption.domain.refusals import said
 from services.exemption.domain.verdict import Finding
+from shared.kernel.errors import Refused
 from shared.kernel.values import yuan
 
 
@@ -63,6 +66,12 @@ class Outcome:
 
 def _sums(back: tuple[int, ...]) -> str:
     return "、".join(map(yuan, back)) or "nothing"
+
+
+def whole(refused: Refused) -> str:
+    """A refusal with everything it lists, in Chinese."""
+    listed = "".join(f" {each['label']}：{each['zh']}" for each in refused.facts.get("faults", ()))
+    return said(refused)[0] + listed
 
 
 def told_finding(finding: Finding) -> str:

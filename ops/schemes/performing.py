@@ -17,12 +17,11 @@ Line = tuple[str, tuple[str, ...]]
 def told_step_by_step(file: StoryFile, book: Book, catalog: Catalog) -> Iterator[Line]:
     """BadStory when the story makes no sense under this book; BadBook when nobody can apply by it.
 
-    The catalogue has the reference data; a draft that stands on no shelf speaks of the majors of the story's book.
+    The catalogue has the reference data; for a draft what `drafting.with_draft` puts there.
     """
     if book.head is None or "exemption" not in book.sheets:
         raise BadBook([f"{book.ref}: has no exemption rules, so no case can be tried"])
-    jurisdiction = book.ref if book.ref in catalog.books else file.story.scheme
-    rules = Rules(book.ref, book.part("exemption", ExemptionScheme), known_of(catalog, jurisdiction))
+    rules = Rules(book.ref, book.part("exemption", ExemptionScheme), known_of(catalog, book.ref))
     try:
         for step, outcome, wrong in played(file.story, rules, book.head):
             yield _line(step, outcome), tuple(file.fault(each) for each in wrong)

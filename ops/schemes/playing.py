@@ -12,8 +12,8 @@ from datetime import date, datetime, time
 from ops.schemes.acting import ACTS, CYCLE_ID, JUDGE, LEARN, LOOK, Turn
 from ops.schemes.casting import Cast
 from ops.schemes.gathering import Known, papers
-from ops.schemes.outcomes import Outcome
-from ops.schemes.stories import GIVEN, STEPS, THEN, WHEN, Step, Story, Then, Where, Wrong
+from ops.schemes.outcomes import Outcome, whole
+from ops.schemes.stories import AT, GIVEN, STEPS, THEN, WHEN, Step, Story, Then, Where, Wrong
 from services.exemption.domain import access
 from services.exemption.domain.access import Context
 from services.exemption.domain.application import APPLICATION
@@ -121,6 +121,8 @@ class Play:
         where, self.warned = (STEPS, index), []
         who, act, whose = self._read(step, where)
         if step.at:
+            if self.now and step.at < self.now:  # what ended would stay ended
+                raise Wrong((*where, AT), f"time only goes on: before this step it is {self.now:%Y-%m-%d %H:%M}")
             self._time_passes(step.at)
         key = f"{whose}/{step.which}"
         turn = self._turn(step, key, where)
@@ -130,7 +132,7 @@ class Play:
                 events += self._happens(command, key, who)
             return self._seen(act, turn, who) or self._outcome(key, events)
         except Refused as refused:
-            return Outcome(self._title(key), _whole(refused), refused.code)
+            return Outcome(self._title(key), whole(refused), refused.code)
 
     def _read(self, step: Step, where: Where) -> tuple[str, str, str]:
         """Who does what with whose application."""
@@ -336,12 +338,6 @@ def _days(dates: str, where: tuple[str | int, ...]) -> tuple[date, date]:
         return date.fromisoformat(first), date.fromisoformat(last)
     except ValueError:
         raise Wrong(where, f"written 2026-03-01 至 2026-03-31, not {dates}") from None
-
-
-def _whole(refused: Refused) -> str:
-    """A refusal with everything it lists, in Chinese."""
-    listed = "".join(f" {each['label']}：{each['zh']}" for each in refused.facts.get("faults", ()))
-    return said(refused)[0] + listed
 
 
 def played(story: Story, rules: Rules, head: Head) -> Iterator[tuple[Step, Outcome, tuple[Wrong, ...]]]:

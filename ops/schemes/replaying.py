@@ -1,28 +1,34 @@
 """What a draft would have decided: the facts of a scheme once more, each decision under both books. Pure.
 
 `whatif.py` reads the facts and tells what is found. Each decision that happened is asked again with the code that
-decides, of the state it was made in and with what was known then: under the book in force, to know what this replay can
-reproduce, and under the draft. A case is followed to the first decision that would be another one.
+decides, of the state it was made in and with what was known then: under the book in force, to know what this replay
+can reproduce, and under the draft. So are ends of windows: what lapsed or expired, and what only the draft would let
+lapse or expire. A case is followed to the first decision that would be another one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from itertools import zip_longest
+from functools import reduce
 from typing import Any, cast
 
 from ops.schemes.gathering import courses_of
+from ops.schemes.refitting import beyond_replay, days_not_known, under
+from ops.schemes.retelling import Change, Happened, Why, differences, no_stage, refusal, step_of, told_events
 from services.exemption.domain.access import Context
 from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.case import Application, AwaitingPayment, Case, Granted, HandedOff, InReview
 from services.exemption.domain.claims import claim_of
 from services.exemption.domain.commands import (
     ApplicationCommand,
+    ExpireExemption,
+    LapseApplication,
     PassStage,
     RefuseApplication,
     ReleaseTicket,
     ReturnApplication,
+    ReviveApplication,
     RevokeExemption,
     SubmitApplication,
     UnlockReapplication,
@@ -32,26 +38,29 @@ from services.exemption.domain.evidence import evidence_of, paper_key
 from services.exemption.domain.followed import ACCOUNT_FOLLOWED, ORGANISATION_FOLLOWED, Account, Organisation
 from services.exemption.domain.form import Photograph
 from services.exemption.domain.hand_in import verdict
-from services.exemption.domain.refusals import said as said_in_words
 from services.exemption.domain.scheme import Rules
 from services.exemption.domain.uniqueness import HEAD, HeadContext, Heads, replaced_by, settled_by
 from services.exemption.domain.upload import UPLOAD, Accepted
 from services.exemption.submitting import counted_ticket, head_value
 from shared.events.exemption import (
+    ApplicationLapsed,
     ApplicationRefused,
     ApplicationReturned,
+    ApplicationRevived,
     ApplicationSubmitted,
+    CycleWindowEnded,
+    ExemptionExpired,
     ExemptionRevoked,
     HeadTaken,
     ReapplicationUnlocked,
+    RevivalRefused,
     StagePassed,
     TicketReleased,
+    WindowSettled,
 )
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refused
 from shared.kernel.messages import Event, Fact
-from shared.kernel.values import yuan
-from shared.schemes.procedure import Window
 from shared.schemes.reading import certificate_number
 
 DECIDERS: Mapping[str, Decider[Any, Any, Any, Any]] = {
@@ -60,38 +69,6 @@ DECIDERS: Mapping[str, Decider[Any, Any, Any, Any]] = {
 """Kinds of streams that a decision is made from."""
 _COUNTING = AwaitingPayment | InReview | Granted | HandedOff
 """What is handed in or approved."""
-_TOLD = {
-    "role": "由",
-    "fen": "金额",
-    "course_codes": "课程",
-    "warnings": "提示",
-    "reopens": "重审",
-    "may_submit_again": "可再申请",
-}
-"""What of an event is its outcome, besides what its heading says; titles and clauses are words of a book."""
-
-
-@dataclass(frozen=True)
-class Why:
-    """One rule of the draft that speaks against what was decided."""
-
-    rule: str
-    about: str
-    code: str
-    text: str
-    clause: str
-    inputs: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Change:
-    """A decision that would be another one; `would_be` is empty when it would be refused."""
-
-    case: str
-    step: str
-    was: str
-    would_be: str
-    why: tuple[Why, ...]
 
 
 @dataclass
@@ -101,6 +78,7 @@ class Side:
     rules: Rules
     heads: dict[str, Heads] = field(default_factory=dict)
     papers: dict[str, frozenset[str]] = field(default_factory=dict)  # application -> as it was handed in
+    cases: dict[str, Case] = field(default_factory=dict)  # what became of those whose window ended otherwise
 
 
 @dataclass
@@ -117,10 +95,12 @@ class Replay:
     not_reproduced: set[str] = field(default_factory=set)
     changes: dict[str, Change] = field(default_factory=dict)
     decisions: int = 0
+    beyond: dict[str, None] = field(default_factory=dict)  # what the draft says otherwise and no replay shows, in order
 
     @classmethod
     def of(cls, old: Rules, draft: Rules, cycle: str | None = None) -> Replay:
-        return cls(Side(old), Side(draft), frozenset({cycle}) if cycle else None)
+        beyond = dict.fromkeys(beyond_replay(old.book, draft.book))
+        return cls(Side(old), Side(draft), frozenset({cycle}) if cycle else None, beyond=beyond)
 
     def take(self, fact: Fact[Any]) -> None:
         kind, subject = fact.stream.split("-", 1)
@@ -134,6 +114,9 @@ class Replay:
         known[subject] = after = decider.evolve(before, fact.event)
         if kind == "person":
             self._learn_ticket(subject, before, after)
+        if isinstance(after, Cycle) and after.scheme == self.old.rules.ref:
+            self.beyond |= dict.fromkeys(days_not_known(after, self.old.rules, self.draft.rules))
+            self._window_ends(subject, fact)
 
     def _learn_ticket(self, person: str, before: Account | None, after: Account | None) -> None:
         for account, change in ((before, set.discard), (after, set.add)):
@@ -155,9 +138,55 @@ class Replay:
             change = self._compared(application, case, fact, command)
             if change:
                 self.changes[application] = change
+                if isinstance(command, LapseApplication | ExpireExemption):
+                    self.draft.cases[application] = case  # what it was before is what it would be
         if isinstance(fact.event, ApplicationSubmitted) and case.form:
             for side in (self.old, self.draft):
                 self._counts(side, application, case)
+
+    def _window_ends(self, cycle: str, fact: Fact[Any]) -> None:
+        """What the end of a window did nothing to, and would have under the draft; asked when the rest is seen to."""
+        event = fact.event
+        if not isinstance(event, WindowSettled) and not (isinstance(event, CycleWindowEnded) and not event.settles):
+            return
+        if not self.draft.rules.book.ends_with(event.purpose):
+            return
+        for application, case in self.states.get("application", {}).items():
+            if not isinstance(case, Case) or case.cycle != cycle or not case.form or not self._is_meant(case):
+                continue
+            if application in self.seen and application not in self.changes:
+                self._ends_otherwise(application, case, fact)
+
+    def _ends_otherwise(self, application: str, case: Case, fact: Fact[Any]) -> None:
+        if isinstance(case, InReview) and case.desk.stage not in {each.name for each in self.draft.rules.book.stages}:
+            return  # its next decision says so
+        state, context = cast(Application, case), self._when_ended(self.draft, application, case, fact)
+        for kind in (LapseApplication, ExpireExemption):
+            command = kind(application=application, purpose=fact.event.purpose, due_at=fact.event.ended_at)
+            would_be = APPLICATION.decide(command, state, context)
+            if would_be and (change := self._compared(application, case, fact, command)):
+                self.decisions += 1
+                self.changes[application] = change
+                self.draft.cases[application] = cast(Case, reduce(APPLICATION.evolve, would_be, state))
+                return
+
+    def _when_ended(self, side: Side, application: str, case: Case, fact: Fact[Any]) -> Context:
+        """All that the end of a window asks. By the draft it may have been a little later."""
+        cycle = self._cycle_of(side, case)
+        over = cycle.windows[fact.event.purpose].over_at() if fact.event.purpose in cycle.windows else None
+        return Context(
+            now=max(fact.meta.at, over) if over and not cycle.closed else fact.meta.at,
+            actor=fact.meta.actor,
+            roles=frozenset(),
+            application=application,
+            cycle_id=case.cycle,
+            rules=side.rules,
+            cycle=cycle,
+        )
+
+    def _cycle_of(self, side: Side, case: Case) -> Cycle:
+        cycle: Cycle = self.states["cycle"][case.cycle]
+        return cycle if side is self.old else under(cycle, self.old.rules, self.draft.rules)
 
     def _compared(self, application: str, case: Case, fact: Fact[Any], command: ApplicationCommand) -> Change | None:
         (before, said), (after, says) = (
@@ -167,24 +196,26 @@ class Replay:
             self.not_reproduced.add(application)
         known = {(each.rule, each.about, each.code) for each in before}
         new = tuple(each for each in after if (each.rule, each.about, each.code) not in known)
-        was = told_events(said)
+        stays = f"仍为“{case.state_title}”"
+        was = told_events(said) or stays
         if new:
             return Change(application, step_of(fact.event), was, "", new)
         if before or after or said == says:
             return None
-        why = tuple(_differences(said, says))
-        return Change(application, step_of(fact.event), was, told_events(says), why)
+        why = tuple(differences(said, says))
+        return Change(application, step_of(fact.event), was, told_events(says) or stays, why)
 
     def _decided(
         self, side: Side, application: str, case: Case, fact: Fact[Any], command: ApplicationCommand
     ) -> tuple[tuple[Why, ...], tuple[Happened, ...]]:
         """Why not, or what would happen: kinds of events with what they say."""
-        context = self._context(side, application, case, fact)
+        ends = isinstance(command, LapseApplication | ExpireExemption)
+        context = (self._when_ended if ends else self._context)(side, application, case, fact)
         book = side.rules.book
         scopes = dict.fromkeys(book.scopes(), "")
         asked = cast(Application, replace(case, organisations={**scopes, **case.organisations}))
         if isinstance(asked, InReview) and asked.desk.stage not in {stage.name for stage in book.stages}:
-            return (_no_stage(asked.desk.stage, side.rules),), ()
+            return (no_stage(asked.desk.stage, side.rules),), ()
         if isinstance(command, SubmitApplication):
             found = [each for each in verdict(case, context) if each.outcome == "refuse" and each.code]
             if found:
@@ -195,7 +226,7 @@ class Replay:
         try:
             events = APPLICATION.decide(command, asked, context)
         except Refused as refused:
-            return (_refusal(refused, asked, side.rules),), ()
+            return (refusal(refused, asked, side.rules),), ()
         return (), tuple(Happened.of(each) for each in events)
 
     # --- what was known
@@ -206,11 +237,10 @@ class Replay:
         heads = side.heads[value] = self._heads(side, value)
         keys = papers_of(side.rules, case, account)
         others = [other for other, theirs in side.papers.items() if other != application and theirs & keys]
-        own = [other for other in others if self._case(other).candidate == case.candidate]
-        counting = [other for other in own if self._keeps_its_certificates(side, case, self._case(other))]
+        own = [other for other in others if self._case(side, other).candidate == case.candidate]
+        counting = [other for other in own if self._keeps_its_certificates(side, case, self._case(side, other))]
         replaced = replaced_by(heads, case.cycle, application)
         role, place = getattr(fact.event, "role", ""), getattr(fact.event, "organisation", "")
-        cycle = self.states["cycle"][case.cycle]
         return Context(
             now=fact.meta.at,
             actor=fact.meta.actor,
@@ -218,7 +248,7 @@ class Replay:
             application=application,
             cycle_id=case.cycle,
             rules=side.rules,
-            cycle=cycle if side is self.old else under(cycle, self.old.rules, self.draft.rules),
+            cycle=self._cycle_of(side, case),
             organisations=self._organisations(),
             account=account,
             photographs=self._photographs(application),
@@ -244,7 +274,7 @@ class Replay:
         """What still counts of a ticket number or person, after what has become of it by now."""
         heads = side.heads.get(value, Heads())
         for application in tuple(heads.by_cycle.values()):
-            if settled := settled_by(self._case(application), application):
+            if settled := settled_by(self._case(side, application), application):
                 for event in HEAD.decide(settled, heads, HeadContext("", side.rules)):
                     heads = HEAD.evolve(heads, event)
         return heads
@@ -253,16 +283,16 @@ class Replay:
         """The person's other applications in this jurisdiction that count, those of other cycles and books too."""
         return {
             other: theirs
-            for other, theirs in self.states["application"].items()
-            if isinstance(theirs, _COUNTING)
+            for other in self.states["application"]
+            if isinstance(theirs := self._case(side, other), _COUNTING)
             and theirs.candidate == case.candidate
             and theirs.scheme.split("/")[0] == side.rules.jurisdiction
             and other not in but
             and (other in side.papers or not self._is_meant(theirs))
         }
 
-    def _case(self, application: str) -> Case:
-        found: Case = self.states["application"][application]
+    def _case(self, side: Side, application: str) -> Case:
+        found: Case = side.cases.get(application) or self.states["application"][application]
         return found
 
     def _organisations(self) -> dict[str, Organisation]:
@@ -302,6 +332,12 @@ def command_of(event: Event) -> ApplicationCommand | None:
             return ReturnApplication(application="", stage=event.stage, reason_code=event.reason_code, note="x")
         case ApplicationRefused():
             return RefuseApplication(application="", stage=event.stage, reason_code=event.reason_code, note="x")
+        case ApplicationLapsed():
+            return LapseApplication(application="", purpose=event.purpose, due_at=event.ended_at)
+        case ExemptionExpired():
+            return ExpireExemption(application="", purpose=event.purpose, due_at=event.ended_at)
+        case ApplicationRevived() | RevivalRefused():
+            return ReviveApplication(application="", purpose=event.purpose)
         case ReapplicationUnlocked():
             seen = dict.fromkeys(event.seen, True)
             return UnlockReapplication(application="", seen=seen, reason_code=event.reason_code, note="x")
@@ -314,80 +350,6 @@ def command_of(event: Event) -> ApplicationCommand | None:
             return None
 
 
-def step_of(event: Event) -> str:
-    stage, submission = getattr(event, "stage", ""), getattr(event, "submission", None)
-    names = {
-        StagePassed: f"{stage}：通过",
-        ApplicationReturned: f"{stage}：退回",
-        ApplicationRefused: f"{stage}：不通过",
-        ReapplicationUnlocked: "解锁",
-        TicketReleased: "释放准考证号",
-        ExemptionRevoked: "撤销",
-    }
-    return names.get(type(event), f"提交（第{submission}次）")
-
-
-def under(cycle: Cycle, old: Rules, draft: Rules) -> Cycle:
-    """The cycle as the draft would have opened it: its dates, with the draft's hours where the book's were meant.
-
-    A window that the draft has besides is open for as long as any other.
-    """
-    days = [day for window in cycle.windows.values() for day in (window.from_day, window.to_day)]
-    windows: dict[str, Window] = {}
-    for said in draft.book.windows:
-        window, before = cycle.windows.get(said.id, Window(min(days), max(days), said.hours)), old.book.purpose(said.id)
-        as_the_book = before is not None and window.daily == before.hours
-        daily = said.hours if as_the_book else window.daily
-        windows[said.id] = replace(window, daily=daily, close_inclusive=said.close_inclusive)
-    return replace(cycle, windows=windows)
-
-
 def papers_of(rules: Rules, case: Case, account: Any) -> frozenset[str]:
     found = evidence_of(rules, case.form, [claim_of(each) for each in case.claims], account)
     return frozenset(paper_key(each.type, each.number) for each in found if each.number)
-
-
-# --- in words
-
-
-@dataclass(frozen=True)
-class Happened:
-    """An event as far as it is an outcome; the clause is by which book it came, so it does not make a difference."""
-
-    words: str
-    clause: str = field(compare=False)
-
-    @classmethod
-    def of(cls, event: Event) -> Happened:
-        facts = {name: getattr(event, name) for name in event.__struct_fields__}
-        facts |= {"fen": yuan(facts["fen"])} if "fen" in facts else {}
-        heading = (type(event).__doc__ or "").split(":")[0].format(**facts)
-        told = [f"{word} {_plain(facts[name])}" for name, word in _TOLD.items() if facts.get(name) not in (None, ())]
-        return cls(f"{heading}（{'，'.join(told)}）" if told else heading, getattr(event, "clause", ""))
-
-
-def _plain(value: Any) -> str:
-    return "、".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def told_events(said: Sequence[Happened]) -> str:
-    return "；".join(each.words for each in said)
-
-
-def _differences(said: Sequence[Happened], says: Sequence[Happened]) -> Iterator[Why]:
-    nothing = Happened("（无）", "")
-    for was, would_be in zip_longest(said, says, fillvalue=nothing):
-        if was != would_be:
-            clause = would_be.clause or was.clause
-            yield Why("outcome_must_be_the_same", "outcome", "", f"{was.words} → {would_be.words}", clause)
-
-
-def _no_stage(stage: str, rules: Rules) -> Why:
-    clause = rules.clause("stages", source=rules.book.stages[0].source)
-    return Why("stage_must_be_there", stage, "exemption.stage_not_open", f"没有“{stage}”环节。", clause)
-
-
-def _refusal(refused: Refused, state: Application, rules: Rules) -> Why:
-    stage = rules.book.stage(state.desk.stage) if isinstance(state, InReview) else rules.book.stages[0]
-    clause = rules.clause(f"stages[{stage.name}]", source=stage.source)
-    return Why("decision_must_be_allowed", stage.name, refused.code, said_in_words(refused)[0], clause)

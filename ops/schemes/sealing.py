@@ -63,7 +63,7 @@ def with_seals_of(catalog: Catalog, book: Book) -> Seals:
     seals = {ref: dict(parts) for ref, parts in catalog.published.items()}
     now, last = digests(catalog, book), sealed_as(catalog, book)
     if book.head is not None:
-        seals[book.ref] = now | seals.get(book.ref, {})
+        seals.setdefault(book.ref, now)  # what was published has the parts that it had then
     elif now != seals.get(last):
         seals[f"{book.ref}@{_editions(seals, book.ref) + 1}"] = now
     return seals
@@ -79,6 +79,11 @@ def write(shelf: Path, seals: Seals) -> None:
 def _of_books(catalog: Catalog) -> list[str]:
     broken = []
     for ref, parts in catalog.published.items():
+        for part in sorted(catalog.books[ref].sheets.keys() - parts.keys()) if ref in catalog.books else ():
+            file = catalog.books[ref].files[part]
+            broken.append(
+                f"{file}: {ref} was published without it: take it away, or make a new version in a folder below"
+            )
         if "/" not in ref:  # an edition of house rules
             if ref.rpartition("@")[0] not in catalog.books:
                 broken.append(f"{PUBLISHED}: {ref}: published, but not on the shelf any more")

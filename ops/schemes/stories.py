@@ -18,7 +18,7 @@ from shared.schemes.procedure import Source, Text
 from shared.schemes.yaml_reading import BadYaml, Sheet, read_sheet
 
 Where = tuple[str | int, ...]
-GIVEN, STEPS, WHEN, THEN = "假设", "经过", "当", "那么"
+GIVEN, STEPS, WHEN, AT, THEN = "假设", "经过", "当", "时间", "那么"
 MAY_BE_HANDED_IN = "可以提交"
 
 

@@ -17,7 +17,9 @@ import asyncpg
 import typer
 
 from ops.reach import Database, reached
-from ops.schemes.replaying import DECIDERS, Change, Replay, Why
+from ops.schemes.drafting import Meant, compared, with_draft
+from ops.schemes.replaying import DECIDERS, Replay
+from ops.schemes.retelling import Change, Why
 from ops.telling import HIDDEN
 from services.exemption.domain.scheme import ExemptionScheme, Rules
 from services.exemption.handlers import known_of
@@ -27,6 +29,7 @@ from shared.runtime.database import AUDITOR
 from shared.runtime.keyring import Keyring
 from shared.runtime.records import COLUMNS, Record, fact_of
 from shared.schemes.catalog import BadBook, Book, Catalog
+from shared.schemes.wording import chinese
 
 SOURCE = "exemption"
 _PAGE = 1000
@@ -46,17 +49,31 @@ class NoSuchCycle(Exception):
     """No cycle of this scheme has the id that was asked for, or there is no store."""
 
 
-def replay_of(book: Book, draft: Book, catalog: Catalog, cycle: str | None) -> Replay:
-    """Both books with the reference data of the scheme's jurisdiction, under whose name the draft goes too."""
-    for each in (book, draft):
+def replay_of(book: Book, draft: Meant, catalog: Catalog, cycle: str | None) -> Replay:
+    """Each with its reference data; the draft goes under the name of the scheme's jurisdiction too."""
+    for each in (book, draft.book):
         if each.head is None or SOURCE not in each.sheets:
             raise BadBook([f"{each.ref}: has no exemption rules, so nothing can be replayed"])
-    assert draft.head is not None
-    known = known_of(catalog, book.ref)
-    ref = f"{book.ref.split('/')[0]}/{draft.head.name}@{draft.head.version}"
-    in_force = Rules(book.ref, book.part(SOURCE, ExemptionScheme), known)
-    proposed = Rules(ref, draft.part(SOURCE, ExemptionScheme), known)
-    return Replay.of(in_force, proposed, cycle)
+    assert draft.book.head is not None
+    place = book.ref.split("/")[0]
+    ref = f"{place}/{draft.book.head.name}@{draft.book.head.version}"
+    in_force = Rules(book.ref, book.part(SOURCE, ExemptionScheme), known_of(catalog, book.ref))
+    known = known_of(with_draft(catalog, draft, place), draft.book.ref) if draft.is_draft else in_force.known
+    proposed = Rules(ref, draft.book.part(SOURCE, ExemptionScheme), known)
+    replay = Replay.of(in_force, proposed, cycle)
+    replay.beyond |= dict.fromkeys(_beside(book, draft, catalog))
+    return replay
+
+
+def _beside(book: Book, draft: Meant, catalog: Catalog) -> Iterator[str]:
+    """What is judged elsewhere, or stands in the events as it was then."""
+    now, proposed, _ = compared(catalog, Meant(book), draft)
+    for part in sorted((now.keys() & proposed.keys()) - {SOURCE, "reference"}):
+        if now[part] != proposed[part]:
+            yield f"{part}.yaml（{chinese().path((part,))}）"
+    listed = [each.get("reference", {}).get("organisations") for each in (now, proposed)]
+    if listed[1] is not None and listed[0] != listed[1]:
+        yield "organisations.yaml（机构以当时的记录为准）"
 
 
 def replayed(replay: Replay, cycle: str | None, url: str | None) -> Replay:
@@ -105,7 +122,8 @@ def counts(replay: Replay) -> dict[str, int]:
 
 def as_json(replay: Replay) -> dict[str, Any]:
     changes = [{**asdict(each), "why": [_why(why) for why in each.why]} for each in _sorted(replay)]
-    return {"scheme": replay.old.rules.ref, "draft": replay.draft.rules.ref, "changes": changes, **counts(replay)}
+    both = {"scheme": replay.old.rules.ref, "draft": replay.draft.rules.ref}
+    return {**both, "changes": changes, **counts(replay), "not_replayed": [*replay.beyond]}
 
 
 def _why(why: Why) -> dict[str, Any]:
@@ -134,6 +152,8 @@ def told(replay: Replay) -> Iterator[str]:
     refused = f"其中不受理 {found['refused']} 件"
     yield f"共 {found['cases']} 件，{found['decisions']} 次决定重放；结果不同 {found['changed']} 件，{refused}。"
     yield NOT_ASKED
+    if replay.beyond:
+        yield f"草案还改动了以下内容，重放不出其后果：{'；'.join(replay.beyond)}。"
     if found["erased"]:
         yield f"个人信息已删除、无法重放的 {found['erased']} 件。"
     if found["not_reproduced"]:

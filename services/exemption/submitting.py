@@ -76,12 +76,11 @@ async def with_what_is_known(work: Work, case: Case, context: Context) -> Contex
     evidence = evidence_of(rules, case.form, [claim_of(each) for each in case.claims], account)
     hashes = [work.tx.hashed("certificate", paper_key(each.type, each.number)) for each in evidence if each.number]
     but = [context.application, *([other] if other else [])]
-    start = value_of(rules.book, "organisation", case.form) or context.cycle.organisation
     ticket = counted_ticket(case, rules)
     return replace(
         context,
         photographs=await known_photographs(work, uploads_of(case.photos.values(), case.claims)),
-        organisations=await find_upwards(connection, start),
+        organisations=await find_upwards(connection, where_it_goes(case, context)),
         account=account,
         heads=heads,
         head=head,
@@ -97,6 +96,11 @@ async def with_what_is_known(work: Work, case: Case, context: Context) -> Contex
         ),
         own_courses=await find_own_courses(connection, case.candidate, but, rules.jurisdiction),
     )
+
+
+def where_it_goes(case: Case, context: Context) -> str:
+    """The organisation from which upwards it is reviewed."""
+    return value_of(context.rules.book, "organisation", case.form) or context.cycle.organisation
 
 
 def counted_ticket(case: Case, rules: Rules) -> str:

@@ -102,3 +102,12 @@ class Head(Clause):
     levels: tuple[Scope, ...] = Field(description="Levels of organisations, from the candidate upwards.")
     roles: tuple[Role, ...]
     contacts: tuple[Contact, ...]
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> "Head":
+        no_twins([each.level for each in self.levels], "levels")
+        no_twins([each.id for each in self.roles], "roles")
+        levels = {each.level for each in self.levels}
+        if strange := [each.of_level for each in self.contacts if each.of_level and each.of_level not in levels]:
+            raise ValueError(f"contacts: {strange[0]}: no such level")
+        return self

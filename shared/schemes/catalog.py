@@ -8,6 +8,7 @@ Reference data (courses, organisations, majors ...) stands in the same folders a
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,8 +27,20 @@ BOOKS = Path(__file__).parent / "books"
 PUBLISHED = "published.yaml"
 HEAD = "scheme"
 PLATFORM = "platform"
-REFERENCE = frozenset({"courses", "certificates", "code_lists", "organisations", "majors"})
+LISTINGS: Mapping[str, type[Listing]] = {
+    "courses": Courses,
+    "certificates": CertificateTypes,
+    "code_lists": CodeLists,
+    "organisations": Organisations,
+    "majors": Majors,
+}
+REFERENCE = frozenset(LISTINGS)
 """The files that are no part of a book."""
+OF_THE_COUNTRY = frozenset({"courses", "certificates", "code_lists"})
+"""Those that stand in `platform` alone; the others are a jurisdiction's."""
+
+NEEDS_A_HEAD = frozenset({"exemption"})
+_JURISDICTION = r"[a-z][a-z0-9_-]{0,39}"
 
 M = TypeVar("M", bound=BaseModel)
 L = TypeVar("L", bound=Listing)
@@ -106,7 +119,7 @@ class Catalog:
     @classmethod
     def load(cls, folder: Path = BOOKS) -> "Catalog":
         """Reads every book and all reference data below `folder`; raises BadBook with every fault found."""
-        faults: list[str] = []
+        faults = [*_strays(folder)]
         books: dict[str, Book] = {}
         for place in _folders(folder):
             try:
@@ -144,9 +157,54 @@ class Catalog:
 
 def read_draft(folder: Path) -> Book:
     """The book in a folder of its own, on no shelf yet; raises BadBook when it cannot be read."""
+    if strays := [_no_part(each, folder.parent) for each in sorted(folder.glob("[!.]*")) if _is_stray(each)]:
+        raise BadBook(strays)
     if not any(file.stem not in REFERENCE for file in folder.glob("*.yaml")):
         raise BadBook([f"{folder}: has no part of a book in it"])
     return _read_book(folder, folder.parent)
+
+
+def read_beside(folder: Path) -> dict[str, tuple[Sheet, Listing]]:
+    """The reference data in the folder of a draft, file by file; raises BadBook when some of it cannot be used."""
+    found: dict[str, tuple[Sheet, Listing]] = {}
+    faults: list[str] = []
+    for part, model in LISTINGS.items():
+        file, name = folder / f"{part}.yaml", f"{folder.name}/{part}.yaml"
+        if not file.exists():
+            continue
+        try:
+            sheet = _read_file(file, name)
+            found[part] = sheet, (listing := _validated(sheet, name, model))
+        except BadBook as bad:
+            faults += bad.faults
+        else:
+            faults += [_sentence(sheet, name, path, law) for path, law in listing.faults()]
+    if faults:
+        raise BadBook(faults)
+    return found
+
+
+def _strays(shelf: Path) -> Iterator[str]:
+    """Files that would silently be no part of any book, and folders whose name is none for a book."""
+    for found in sorted(shelf.rglob("*")):
+        place = found.relative_to(shelf)
+        if any(step.startswith(".") for step in place.parts):
+            continue  # what tools keep for themselves
+        if found.is_dir():
+            if len(place.parts) == 1 and not re.fullmatch(_JURISDICTION, found.name):
+                yield f"{found.name}: the folder of a jurisdiction is named by a letter and up to 39 of a-z, 0-9, _, -"
+        elif _is_stray(found):
+            yield _no_part(found, shelf)
+        elif len(place.parts) == 1 and found.name != PUBLISHED:
+            yield f"{place.as_posix()}: nobody reads this file: a book stands in the folder of its jurisdiction"
+
+
+def _is_stray(found: Path) -> bool:
+    return found.is_file() and found.suffix != ".yaml"
+
+
+def _no_part(file: Path, shelf: Path) -> str:
+    return f"{file.relative_to(shelf).as_posix()}: nobody reads this file: the parts of a book end in .yaml"
 
 
 def _folders(folder: Path) -> Iterator[Path]:
@@ -163,6 +221,10 @@ def _read_book(place: Path, shelf: Path) -> Book:
         sheets[file.stem] = _read_file(file, files[file.stem])
     jurisdiction = place.relative_to(shelf).parts[0]
     if HEAD not in sheets:
+        for part in sorted(sheets.keys() & NEEDS_A_HEAD):
+            raise BadBook(
+                [f"{files[part]}:1: {part}.yaml needs a {HEAD}.yaml beside it, which gives the book its name"]
+            )
         return Book(place.relative_to(shelf).as_posix(), sheets, files, None)
     head = _validated(sheets[HEAD], files[HEAD], Head)
     return Book(f"{jurisdiction}/{head.name}@{head.version}", sheets, files, head)
@@ -230,13 +292,24 @@ def _read_file(file: Path, name: str) -> Sheet:
 
 
 def _validated(sheet: Sheet, file: str, model: type[M]) -> M:
+    """Nothing is guessed: "yes" is no truth value, "3" and 3.0 no whole number. As JSON: dates are text here."""
     try:
-        return model.model_validate(sheet.data)
+        return model.model_validate_json(json.dumps(sheet.data), strict=True)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
+        found = error.errors(include_url=False, include_context=False)
         raise BadBook(
             [_sentence(sheet, file, *_located(sheet.data, each["loc"], _law(each))) for each in found]
         ) from None
+
+
+_PLAINLY = {
+    "bool_type": "write true or false, without quotes",
+    "int_type": "write a whole number, without quotes or a point",
+    "int_from_float": "write a whole number, without quotes or a point",
+    "float_type": "write a number, without quotes",
+    "string_type": "write it as text, in quotes",
+}
+"""Of what was written as something else than it is."""
 
 
 def _law(error: ErrorDetails) -> str:
@@ -244,7 +317,9 @@ def _law(error: ErrorDetails) -> str:
         return "unknown word: there is no place for it here"
     if error["type"] == "model_type":
         return "words with what they say are expected here"
-    return error["msg"].removeprefix("Value error, ")
+    if error["type"] == "too_short" and not error.get("input"):
+        return "nothing stands here, and something must"
+    return _PLAINLY.get(error["type"]) or error["msg"].removeprefix("Value error, ")
 
 
 def _located(data: Any, path: tuple[str | int, ...], law: str) -> tuple[tuple[str | int, ...], str]:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, StringConstraints, model_validator
 
+from shared.schemes.patterns import is_quick
 from shared.schemes.procedure import Clause, Id, Sentence, Sourced, Text
 
 LONG_TERM = "长期"
@@ -100,6 +101,8 @@ class FormField(Sourced):
             raise ValueError("an organisation, and nothing else, names its level")
         if self.past and self.kind not in {"date", "month"}:
             raise ValueError(f"past is for a date or month, not for {self.kind}")
+        if self.model_fields_set & {"least", "most"} and self.kind not in _TYPED:
+            raise ValueError(f"least and most are for typed text, not for {self.kind}")
         if self.suggestions and self.kind != "text":
             raise ValueError(f"suggestions are for text, not for {self.kind}")
         _numbers_must_make_sense(self)
@@ -136,6 +139,8 @@ def _pattern_must_fit(field: FormField) -> None:
         raise ValueError(f"not a regular expression: {error}") from None
     if not fits:
         raise ValueError("a pattern needs an example that fits it")
+    if not is_quick(field.pattern or "", field.most):
+        raise ValueError(f"a pattern that some text of {field.most} characters would keep us at for very long")
 
 
 def fields_must_have_one_meaning(fields: Collection[FormField]) -> None:
@@ -159,7 +164,9 @@ Colour = Annotated[str, StringConstraints(pattern=r"^([a-z_]+|#[0-9a-f]{6})$")]
 class Photo(Clause):
     """What a photograph must be. The words are those of `shared.documents.images.PhotoRules`; not given = not asked."""
 
-    formats: tuple[Literal["JPEG", "PNG"], ...] | None = Field(None, description="By content, never by name.")
+    formats: tuple[Literal["JPEG", "PNG"], ...] | None = Field(
+        None, min_length=1, description="By content, never by name."
+    )
     min_bytes: int | None = Field(None, ge=1)
     max_bytes: int | None = Field(None, ge=1, le=25 * 1024 * 1024)
     bytes_inclusive: bool | None = Field(None, description="false: 'less than' instead of 'at most'.")
@@ -174,7 +181,7 @@ class Photo(Clause):
     cmyk_allowed: bool | None = None
     min_sharpness: float | None = Field(None, ge=0, description="Variance of the Laplacian at a long side of 1000.")
     glare_hint_share: Share | None = None
-    backgrounds: tuple[Colour, ...] | None = None
+    backgrounds: tuple[Colour, ...] | None = Field(None, min_length=1)
     background_tolerance: float | None = Field(None, ge=0, description="CIE76 distance.")
     min_background_share: Share | None = None
     crop_to_document: bool | None = Field(None, description="Find the document in the picture and cut to it.")

@@ -170,10 +170,11 @@ def _since_midnight(at: time) -> timedelta:
 
 def hours_of(text: str) -> tuple[time, time]:
     """`09:00-12:00` as notices print it, also `17:00-24:00`; raises ValueError."""
-    start, dash, end = text.partition("-")
-    if not dash:
-        raise ValueError(f"hours are written 09:00-12:00, not {text}")
-    return time.fromisoformat(start), _MIDNIGHT if end == "24:00" else time.fromisoformat(end)
+    start, _, end = text.partition("-")
+    try:
+        return time.fromisoformat(start), _MIDNIGHT if end == "24:00" else time.fromisoformat(end)
+    except ValueError:
+        raise ValueError(f"hours are written 09:00-12:00, not {text}") from None
 
 
 def _hours_written(given: object) -> object:

@@ -86,9 +86,40 @@ def test_what_cannot_be_compared_is_neither_the_same_nor_different(draft: Path, 
     assert (diff(draft, "made/guild@1").exit_code, diff("made/guild@1", draft).exit_code) == (2, 2)
 
 
-def test_entries_without_names_are_compared_whole() -> None:
+def test_entries_without_names_are_compared_by_their_place_and_whole_where_some_came_or_went() -> None:
     assert list(changes({"a": [{"x": 1}, {"x": 1}]}, {"a": [{"x": 1}]})) == [
         Change("changed", ("a",), [{"x": 1}, {"x": 1}], [{"x": 1}])
     ]
+    assert list(changes({"a": [{"x": 1}, {"x": 1}]}, {"a": [{"x": 1}, {"x": 2}]})) == [
+        Change("changed", ("a", "[第2项]", "x"), 1, 2)
+    ]
     assert list(changes({"a": ["x", "y"]}, {"a": ["y", "x"]})) == [Change("changed", ("a",), ["x", "y"], ["y", "x"])]
     assert list(changes({"a": []}, {"a": []})) == []
+
+
+def test_majors_are_known_by_level_and_code_and_plans_by_major_and_version() -> None:
+    one, two = ({"level": level, "code": "990101", "name": "航海"} for level in ("专科", "本科"))
+    (change,) = changes([one, {**two, "closing": True}], [one, two])
+    assert (change.kind, change.path) == ("removed", ("[本科 990101]", "closing"))
+    old = {"major": "本科 990101", "version": "2015"}
+    assert [each.path for each in changes([old], [old, {**old, "version": "2020"}])] == [("[本科 990101 2020]",)]
+
+
+def test_a_detail_is_known_by_its_courses_and_tells_only_what_changed_with_its_own_source() -> None:
+    def details(passing: int, source: str) -> list[dict[str, object]]:
+        field = {"name": "score", "passing": passing, "source": source}
+        return [{"courses": ["00015"], "fields": [field]}, {"courses": ["1", "2", "3", "4"]}, {"fields": []}]
+
+    (change,) = changes({"source": "HB-11", "d": details(60, "HB-18")}, {"source": "HB-11", "d": details(50, "HB-18")})
+    assert change.path == ("d", "[00015]", "fields", "[score]", "passing")
+    assert (change.old, change.new, change.old_source) == (60, 50, "HB-18")
+    (change,) = changes(details(60, "HB-18"), details(60, "HB-19"))
+    assert (change.path, change.old, change.new) == (("[00015]", "fields", "[score]", "source"), "HB-18", "HB-19")
+    assert [each.path for each in changes(details(60, ""), details(60, "")[:2])] == [("[其余]",)]
+    assert [each.path for each in changes(details(60, "")[1:], details(60, ""))] == [("[00015]",)]
+
+
+def test_courses_that_an_offer_has_besides_are_a_change_of_its_list() -> None:
+    old = [{"courses": ["00018"]}, {"courses": ["00051"], "majors": ["本科 1"]}]
+    new = [{"courses": ["00018", "00019"]}, old[1]]
+    assert [(each.kind, each.path) for each in changes(old, new)] == [("changed", ("[第1项]", "courses"))]

@@ -23,7 +23,7 @@ STORY = """\
   工作人员: {甲师傅: 文书, 乙师傅: 考官, 丙师傅: 长老}
 经过:
   - {当: 样本甲 提交, 时间: 2026-04-01 12:30, 那么: {不受理: 下次开放时间为 2026-04-01 13:00:00}}
-  - {当: 样本甲 提交, 时间: 2026-04-01 12:00, 那么: {状态: 待收, 等待: 文书}}
+  - {当: 样本甲 提交, 时间: 2026-04-01 13:00, 那么: {状态: 待收, 等待: 文书}}
   - {当: 甲师傅 退回, 原因: 缺件, 那么: 退回}
   - {当: 样本甲 提交, 时间: 2026-04-30 23:30, 那么: {状态: 待收, 等待: 文书}}
   - {当: 甲师傅 通过, 那么: 已收}
@@ -55,7 +55,7 @@ def test_a_case_is_told_step_by_step_with_the_clauses_that_decided(case: Path) -
     told = answer.stdout.splitlines()
     assert told[0] == "退回后更正，三级都通过    made/guild@1"
     assert told[1].startswith("2026-04-01 12:30:00  样本甲 提交 ✗ “申请”现在不在开放时间内")
-    assert "2026-04-01 12:00:00  样本甲 提交 → 待收；等待文书" in told
+    assert "2026-04-01 13:00:00  样本甲 提交 → 待收；等待文书" in told
     assert "                     丙师傅 通过 → 已准；免考课程：10001、10002" in told
     assert "                       made/guild@1 exemption.stages[批准] TT-10" in told
 
@@ -81,7 +81,7 @@ def test_the_same_case_can_be_tried_under_a_draft(case: Path, tmp_path: Path) ->
         ("那么: 退回}", "那么: 已收}", "12: 经过.2.那么: expected 已收, but it is 退回"),
         ("那么: 退回}", "那么: {不受理: 没有}}", "refusal with “没有”, but it was accepted: 退回"),
         ("{不受理: 下次开放时间为 2026-04-01 13:00:00}", "待收", "10: 经过.0.那么: refused: “申请”现在不在开放时间内"),
-        ("12:00, 那么: {状态: 待收, 等待: 文书}}", "12:00, 那么: {等待: 长老}}", "expected to wait for 长老"),
+        ("13:00, 那么: {状态: 待收, 等待: 文书}}", "13:00, 那么: {等待: 长老}}", "expected to wait for 长老"),
         ("那么: 退回}", "那么: {提示: [重号]}}", "expected “重号” to be told, but nothing was"),
         ("那么: 退回}", "那么: {免考课程: []}, 结果: 1}", "12: 经过.2.结果: unknown word"),
         ("故事:", "标题:", "1: 标题: unknown word"),
@@ -100,6 +100,7 @@ def test_the_same_case_can_be_tried_under_a_draft(case: Path, tmp_path: Path) ->
         ("{申请: 2026-04-01 至 2026-04-10,", "{申请: 四月,", "5: 假设.批次.申请: written 2026-03-01 至 2026-03-31"),
         ("申请: 2026-04-01 至 2026-04-10, ", "", "假设: 批次: say from when to when “申请” is open"),
         ("申请: 2026-04-01 至 2026-04-10,", "申请: 2026-04-10 至 2026-04-01,", "5: 假设.批次: “申请”时间段不合理"),
+        ("2026-04-30 23:30", "2026-04-01 12:59", "13: 经过.3.时间: time only goes on: before this step it is"),
         ("2026-04-30 23:30", "五月", "13: 经过.3.时间: Invalid isoformat string: '五月'"),
         ("甲师傅 通过, ", "甲师傅 通过, 不符合: [好看], ", "14: 经过.4.不符合.0: 受理 does not ask this; it asks 齐全"),
         ("时间: 2026-04-30 23:30", "缺照片: [头像], 时间: 2026-04-30 23:30", "13: 经过.3.缺照片.0: the form has no"),
@@ -119,10 +120,24 @@ def test_a_story_that_is_wrong_or_makes_no_sense_fails_with_file_line_and_reason
     assert any(each.startswith("案例.yaml:") and fault in each for each in found), found
 
 
-def test_a_story_that_makes_no_sense_was_not_tried_at_all(case: Path, tmp_path: Path) -> None:
-    change(case, "甲师傅 退回", "甲师傅 撕毁")
+def test_the_steps_before_one_that_makes_no_sense_are_told_all_the_same(case: Path) -> None:
+    change(case, "那么: 退回}", "那么: 已收}")
+    change(case, "乙师傅 通过", "乙师傅 撕毁")
+    answer = tried("made/guild@1", case)
+    told = answer.stdout.splitlines()
+    assert (answer.exit_code, told[0]) == (2, "退回后更正，三级都通过    made/guild@1")
+    assert [each for each in told if "甲师傅 通过 → 已收" in each]
+    assert "乙师傅" not in answer.stdout
+    first, last = answer.stderr.splitlines()
+    assert first == "案例.yaml:12: 经过.2.那么: expected 已收, but it is 退回"
+    assert last.startswith("案例.yaml:15: 经过.5.当: written “谁 做什么 谁的申请”")
+
+
+def test_a_story_whose_beginning_makes_no_sense_was_not_tried_at_all(case: Path, tmp_path: Path) -> None:
+    change(case, "甲师傅: 文书", "甲师傅: 巫师")
     answer = tried("made/guild@1", case)
     assert (answer.exit_code, answer.stdout) == (2, "")
+    assert answer.stderr.startswith("案例.yaml:8: 假设.工作人员.甲师傅: no such role: 巫师")
     assert tried("made/guild@1", tmp_path / "nowhere.yaml").stderr.endswith(
         "cannot be read: No such file or directory\n"
     )

@@ -14,7 +14,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ops.schemes import app
-from ops.schemes.replaying import Change, Replay
+from ops.schemes.replaying import Replay
+from ops.schemes.retelling import Change
 from ops.schemes.whatif import NOT_ASKED, told
 from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.commands import PassStage, ReleaseTicket, SaveDraft, SubmitApplication

@@ -1,7 +1,8 @@
 """Every broken book of `broken/` is refused by `./zikao schemes check` with exactly the sentences of `expected.txt`.
 
 A folder holds `how.yaml`: what is wrong, and the changes that spoil a copy of `broken/good`, or, with `shelf: claims`,
-of `claims_books`. To see what is said of a new one, leave `expected.txt` out: the failing test shows it.
+of `claims_books`; with `rows: true` sources are compared with a table of rows, too.
+To see what is said of a new one, leave `expected.txt` out: the failing test shows it.
 """
 
 import re
@@ -53,6 +54,9 @@ def spoil(shelf: Path, change: dict[str, Any]) -> None:
     if "copy" in change:
         shutil.copytree(shelf / change["copy"], shelf / change["as"])
         return
+    if "delete" in change:
+        (shelf / change["delete"]).unlink()
+        return
     if "rename" in change:
         (shelf / change["rename"]).rename(shelf / change["as"])
         return
@@ -83,6 +87,19 @@ def test_the_good_books_are_good(shelf: Path) -> None:
     )
 
 
+def table(folder: Path) -> str:
+    """Of all rows that the good books name."""
+    file = folder / "rows.md"
+    file.write_text("".join(f"| TT-{nth:02} | what is so |\n" for nth in range(1, 100)), "utf-8")
+    return str(file)
+
+
+def test_the_good_books_go_by_rows_that_there_are(shelf: Path, tmp_path: Path) -> None:
+    assert schemes("check", "--rows", table(tmp_path), shelf=shelf).exit_code == 0
+    missing = schemes("check", "--rows", str(tmp_path / "nowhere.md"), shelf=shelf)
+    assert (missing.exit_code, "nowhere.md cannot be read" in missing.stderr) == (1, True)
+
+
 def said_of(answer: Result, folder: Path) -> str:
     """Without lines where the books are those that every new word is added to."""
     claims = "shelf: claims" in (folder / "how.yaml").read_text("utf-8")
@@ -92,7 +109,8 @@ def said_of(answer: Result, folder: Path) -> str:
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_a_broken_book_is_refused_with_file_line_field_and_law(folder: Path, tmp_path: Path) -> None:
     shelf = spoilt(folder, tmp_path)
-    answer = schemes("check", shelf=shelf)
+    how = yaml.safe_load((folder / "how.yaml").read_text("utf-8"))
+    answer = schemes("check", *(("--rows", table(tmp_path)) if how.get("rows") else ()), shelf=shelf)
     expected = folder / "expected.txt"
     assert said_of(answer, folder) == (expected.read_text("utf-8") if expected.exists() else "")
     assert answer.exit_code == 1
@@ -116,7 +134,7 @@ def test_every_law_and_every_proof_is_broken_by_a_book_of_the_folder(tmp_path: P
         try:
             catalog = Catalog.load(spoilt(folder, tmp_path))
         except BadBook:
-            continue  # what cannot be read breaks laws of YAML or of heads
+            continue  # what cannot be read breaks laws of YAML, of heads or of folders
         for book in catalog.with_part("exemption"):
             try:
                 rules = ExemptionScheme.model_validate(book.sheets["exemption"].data)

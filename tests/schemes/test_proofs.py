@@ -9,7 +9,8 @@ from typer.testing import CliRunner, Result
 
 from ops.schemes import app, faults
 from services.exemption.domain.case import Granted, HandedOff, InReview
-from services.exemption.domain.proofs import PAYMENT, broken_laws, faults_of, walked
+from services.exemption.domain.commands import SaveDraft
+from services.exemption.domain.proofs import PAYMENT, Trial, broken_laws, faults_of, perfect, walked
 from services.exemption.domain.scheme import Rules
 from shared.documents.photo_rules import PhotoRules
 from shared.schemes.catalog import BOOKS, Catalog
@@ -97,6 +98,19 @@ def test_a_book_that_refuses_a_perfect_application_is_found() -> None:
     book = SWUST.book.model_copy(update={"fields": (*others, impossible), "certificates": (certificate,)})
     ((_, law),) = faults_of(Rules("made/up@1", book))
     assert "a perfect application is refused" in law
+
+
+def test_an_old_certificate_is_refused_by_the_clause_that_says_how_long_it_counts() -> None:
+    trial = perfect(SWUST)
+    saved = trial.sample.draft
+    old = SaveDraft(
+        application=saved.application, form={**saved.form, "valid_until": "2020-01-01"}, photos=saved.photos
+    )
+    (found,) = Trial(SWUST, replace(trial.sample, draft=old)).against()
+    said = SWUST.book.certificate_valid
+    assert said
+    assert found.clause == SWUST.clause("certificate_valid", source=said.source)
+    assert said.text in found.texts()[0]
 
 
 @pytest.fixture

@@ -195,7 +195,7 @@ HOURS = '["08:30", "11:30"]'
         (OFFICES, "[province, city]", "[province, city, city]", "levels.2", "city stands twice"),
         (OFFICES, "site: http:", "site: gopher:", "organisations.0.site", PATTERN),
         (MAJORS, 'code: "030106"', 'code: "080109"', "majors.8.code", "本科 080109 stands twice"),
-        (MAJORS, 'code: "030106"', "code: 30106", "majors.8.code", "valid string"),
+        (MAJORS, 'code: "030106"', "code: 30106", "majors.8.code", "as text, in quotes"),
         (MAJORS, "level: 专科", "level: 硕士", "majors.0.level", "no such level: 硕士"),
         (MAJORS, "closing: true", "closed: true", "majors.29.closed", "unknown word"),
         (MAJORS, "法律, source: SX-E-22", "法律, source: hearsay", "majors.0.source", PATTERN),

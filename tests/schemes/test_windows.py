@@ -265,7 +265,7 @@ def test_hours_are_written_in_a_book_as_notices_print_them() -> None:
     ("said", "law"),
     [
         ({"hours": ["09:00"]}, "09:00-12:00"),
-        ({"hours": ["9-12"]}, "Invalid isoformat"),
+        ({"hours": ["9-12"]}, "hours are written 09:00-12:00, not 9-12"),
         ({"hours": ["13:00-17:00", "09:00-12:00"]}, "hours_overlap"),
         ({"hours": ["09:00+02:00-12:00"]}, "hours_of_another_zone"),
         ({"hours": ["22:00-02:00"]}, "overnight: true"),

@@ -9,6 +9,7 @@ from pydantic import Field
 from services.exemption.api.answers import candidates_line, case_shown
 from services.exemption.api.asking import Body, BooksDep, Done, Id, IdInBody, asking, cycle_of, looking, readable_case
 from services.exemption.api.comparing import photos_of
+from services.exemption.api.contacts import ContactShown, contacts_shown
 from services.exemption.api.shapes import CaseShown, Line, Listed, ReceiptShown, VerdictShown
 from services.exemption.api.verdicts import receipt_shown, verdict_shown
 from services.exemption.domain.access import Context
@@ -23,10 +24,11 @@ from services.exemption.domain.commands import (
 from services.exemption.domain.flagging import FLAGS
 from services.exemption.domain.followed import ACCOUNT_FOLLOWED, Education
 from services.exemption.domain.upload import UPLOAD
-from services.exemption.submitting import with_what_is_known
+from services.exemption.handlers import Books
+from services.exemption.submitting import where_it_goes, with_what_is_known
 from services.exemption.views.applications import find_own
 from services.exemption.views.elsewhere import find_duplicates
-from services.exemption.views.organisations import find_named
+from services.exemption.views.organisations import find_named, find_upwards
 from services.exemption.views.uploads import find_uploads
 from shared.kernel.messages import Fact, stream_name
 from shared.runtime.access import CandidateDep, CommandMeta, IfMatch, PersonDep, ServiceDep
@@ -162,7 +164,15 @@ async def detail(application: Id, service: ServiceDep, books: BooksDep, caller: 
         duplicates = await find_duplicates(connection, application) if reviewing else None
         flags = await service.history(connection, stream_name(FLAGS.kind, application)) if reviewing else ()
         records = await _education(service, connection, case) if case.claims else {}
-    return case_shown(application, case, context, past, photographs, names, duplicates, records, flags)
+        contacts = None if reviewing else await _contacts(connection, books, case, context)
+    shown = case_shown(application, case, context, past, photographs, names, duplicates, records, flags)
+    return shown if contacts is None else shown.model_copy(update={"contacts": contacts})
+
+
+async def _contacts(connection: Connection, books: Books, case: Case, context: Context) -> list[ContactShown]:
+    start = where_it_goes(case, context)
+    listed = books.catalog.reference.organisations.get(context.rules.jurisdiction)
+    return contacts_shown(books.head(case.scheme), start, await find_upwards(connection, start), listed)
 
 
 async def _education(service: Service, connection: Connection, case: Case) -> Mapping[str, Education]:

@@ -6,6 +6,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
+from services.exemption.api.contacts import ContactShown
 from services.exemption.api.fees import FeeShown
 from services.exemption.domain.scheme import ExemptionScheme
 from shared.schemes.book import Head
@@ -314,6 +315,7 @@ class CaseShown(BaseModel):
     fee: FeeShown | None = Field(description="of what was handed in; None: the rules ask for no fee, or it is a draft")
     history: Sequence[Deed]
     actions: Sequence[str]
+    contacts: Sequence[ContactShown] | None = Field(default=None, description="for the candidate: whom to ask")
     review: Stage | None = None
     return_lapses: bool = Field(default=False, description="for reviewers: sent back now, it lapses at once")
     duplicates: Sequence[Duplicate] | None = None

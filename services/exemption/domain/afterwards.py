@@ -8,7 +8,16 @@ from collections.abc import Sequence
 
 from services.exemption.domain import access, fees, rules
 from services.exemption.domain.access import Context
-from services.exemption.domain.case import Application, AwaitingPayment, Case, Granted, HandedOff, InReview, Returned
+from services.exemption.domain.case import (
+    Application,
+    AwaitingPayment,
+    Case,
+    Granted,
+    HandedOff,
+    InReview,
+    Returned,
+    Revoked,
+)
 from services.exemption.domain.commands import (
     AcknowledgeRecord,
     ExpireExemption,
@@ -184,6 +193,8 @@ def hand_off(command: HandOffRecord, state: Application, context: Context) -> Se
 
 
 def acknowledge(command: AcknowledgeRecord, state: Application, context: Context) -> Sequence[ApplicationEvent]:
+    if isinstance(state, Revoked):
+        return []  # since it was handed off; the others of its batch are acknowledged all the same
     case = access.may_acknowledge(state, context)
     said = context.rules.book.hand_off
     if said is None or command.batch != case.batch:

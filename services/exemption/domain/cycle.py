@@ -135,9 +135,11 @@ def _windows_must_fit_together(cycle: CycleState, context: CycleContext, extende
         if prior := windows.get(PRIOR_EDUCATION):
             rules.prior_education_must_open_before_handing_in_is_over(book.window(PRIOR_EDUCATION), prior, handing_in)
     for purpose, earlier in book.outlasting():
-        added_later = extended is not None and "in_review" in book.ends_with(purpose)  # days on site: it waits for them
+        paying = book.payment is not None and earlier == book.payment.window
+        on_site = "in_review" in book.ends_with(purpose)
+        added_later = extended is not None and on_site and not paying  # what is handed in waits for these days
         if extended in {None, earlier} and not added_later:
-            rules.window_must_outlast(book.window(purpose), windows[purpose], windows[earlier])
+            rules.window_must_outlast(book.window(purpose), windows[purpose], windows[earlier], paying=paying)
 
 
 def _announced(said: Purpose, asked: WindowAsked, context: CycleContext) -> Sequence[WindowSet | DaysExcluded]:

@@ -146,6 +146,9 @@ def _due_or_why_not(command: SettleFee, state: Case, context: Context) -> Due | 
         return "wrong_amount"
     if isinstance(state, Lapsed) and _another_counts(state, context):
         return "another_counts"
+    onsite = context.rules.book.stage(due.stage).onsite
+    if onsite and context.cycle.phase(onsite.window, context.now) == "closed":
+        return "lapsed"  # nobody could decide it any more, and the timer that would end it has gone off
     rest = context.rules.book.owed_before(due.stage, len(state.course_codes), state.paid + command.fen)
     return "lapsed" if rest else due  # what had been paid before may have gone back when it lapsed
 

@@ -47,7 +47,7 @@ def kept_form(fields: Collection[FormField], form: Mapping[str, Any]) -> dict[st
     """A form as it may be kept: known fields, plain text."""
     known = {each.name: each.label for each in fields}
     if unknown := sorted(set(form) - set(known)):
-        raise Refused("exemption.unknown_field", fields=unknown[:10])
+        raise Refused("exemption.unknown_field", fields=unknown[:10], count=len(unknown))
     kept: dict[str, Any] = {}
     for name, typed in form.items():
         if not isinstance(typed, str):
@@ -59,7 +59,7 @@ def kept_form(fields: Collection[FormField], form: Mapping[str, Any]) -> dict[st
 def slots_must_be_known(slots: Collection[PhotoSlot], photos: Mapping[str, str]) -> None:
     known = {each.slot for each in slots}
     if unknown := sorted(set(photos) - known):
-        raise Refused("exemption.unknown_slot", slots=unknown[:10])
+        raise Refused("exemption.unknown_slot", slots=unknown[:10], count=len(unknown))
 
 
 def photographs_must_be_own(photos: Mapping[str, str], around: Surroundings, prefix: str = "") -> None:

@@ -163,9 +163,11 @@ def _judge_evidence(findings: Findings, evidence: Sequence[Evidence], context: C
                 level=each.level,
                 lowest=each.lowest,
             )
-        if each.valid_until is not None:
-            mine.ask(
-                lambda each=each: laws.certificate_must_be_valid(each.valid_until, context.now),  # type: ignore[misc]
+        if each.valid_until is not None and (valid := book.certificate_valid):
+            _of(findings, context, "certificate_valid", source=valid.source).ask(
+                lambda each=each, valid=valid: laws.certificate_must_be_valid(  # type: ignore[misc]
+                    each.valid_until, context.now, valid.text
+                ),
                 rule="certificate_must_be_valid",
                 about=each.about,
                 label=each.label,

@@ -27,6 +27,7 @@ from services.exemption.domain.case import (
     Superseded,
     TurnedDown,
 )
+from services.exemption.domain.clause_places import place_of
 from services.exemption.domain.commands import (
     AcknowledgeRecord,
     ApplicationCommand,
@@ -49,10 +50,12 @@ from services.exemption.domain.commands import (
 )
 from services.exemption.domain.cycle import Cycle
 from services.exemption.domain.followed import Organisation
+from services.exemption.domain.hand_in import judged
 from services.exemption.domain.refusals import said
 from services.exemption.domain.sample import APPLICATION as APPLICATION_ID
 from services.exemption.domain.sample import CANDIDATE, NOON, Sample, samples
 from services.exemption.domain.scheme import ExemptionScheme, Rules
+from services.exemption.domain.verdict import Finding
 from shared.kernel.errors import Refused
 from shared.schemes.procedure import Window
 from shared.schemes.reference import Fault
@@ -81,18 +84,34 @@ class Trial:
     def refusal(self) -> Refused | None:
         """What speaks against the sample."""
         try:
-            state = _after(APPLICATION.initial, StartApplication(cycle="c"), self, CANDIDATE)
-            state = _after(state, self.sample.draft, self, CANDIDATE)
-            _after(state, SubmitApplication(application=APPLICATION_ID), self, CANDIDATE)
+            _after(self._saved(), SubmitApplication(application=APPLICATION_ID), self, CANDIDATE)
         except Refused as refused:
             return refused
         return None
 
+    def against(self) -> list[Finding]:
+        """Every rule that does."""
+        try:
+            saved = self._saved()
+        except Refused:
+            return []  # it cannot even be kept as a draft
+        assert isinstance(saved, Case)
+        return list(judged(saved, circumstances(self, CANDIDATE)).findings.refusing())
 
-def perfect(rules: Rules, only: Basis | None = None) -> Trial:
-    """The first sample that nothing speaks against; else the last one, and what does."""
-    trials = [Trial(rules, sample) for sample in samples(rules, only)]
-    return next((trial for trial in trials if trial.refusal() is None), trials[-1])
+    def _saved(self) -> Application:
+        state = _after(APPLICATION.initial, StartApplication(cycle="c"), self, CANDIDATE)
+        return _after(state, self.sample.draft, self, CANDIDATE)
+
+
+def perfect(rules: Rules, only: Basis | None = None, own_major: str | None = None) -> Trial:
+    """The first sample that nothing speaks against; else the one that least does. `own_major` is one that is listed."""
+    spoken: list[tuple[int, Trial]] = []
+    for sample in samples(rules, only, own_major):
+        trial = Trial(rules, sample)
+        if (refusal := trial.refusal()) is None:
+            return trial
+        spoken.append((refusal.facts.get("count", 1), trial))
+    return min(spoken, key=lambda each: each[0])[1]
 
 
 def faults_of(rules: Rules, trial: Trial | None = None) -> list[Fault]:
@@ -100,23 +119,26 @@ def faults_of(rules: Rules, trial: Trial | None = None) -> list[Fault]:
     try:
         walk = walked(rules, trial)
     except Refused as refused:
-        return list(_of_a_perfect_application(refused))
+        return list(_of_a_perfect_application(trial or perfect(rules), refused))
     return [*broken_laws(walk, rules), *_claimed(rules)]
 
 
 def _claimed(rules: Rules) -> Iterator[Fault]:
     """Somebody can claim on every basis."""
     for index, basis in enumerate(rules.book.bases):
-        if refusal := perfect(rules, basis).refusal():
-            for _, law in _of_a_perfect_application(refusal):
-                yield ("bases", index), law
+        trial = perfect(rules, basis)
+        if refusal := trial.refusal():
+            for path, law in _of_a_perfect_application(trial, refusal):
+                yield path if path[:2] == ("bases", index) else ("bases", index), law
 
 
-def _of_a_perfect_application(refused: Refused) -> Iterator[Fault]:
-    """What a book refuses when everything is as it asks for."""
-    wrong = refused.facts.get("faults") or [{"label": refused.code, "en": said(refused)[1]}]
-    for each in wrong:
-        yield (), f"a perfect application is refused: {each['label']}: {each['en']}"
+def _of_a_perfect_application(trial: Trial, refused: Refused) -> Iterator[Fault]:
+    """What a book refuses when everything is as it asks for, at the clause that does; without one, in the file."""
+    found = [each for each in trial.against() if each.refusal]
+    for each in found:
+        yield place_of(trial.rules, each.clause), f"a perfect application is refused: {each.label}: {each.texts()[1]}"
+    if not found:
+        yield (), f"a perfect application is refused: {refused.code}: {said(refused)[1]}"
 
 
 def broken_laws(walk: Walk, rules: Rules) -> list[Fault]:

@@ -55,8 +55,12 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "exemption.not_a_draft": Refusal(409, "只有未提交的申请可以放弃。", "Only a draft can be given up."),
     "exemption.ended": Refusal(409, "该申请已办结，不能再办理。", "This application has ended."),
-    "exemption.unknown_field": Refusal(422, "没有这些填写项：{fields}。", "There are no such fields: {fields}."),
-    "exemption.unknown_slot": Refusal(422, "没有这些照片项：{slots}。", "There are no such photographs: {slots}."),
+    "exemption.unknown_field": Refusal(
+        422, "有 {count} 个填写项不属于此处，请刷新后再试。", "{count} fields are not asked here; reload."
+    ),
+    "exemption.unknown_slot": Refusal(
+        422, "有 {count} 个照片项不属于此处，请刷新后再试。", "{count} photographs are not asked here; reload."
+    ),
     "exemption.not_text": Refusal(422, "“{field}”应为文字。", "“{field}” must be text."),
     "exemption.form_wrong": Refusal(
         422, "有 {count} 处需要修改，详见各项说明。", "{count} things must be put right; see each of them."
@@ -100,7 +104,7 @@ REFUSALS: dict[str, Refusal] = {
         422, "证书等级“{level}”低于免试要求的“{lowest}”。", "Level {level} is below the lowest accepted, {lowest}."
     ),
     "exemption.certificate_expired": Refusal(
-        422, "证书已不在有效期内（今天 {today}）。", "The certificate is no longer valid (today is {today})."
+        422, "证书已过有效期（今天 {today}）：{text}。", "The certificate is no longer valid (today is {today}): {text}"
     ),
     "exemption.certificate_in_another_application": Refusal(
         409, "您已用该证书提交过另一份申请。", "You have another application with this certificate."
@@ -179,7 +183,9 @@ REFUSALS: dict[str, Refusal] = {
         404, "该申请没有缴费订单 {order}。", "No order {order} was paid for this application."
     ),
     # claims
-    "exemption.unknown_basis": Refusal(422, "没有这种免考依据：{basis}。", "There is no such basis: {basis}."),
+    "exemption.unknown_basis": Refusal(
+        422, "所选免考依据不属于此处，请刷新后重新选择。", "This basis is not one of here; reload and choose again."
+    ),
     "exemption.draft_too_long": Refusal(422, "草稿最多保存 {most} 行。", "A draft keeps {most} rows at most."),
     "exemption.no_courses": Refusal(422, "请至少选择一门课程。", "Choose at least one course."),
     "exemption.course_not_offered": Refusal(

@@ -58,9 +58,9 @@ def pass_stage(command: PassStage, state: Application, context: Context) -> Sequ
 
 def _must_still_hold(stage: Stage, case: InReview, context: Context) -> None:
     """What the book wants checked once more when this stage passes."""
-    if "certificate_valid" in stage.rechecks:
+    if "certificate_valid" in stage.rechecks and (valid := context.rules.book.certificate_valid):
         for valid_until in _validities(context.rules, case):
-            rules.certificate_must_be_valid(valid_until, context.now)
+            rules.certificate_must_be_valid(valid_until, context.now, valid.text)
     education = context.rules.book.conditions.prior_education
     if "prior_education_effective" in stage.rechecks and education:
         rules.prior_education_must_be_there(context.account, education, "effective")

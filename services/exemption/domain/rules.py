@@ -30,6 +30,7 @@ _WRONG_WITH_WINDOWS = {
     "hours_end_before_they_start": "时段的结束早于开始",
     "results_before_handing_in_is_over": "提交截止前不能开放结果查询",
     "over_before_handing_in_is": "不能在提交截止之前结束",
+    "over_before_paying_is": "不能在缴费截止之前结束",
     "prior_education_after_handing_in_is_over": "须在提交截止之前开始",
     "paying_ends_with_handing_in": "缴费须晚于提交截止",
 }
@@ -119,11 +120,12 @@ def paying_must_end_after_handing_in(purpose: Purpose, paying: Window, handing_i
         raise _impossible(purpose, "paying_ends_with_handing_in")
 
 
-def window_must_outlast(purpose: Purpose, window: Window, earlier: Window) -> None:
-    """SD-41, HB-07: what is over before handing in is leaves no time to put right, or to use, what was handed in."""
+def window_must_outlast(purpose: Purpose, window: Window, earlier: Window, *, paying: bool) -> None:
+    """SD-41, HB-07: what is over before handing in is leaves no time to put right, or to use, what was handed in; and
+    on site nobody confirms what is paid for afterwards."""
     over, last = window.over_at(), earlier.over_at()
     if over and last and over < last:
-        raise _impossible(purpose, "over_before_handing_in_is")
+        raise _impossible(purpose, "over_before_paying_is" if paying else "over_before_handing_in_is")
 
 
 def prior_education_must_open_before_handing_in_is_over(purpose: Purpose, prior: Window, handing_in: Window) -> None:
@@ -234,10 +236,10 @@ def what_is_kept_must_be_as_it_was(what: str, label: str, before: object, now: o
         raise Refused("exemption.must_stay_as_it_was", what=what, said={"what": label})
 
 
-def certificate_must_be_valid(valid_until: str, now: datetime) -> None:
+def certificate_must_be_valid(valid_until: str, now: datetime, text: str) -> None:
     """SW-27, SW-38: the last day of validity still counts; asked at submission and again at later stages."""
     if valid_until != LONG_TERM and date.fromisoformat(valid_until) < today(now):
-        raise Refused("exemption.certificate_expired", today=today(now).isoformat())
+        raise Refused("exemption.certificate_expired", today=today(now).isoformat(), text=text)
 
 
 def certificate_must_stand_once(key: str, before: Collection[str]) -> None:

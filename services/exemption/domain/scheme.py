@@ -7,7 +7,7 @@ stand in `bases.py`, those for limits, uniqueness and validity in `terms.py`.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -147,7 +147,7 @@ class ExemptionScheme(Clause):
     conditions: Conditions = Field(default_factory=Conditions, description="Who may hand in.")
     uniqueness: Uniqueness | None = Field(None, description="How many applications count; none: each by itself.")
     fields: tuple[FormField, ...] = Field(min_length=1)
-    lists: dict[Id, tuple[Entry, ...]] = Field(default_factory=dict)
+    lists: dict[Id, Annotated[tuple[Entry, ...], Field(min_length=1)]] = Field(default_factory=dict)
     levels: tuple[Entry, ...] = Field((), description="Levels of `certificates`, the lowest first.")
     certificates: tuple[Certificate, ...] = Field((), description="For a form that asks for one certificate itself.")
     certificate_valid: Sentence | None = Field(None, description="The certificate must be in its validity period.")
@@ -289,10 +289,13 @@ class ExemptionScheme(Clause):
 
     def outlasting(self) -> tuple[tuple[Id, Id], ...]:
         """(window, another) where in no cycle the first is over before the second: what is handed in at the last moment
-        can still be paid for, confirmed on site, put right and used."""
+        can still be paid for, confirmed on site, put right and used; and what is paid for then, confirmed on site."""
         handing_in, again = self.submit.window, self.once_resubmitted.window
         following = (self.validity, self.payment, *(stage.onsite for stage in self.stages))
         after = [(each.window, before) for each in following if each for before in (handing_in, again)]
+        if paying := self.payment:
+            paid_for = (stage.onsite for stage in self.stages if self.owed_before(stage.name, 1, 0))
+            after += [(each.window, paying.window) for each in paid_for if each]
         return tuple(dict.fromkeys(pair for pair in ((again, handing_in), *after) if pair[0] != pair[1]))
 
     def scopes(self) -> tuple[Id, ...]:

@@ -81,6 +81,8 @@ class Cap(Sourced):
             raise ValueError("a cap is a number or a share")
         if (self.share is None) != (self.rounding is None):
             raise ValueError("a share, and nothing else, is rounded")
+        if self.share is not None and _fraction(self.share) >= 1:
+            raise ValueError(f"a share of {self.share} caps nothing")
         return self
 
     def of(self, professional: int) -> int:

@@ -63,7 +63,7 @@ def may_upload(slot: str, context: UploadContext) -> PhotoSlot:
     book = context.rules.book
     said = book.slot(slot)
     if said is None:
-        raise Refused("exemption.unknown_slot", slots=[slot[:40]])
+        raise Refused("exemption.unknown_slot", slots=[slot[:40]], count=1)
     rules.photographs_must_be_few(slot, context.received_today, book.photos_a_day.most, context.now)
     return said
 

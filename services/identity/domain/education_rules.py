@@ -255,7 +255,7 @@ def kept_draft(book: PriorEducation, form: Mapping[str, Any]) -> dict[str, str]:
     """The form as it may be kept: known fields, plain text, right or wrong."""
     labels = {each.name: each.label for each in book.fields}
     if unknown := sorted(set(form) - set(labels)):
-        raise Refused("identity.unknown_field", fields=unknown[:10])
+        raise Refused("identity.unknown_field", fields=unknown[:10], count=len(unknown))
     return {name: kept_text(str(typed), name, _LONGEST_DRAFT, label=labels[name]) for name, typed in form.items()}
 
 

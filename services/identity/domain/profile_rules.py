@@ -77,7 +77,7 @@ def checked_profile(
 ) -> dict[str, str]:
     """The form in canonical spelling, without what stays empty; Refused with every fault, by field."""
     if unknown := sorted(set(form) - {each.name for each in centre.fields}):
-        raise Refused("identity.unknown_field", fields=unknown[:10])
+        raise Refused("identity.unknown_field", fields=unknown[:10], count=len(unknown))
     checked, faults = {}, list[dict[str, Any]]()
     for field in centre.fields:
         try:

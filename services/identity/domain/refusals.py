@@ -217,7 +217,9 @@ REFUSALS: dict[str, Refusal] = {
     "identity.no_such_answer": Refusal(
         422, "请从学信网的 {count} 次反馈中选择以哪一次为准。", "Choose which of the {count} answers counts."
     ),
-    "identity.unknown_field": Refusal(422, "没有这些项目：{fields}。", "There are no such fields: {fields}."),
+    "identity.unknown_field": Refusal(
+        422, "有 {count} 个填写项不属于此处，请刷新后再试。", "{count} fields are not asked here; reload."
+    ),
     "identity.form_wrong": Refusal(
         422, "有 {count} 处需要修改，详见各项说明。", "{count} things must be put right; see each of them."
     ),

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from services.identity.domain.education_rules import PriorEducation
 from services.identity.domain.profile_rules import PersonalCentre
 from services.identity.domain.routes import VerificationRules
+from shared.schemes.procedure import Source
 from shared.schemes.reference import CodeLists
 
 Seconds = Annotated[int, Field(gt=0, le=400 * 86_400)]
@@ -22,7 +23,7 @@ EASILY_CONFUSED = frozenset("0O17I")
 class Clause(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: str = Field(min_length=1, description="the requirement row it comes from, or `assumption`")
+    source: Source = Field(description="the requirement row it comes from, or `assumption`")
 
 
 class CaptchaRule(Clause):

@@ -364,7 +364,7 @@ def test_a_cycle_is_opened_at_the_level_of_the_book_and_by_nobody_of_another_jur
 
 
 def book_with(*windows: dict[str, Any]) -> Rules:
-    said = SWUST.book.model_dump()
+    said = SWUST.book.model_dump(exclude_unset=True)
     return Rules("a/b@1", ExemptionScheme.model_validate({**said, "windows": [*said["windows"], *windows]}))
 
 
@@ -382,6 +382,6 @@ def test_a_book_may_have_windows_of_queries_and_of_prior_education_and_none_with
 
 
 def test_nothing_is_handed_in_in_the_window_of_a_query() -> None:
-    said = SWUST.book.model_dump()
+    said = SWUST.book.model_dump(exclude_unset=True)
     with pytest.raises(ValueError, match="nothing can be handed in: apply"):
         ExemptionScheme.model_validate({**said, "windows": [{**said["windows"][0], "query": True}]})

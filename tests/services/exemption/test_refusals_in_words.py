@@ -11,6 +11,7 @@ from datetime import date, time
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from services.exemption.domain import rules as laws
 from services.exemption.domain.application import APPLICATION
@@ -62,17 +63,15 @@ def words_of(said: Any) -> Iterator[str]:
 def spoilt(draft: SaveDraft) -> Iterator[SaveDraft]:
     """Everything that can be typed wrong, one thing at a time."""
     yield SaveDraft(application=CASE, form={}, photos={}, claims=(), majors=())
+    for strange in ({"form": {"strange": "1"}}, {"photos": {"strange": "x"}}):  # of a page that is not of today's book
+        yield replaced(draft, **strange)
+        yield from (with_claims(draft, {**claim, **strange}) for claim in draft.claims)
+    yield with_claims(draft, {"basis": "strange", "form": {}, "photos": {}, "courses": []})
     yield with_claims(draft, *draft.claims, *draft.claims)
     yield with_majors(draft, *draft.majors, *draft.majors, "本科 000000")
     for name in draft.form:
         for typed in WRONG:
-            yield SaveDraft(
-                application=CASE,
-                form={**draft.form, name: typed},
-                photos=draft.photos,
-                claims=draft.claims,
-                majors=draft.majors,
-            )
+            yield replaced(draft, form={**draft.form, name: typed})
     for claim in draft.claims:
         for name in claim["form"]:
             for typed in WRONG:
@@ -83,12 +82,16 @@ def spoilt(draft: SaveDraft) -> Iterator[SaveDraft]:
             yield with_claims(draft, {**claim, "courses": [{"code": typed, "name": typed, "form": {}}]})
 
 
+def replaced(draft: SaveDraft, **changes: Any) -> SaveDraft:
+    return structs.replace(draft, **changes)  # type: ignore[type-var]  # a struct, told to mypy as a dataclass
+
+
 def with_claims(draft: SaveDraft, *claims: dict[str, Any]) -> SaveDraft:
-    return SaveDraft(application=CASE, form=draft.form, photos=draft.photos, claims=claims, majors=draft.majors)
+    return replaced(draft, claims=claims)
 
 
 def with_majors(draft: SaveDraft, *majors: str) -> SaveDraft:
-    return SaveDraft(application=CASE, form=draft.form, photos=draft.photos, claims=draft.claims, majors=majors)
+    return replaced(draft, majors=majors)
 
 
 def mistakes(book: ExemptionScheme) -> Iterator[tuple[ApplicationCommand, str]]:

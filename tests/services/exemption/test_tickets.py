@@ -9,7 +9,9 @@ from services.exemption.api.reviewers import FaceToFace, Pass
 from services.exemption.domain.access import available_actions
 from services.exemption.domain.case import Revoked
 from services.exemption.domain.commands import (
+    AcknowledgeRecord,
     ExpireExemption,
+    HandOffRecord,
     ReleaseTicket,
     ReviveApplication,
     RevokeExemption,
@@ -229,8 +231,25 @@ def test_what_was_approved_under_it_is_taken_back_for_the_reason_of_the_release_
     )
 
 
+def test_what_was_handed_off_under_it_is_taken_back_too_and_keeps_nobody_from_acknowledging_the_batch() -> None:
+    """It counts still, and keeps the number from its owner; the others of its batch are none the worse for it."""
+    master = at("master", by=REEF)
+    handed = granted().and_then(HandOffRecord(batch="b", receiver="harbour"), master)
+    assert "release_ticket" in available_actions(handed.state, master)
+    handed.when(RELEASE, master).then_kinds(TicketReleased, ExemptionRevoked)
+    after = handed.and_then(RELEASE, master)
+    assert isinstance(after.state, Revoked)
+    assert settled_by(after.state, CASE) == WITHDRAW
+    after.when(RELEASE, master).refused("exemption.holds_no_ticket")
+    after.when(AcknowledgeRecord(batch="b", reference="R-1"), master).then()
+    revoke = RevokeExemption(application=CASE, reason_code="not_in_plan", note="x")
+    revoked = handed.and_then(revoke, master)
+    revoked.when(AcknowledgeRecord(batch="b", reference="R-1"), master).then()
+    granted().when(AcknowledgeRecord(batch="b", reference="R-1"), master).refused("access.not_found")
+
+
 def test_a_book_with_a_release_says_what_a_revoked_exemption_is_called() -> None:
-    said = REEF.book.model_dump(mode="json", exclude={"revocation"}, exclude_none=True)
+    said = REEF.book.model_dump(mode="json", exclude={"revocation"}, exclude_unset=True)
     assert ExemptionScheme.model_validate(said).revocation is None
     said["states"] = [each for each in said["states"] if each["id"] != "revoked"]
     with pytest.raises(ValueError, match="states: missing: revoked"):

@@ -88,6 +88,22 @@ async def test_what_a_stranger_had_approved_with_it_is_taken_back_and_the_owners
     assert (states[approved], states[mine]) == ("revoked", "in_review")
 
 
+async def test_what_was_handed_off_with_it_is_taken_back_and_the_rest_of_its_batch_is_acknowledged(
+    harbour: Harbour,
+) -> None:
+    (stranger, owner, ticket), cycle = await a_stranger_and_an_owner(harbour), await harbour.season(REEF)
+    taken, other = await harbour.approved(stranger, ticket, cycle), await harbour.somebody("潮某")
+    theirs = await harbour.approved(other, f"97{other.mobile[-8:]}", cycle)
+    batch = (await harbour.staff("post", "/v1/batches", MASTER, json={"cycle": cycle})).json()["id"]
+    assert (await release(harbour, taken)).status_code == 200
+    mine = await harbour.handed_in(owner, ticket, cycle, REEF)
+    path = f"/v1/batches/{batch}/acknowledge"
+    told = await harbour.staff("post", path, MASTER, json={"reference": "R-1"})
+    assert told.status_code == 200, told.text
+    states = await states_of(harbour, cycle)
+    assert (states[taken], states[theirs], states[mine]) == ("revoked", "handed_off", "in_review")
+
+
 async def test_whoever_put_their_number_right_no_longer_keeps_the_other_one(harbour: Harbour) -> None:
     """A slip of the pen: sent back, corrected, handed in again."""
     (stranger, owner, ticket), cycle = await a_stranger_and_an_owner(harbour), await harbour.season(REEF)
