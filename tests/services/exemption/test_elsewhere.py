@@ -82,6 +82,8 @@ def books(folder: Path, within: str) -> Books:
     said["states"] = [each for each in said["states"] if each["id"] not in gone]
     for step in said["progress"]:
         step["states"] = [each for each in step["states"] if each not in gone]
+    for stage in said["stages"]:
+        stage["may_submit_again"] = "refuse" in stage["outcomes"]  # nothing stops them now
     file.write_text(yaml.safe_dump(said, allow_unicode=True), "utf-8")
     return Books(Catalog.load(shelf))
 
