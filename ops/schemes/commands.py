@@ -186,9 +186,10 @@ def publish(refs: Annotated[list[str], typer.Argument(metavar="BOOK...")], shelf
 
 def _rows(table: Path) -> frozenset[str]:
     try:
-        return rows_of(table)
+        rows = rows_of(table)
     except OSError as error:
         _refuse(f"{table} cannot be read: {error.strerror}.")
+    return rows or _refuse(f"{table}: no rows in this file.")
 
 
 def _written(file: Path, text: str) -> None:

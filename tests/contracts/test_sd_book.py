@@ -234,6 +234,14 @@ def test_the_photograph_keeps_every_figure_of_the_notice(book: ExemptionScheme) 
         assert said in photo.capture_hint.text
 
 
+def test_what_of_the_photograph_nobody_measures_a_reviewer_answers_for(book: ExemptionScheme) -> None:
+    """SD-26."""
+    (stage,) = (each for each in book.stages if "portrait" in {item.id for item in each.checklist})
+    (asked,) = (item for item in stage.checklist if item.id == "portrait")
+    assert (asked.text, asked.source) == ("照片为近期正面免冠彩色照片，背景淡蓝色", "SD-26")
+    assert "portrait_wrong" in {each.code for each in stage.refuse_reasons}
+
+
 # --- courses and what proves them
 
 

@@ -98,6 +98,9 @@ def test_the_good_books_go_by_rows_that_there_are(shelf: Path, tmp_path: Path) -
     assert schemes("check", "--rows", table(tmp_path), shelf=shelf).exit_code == 0
     missing = schemes("check", "--rows", str(tmp_path / "nowhere.md"), shelf=shelf)
     assert (missing.exit_code, "nowhere.md cannot be read" in missing.stderr) == (1, True)
+    (tmp_path / "other.md").write_text("Nothing of rows.\n", "utf-8")
+    other = schemes("check", "--rows", str(tmp_path / "other.md"), shelf=shelf)
+    assert (other.exit_code, other.stderr.strip().endswith("other.md: no rows in this file.")) == (1, True)
 
 
 def said_of(answer: Result, folder: Path) -> str:

@@ -11,7 +11,7 @@ from services.exemption.api.shapes import BatchLine, Listed
 from services.exemption.domain import export as written
 from services.exemption.domain.application import APPLICATION
 from services.exemption.domain.batch import BATCH, Batch
-from services.exemption.domain.case import Case
+from services.exemption.domain.case import Case, Revoked
 from services.exemption.domain.commands import AcknowledgeBatch, ExportBatch, HandOffBatch
 from services.exemption.handlers import organisation_names
 from services.exemption.views.batches import BatchRow, find_batches
@@ -69,6 +69,7 @@ def _line(row: BatchRow) -> BatchLine:
         reference=row.reference,
         acknowledged_at=row.acknowledged_at,
         version=row.version,
+        taken_back=list(row.taken_back),
     )
 
 
@@ -83,6 +84,7 @@ async def export(
     """The rows of a batch. Recorded.
 
     As JSON with their digest, organisations by id and their titles beside; `intact`: it is still that of the hand-off.
+    What was revoked since stays among them, in `taken_back`; as CSV the last column has the state of each as it is now.
     """
     look = ExportBatch(batch=batch, format=file)
     await service.handle(look, looking(service, caller), caller=caller)
@@ -92,9 +94,11 @@ async def export(
         names = await organisation_names(connection, rules, cases.values())
     heading = written.columns(rules)
     if file == "csv":
-        rows = [row for each, case in cases.items() for row in written.rows(rules, each, case, names)]
+        rows = [[*row, case.title] for each, case in cases.items() for row in written.rows(rules, each, case, names)]
         disposition = {"Content-Disposition": f'attachment; filename="{batch}.csv"'}
-        return Response(written.as_csv(heading, rows), media_type="text/csv; charset=utf-8", headers=disposition)
+        return Response(
+            written.as_csv([*heading, "现状"], rows), media_type="text/csv; charset=utf-8", headers=disposition
+        )
     rows = [row for each, case in cases.items() for row in written.rows(rules, each, case, names={})]
     digest = written.digest(heading, rows)
     return JSONResponse(
@@ -105,6 +109,7 @@ async def export(
             "organisations": names,
             "digest": digest,
             "intact": digest == handed.digest,
+            "taken_back": sorted(each for each, case in cases.items() if isinstance(case, Revoked)),
         }
     )
 

@@ -377,3 +377,4 @@ class BatchLine(BaseModel):
     reference: str | None
     acknowledged_at: datetime | None
     version: int
+    taken_back: list[str] = Field(description="Those of its applications that were revoked since.")

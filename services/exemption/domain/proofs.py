@@ -110,7 +110,7 @@ def perfect(rules: Rules, only: Basis | None = None, own_major: str | None = Non
         trial = Trial(rules, sample)
         if (refusal := trial.refusal()) is None:
             return trial
-        spoken.append((refusal.facts.get("count", 1), trial))
+        spoken.append((len(refusal.facts.get("faults", ())) or 1, trial))
     return min(spoken, key=lambda each: each[0])[1]
 
 

@@ -72,16 +72,25 @@ def _kinds(rules: Rules) -> Iterator[dict[str, str]]:
 
 
 def _majors(rules: Rules, only: str | None) -> Iterator[tuple[str, ...]]:
-    """As many as the book wants, the candidate's own first; one that closes is only for those whose own it is."""
+    """As few as the book wants, else where courses must be of one of them as many as it takes.
+
+    The candidate's own first; one that closes is only for those whose own it is.
+    """
     known = rules.known.majors
     if known is None:
         yield ()
         return
     going_on = [f"{each.level} {each.code}" for each in known.majors if not each.closing]
     closing = [f"{each.level} {each.code}" for each in known.majors if each.closing]
-    others = (rules.book.majors.least if rules.book.majors else 1) - 1
-    for own in (each for each in (*going_on, *closing) if only in {None, each}):
-        yield (own, *islice((each for each in going_on if each != own), max(0, others)))
+    planned = {each.major for each in rules.book.plans}
+    wanted = rules.book.majors
+    few = max(1, wanted.least) if wanted else 1
+    ways = [(few, going_on)]
+    if wanted and wanted.cover and wanted.most > few:  # one major may have too few courses, all of them together enough
+        ways.append((wanted.most, sorted(going_on, key=lambda each: each not in planned)))
+    for number, others in ways:
+        for own in (each for each in (*going_on, *closing) if only in {None, each}):
+            yield (own, *islice((each for each in others if each != own), number - 1))
 
 
 def _together(rules: Rules, basis: Basis) -> Iterator[tuple[Basis, ...]]:

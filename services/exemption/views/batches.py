@@ -9,6 +9,7 @@ from shared.events.exemption import BatchAcknowledged, BatchHandedOff
 from shared.kernel.messages import Fact
 from shared.runtime.event_store import View
 from shared.runtime.rows import Connection, Tx
+from shared.schemes.procedure import REVOKED
 
 
 async def _handed_off(tx: Tx, fact: Fact[BatchHandedOff]) -> None:
@@ -57,13 +58,16 @@ class BatchRow:
     reference: str | None
     acknowledged_at: datetime | None
     version: int
+    taken_back: Sequence[str]
 
 
 async def find_batches(connection: Connection, roles: Iterable[tuple[str, str]]) -> list[BatchRow]:
     """The batches that those who hold these roles sent or received, the newest first."""
     rows = await connection.fetch(
         "select id, scheme, cycle, organisation, receiver, applications, digest, handed_off_at, reference, "  # noqa: S608
-        "acknowledged_at, version from batches "
+        "acknowledged_at, version, array(select applications.id from applications "
+        f"where applications.id = any(batches.applications) and applications.state = '{REVOKED}' order by 1) "
+        "from batches "
         f"where {held_at('sender_role', 'organisation', 1)} or {held_at('receiver_role', 'receiver', 1)} "
         "order by handed_off_at desc, id limit 200",
         *apart(roles),

@@ -3,6 +3,7 @@
 By the made-up book whose applications are counted by ticket number. Everybody is invented.
 """
 
+import csv
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -102,6 +103,27 @@ async def test_what_was_handed_off_with_it_is_taken_back_and_the_rest_of_its_bat
     assert told.status_code == 200, told.text
     states = await states_of(harbour, cycle)
     assert (states[taken], states[theirs], states[mine]) == ("revoked", "handed_off", "in_review")
+
+
+async def test_whoever_receives_a_batch_sees_which_of_it_was_taken_back_since(harbour: Harbour) -> None:
+    """The digest is of what was handed off, so it stays; what became of it stands beside."""
+    (stranger, _, ticket), cycle = await a_stranger_and_an_owner(harbour), await harbour.season(REEF)
+    taken, other = await harbour.approved(stranger, ticket, cycle), await harbour.somebody("汐某")
+    theirs = await harbour.approved(other, f"96{other.mobile[-8:]}", cycle)
+    batch = (await harbour.staff("post", "/v1/batches", MASTER, json={"cycle": cycle})).json()["id"]
+
+    async def shown() -> tuple[list[str], list[str], dict[str, str]]:
+        lines = (await harbour.staff("get", "/v1/batches", MASTER)).json()["items"]
+        path = f"/v1/batches/{batch}/export"
+        sheet = (await harbour.staff("get", path, MASTER, params={"file": "csv"})).text
+        exported = (await harbour.staff("get", path, MASTER)).json()
+        assert exported["intact"] is True
+        said = {row[0]: row[-1] for row in list(csv.reader(sheet.splitlines()))[1:]}
+        return next(each for each in lines if each["id"] == batch)["taken_back"], exported["taken_back"], said
+
+    assert await shown() == ([], [], {taken: "已上报", theirs: "已上报"})
+    assert (await release(harbour, taken)).status_code == 200
+    assert await shown() == ([taken], [taken], {taken: "再次审定不通过", theirs: "已上报"})
 
 
 async def test_whoever_put_their_number_right_no_longer_keeps_the_other_one(harbour: Harbour) -> None:
